@@ -1,0 +1,66 @@
+/*
+ * A channel: one join of a topic on a socket.  Opens, closes, and says what
+ * the server says on it.  What a client's message means is dispatch.c's.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_CHANNEL_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_CHANNEL_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_kairos_session.h"
+#include "ngx_http_kairos_topic.h"
+
+
+typedef struct {
+    ngx_queue_t                 member;     /* in topic->members */
+    ngx_queue_t                 queue;      /* in ks->channels */
+    ngx_http_kairos_session_t  *ks;
+    ngx_http_kairos_topic_t    *topic;
+    ngx_str_t                   join_ref;   /* raw JSON token, owned */
+} ngx_http_kairos_channel_t;
+
+
+/* The socket's channel on this topic, or NULL. */
+ngx_http_kairos_channel_t *ngx_http_kairos_channel_find(
+    ngx_http_kairos_session_t *ks, const ngx_str_t *topic);
+
+/*
+ * Makes the socket a member of the topic; the caller has seen that it is
+ * none yet.  Copies topic and join_ref.  Sends nothing.  NULL: no memory.
+ */
+ngx_http_kairos_channel_t *ngx_http_kairos_channel_open(
+    ngx_http_kairos_session_t *ks, const ngx_str_t *topic,
+    const ngx_str_t *join_ref);
+
+/* Ends the membership and frees the channel (and an empty topic). */
+void ngx_http_kairos_channel_close(ngx_http_kairos_channel_t *ch);
+
+/*
+ * Sends a phx_reply: req gives join_ref, ref and topic (its ref empty: the
+ * client asked for no answer, nothing is sent).  response is JSON.
+ */
+void ngx_http_kairos_channel_reply(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *req, ngx_uint_t ok,
+    const ngx_str_t *response);
+
+/* The same with {"reason": text}. */
+void ngx_http_kairos_channel_refuse(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *req, const char *reason);
+
+/* Sends [null,null,topic,event,payload] to this one member. */
+void ngx_http_kairos_channel_push(ngx_http_kairos_channel_t *ch,
+    const ngx_str_t *event, const ngx_str_t *payload);
+
+/*
+ * Sends phx_close, or phx_error (after which phoenix.js joins again), with
+ * the channel's join_ref; does not close the channel.
+ */
+void ngx_http_kairos_channel_say_close(ngx_http_kairos_channel_t *ch);
+void ngx_http_kairos_channel_say_error(ngx_http_kairos_channel_t *ch,
+    const ngx_str_t *reason);
+
+
+#endif /* _NGX_HTTP_KAIROS_CHANNEL_H_INCLUDED_ */

@@ -1,0 +1,36 @@
+/*
+ * The hub: all topics of one kairos_zone.  Delivers a message to the members
+ * in this worker and, through the ring, to those in the others.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_HUB_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_HUB_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_kairos_session.h"
+#include "ngx_http_kairos_topic.h"
+
+
+/*
+ * Sends m (its topic, event, payload; refs empty) to every member in this
+ * worker; frames it once per serializer.  Returns the number of members.
+ */
+ngx_uint_t ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
+    const ngx_http_kairos_phx_msg_t *m);
+
+/*
+ * The same for every member in every worker.  NGX_OK; NGX_DECLINED: the
+ * message is larger than the ring takes (nobody got it); NGX_ERROR.
+ */
+ngx_int_t ngx_http_kairos_hub_publish(ngx_http_kairos_hub_t *hub,
+    const ngx_http_kairos_phx_msg_t *m);
+
+/* The topic of this name in this worker, or NULL. */
+ngx_http_kairos_topic_t *ngx_http_kairos_hub_topic(ngx_http_kairos_hub_t *hub,
+    const ngx_str_t *name);
+
+
+#endif /* _NGX_HTTP_KAIROS_HUB_H_INCLUDED_ */

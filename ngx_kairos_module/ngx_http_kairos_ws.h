@@ -1,0 +1,113 @@
+/*
+ * WebSocket framing, RFC 6455 section 5: bytes in, bytes out.
+ * Types of nginx's core, none of its functions: links and is tested alone.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_WS_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_WS_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_HTTP_KAIROS_WS_CONTINUATION  0x0
+#define NGX_HTTP_KAIROS_WS_TEXT          0x1
+#define NGX_HTTP_KAIROS_WS_BINARY        0x2
+#define NGX_HTTP_KAIROS_WS_CLOSE         0x8
+#define NGX_HTTP_KAIROS_WS_PING          0x9
+#define NGX_HTTP_KAIROS_WS_PONG          0xa
+
+/* close codes, section 7.4.1 and the IANA registry */
+#define NGX_HTTP_KAIROS_WS_NORMAL        1000
+#define NGX_HTTP_KAIROS_WS_GOING_AWAY    1001
+#define NGX_HTTP_KAIROS_WS_PROTOCOL      1002
+#define NGX_HTTP_KAIROS_WS_UNSUPPORTED   1003
+#define NGX_HTTP_KAIROS_WS_NO_STATUS     1005   /* never on the wire */
+#define NGX_HTTP_KAIROS_WS_INVALID       1007
+#define NGX_HTTP_KAIROS_WS_POLICY        1008
+#define NGX_HTTP_KAIROS_WS_TOO_BIG       1009
+#define NGX_HTTP_KAIROS_WS_INTERNAL      1011
+#define NGX_HTTP_KAIROS_WS_RESTART       1012
+#define NGX_HTTP_KAIROS_WS_OVERLOAD      1013
+
+#define NGX_HTTP_KAIROS_WS_MAX_HEADER    10     /* server side: no mask */
+#define NGX_HTTP_KAIROS_WS_MAX_CONTROL   125
+
+
+/*
+ * The reader of one connection's frames.  It owns no memory: the caller gives
+ * it the bytes as they come and a place where a message grows (see .need).
+ * Zeroed memory plus max_message is a fresh reader.
+ */
+typedef struct {
+    size_t       max_message;     /* bytes of a whole message; set by caller */
+
+    /* private to ngx_http_kairos_ws.c */
+    ngx_uint_t   state;
+    uint64_t     left;            /* payload bytes of this frame to come */
+    size_t       message;         /* bytes of the message so far */
+    uint32_t     utf8;            /* state of the UTF-8 check */
+    u_char       mask[4];
+    u_char       header[14];
+    u_char       control[NGX_HTTP_KAIROS_WS_MAX_CONTROL];
+    u_char       nheader;
+    u_char       ncontrol;
+    u_char       phase;           /* position in mask */
+    u_char       opcode;          /* of the frame */
+    u_char       kind;            /* of the message: text, binary or 0 */
+    unsigned     fin:1;
+} ngx_http_kairos_ws_reader_t;
+
+
+/* what ngx_http_kairos_ws_read() met */
+typedef enum {
+    NGX_HTTP_KAIROS_WS_MORE = 0,  /* all input used, nothing complete */
+    NGX_HTTP_KAIROS_WS_DATA,      /* out[0..len) are the next bytes, unmasked,
+                                     of the message of type opcode; last is 1
+                                     if they end it (len may be 0) */
+    NGX_HTTP_KAIROS_WS_CTRL,      /* a whole control frame */
+    NGX_HTTP_KAIROS_WS_FAIL       /* close with .code; .reason is static text
+                                     for the log */
+} ngx_http_kairos_ws_event_e;
+
+
+typedef struct {
+    ngx_http_kairos_ws_event_e   type;
+    ngx_uint_t                   opcode;
+    u_char                      *data;    /* DATA: within the input, unmasked
+                                             in place; CTRL: in the reader,
+                                             valid until the next call */
+    size_t                       len;
+    ngx_uint_t                   last;    /* DATA: ends the message */
+    ngx_uint_t                   code;    /* FAIL; CTRL close: the peer's code
+                                             or NO_STATUS */
+    const char                  *reason;
+} ngx_http_kairos_ws_event_t;
+
+
+/*
+ * Consumes bytes from *pos up to last, one event at a time; advances *pos.
+ * Checks all that section 5 and 8.1 ask of a server: mask present, no RSV
+ * bits, known opcodes, control frames whole and <= 125 bytes, minimal length
+ * forms, continuation order, UTF-8 of text across fragments and of close
+ * reasons, close codes, message size.
+ */
+void ngx_http_kairos_ws_read(ngx_http_kairos_ws_reader_t *rd, u_char **pos,
+    u_char *last, ngx_http_kairos_ws_event_t *ev);
+
+/* Bytes that the header of an unmasked frame of len payload bytes takes. */
+size_t ngx_http_kairos_ws_header_size(uint64_t len);
+
+/* Writes that header (FIN set) at p; returns its end. */
+u_char *ngx_http_kairos_ws_header(u_char *p, ngx_uint_t opcode, uint64_t len);
+
+/*
+ * Writes a whole close frame at p (room for 2 + 2 + 123 bytes); reason is cut
+ * at 123 bytes on a character's border.  code NO_STATUS: an empty close.
+ */
+u_char *ngx_http_kairos_ws_close_frame(u_char *p, ngx_uint_t code,
+    const ngx_str_t *reason);
+
+
+#endif /* _NGX_HTTP_KAIROS_WS_H_INCLUDED_ */

@@ -1,0 +1,54 @@
+/*
+ * A growing byte buffer, and a slice of bytes that somebody else owns.
+ */
+
+#ifndef _KR_BUF_H_INCLUDED_
+#define _KR_BUF_H_INCLUDED_
+
+
+#include <stddef.h>
+
+
+/* results of this program's functions, unless their contract says more */
+#define KR_OK        0
+#define KR_ERROR    -1
+#define KR_AGAIN    -2
+#define KR_DECLINED -3
+
+
+typedef struct {
+    size_t        len;
+    const char   *data;
+} kr_str_t;
+
+#define kr_str(text)  { sizeof(text) - 1, text }
+
+
+/* zeroed memory is an empty buffer; data[len] is always '\0' once grown */
+typedef struct {
+    size_t        len;
+    size_t        size;
+    char         *data;
+    int           failed;    /* an allocation failed: appends do nothing */
+} kr_buf_t;
+
+
+/* Room for len more bytes; NULL (and failed set) if there is no memory. */
+char *kr_buf_reserve(kr_buf_t *b, size_t len);
+
+void kr_buf_append(kr_buf_t *b, const void *data, size_t len);
+void kr_buf_str(kr_buf_t *b, const char *text);
+void kr_buf_printf(kr_buf_t *b, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Appends the bytes (valid UTF-8) as a JSON string with its quotes. */
+void kr_buf_json(kr_buf_t *b, const char *data, size_t len);
+
+/* Appends as an SQL identifier: always quoted, quotes doubled. */
+void kr_buf_ident(kr_buf_t *b, const char *data, size_t len);
+
+void kr_buf_reset(kr_buf_t *b);     /* keeps the memory */
+void kr_buf_free(kr_buf_t *b);
+
+
+#endif /* _KR_BUF_H_INCLUDED_ */

@@ -1,0 +1,76 @@
+/*
+ * The index of routes by table, column and value: finding who is touched by
+ * a change costs the same with ten routes as with a million.
+ */
+
+#ifndef _KR_MATCH_H_INCLUDED_
+#define _KR_MATCH_H_INCLUDED_
+
+
+#include "kr_decode.h"
+
+
+typedef struct kr_match_s  kr_match_t;
+typedef struct kr_route_s  kr_route_t;     /* only its address is used */
+
+
+typedef enum {
+    KR_EQ = 0              /* the column equals one of the values */
+} kr_op_e;
+
+
+typedef struct {
+    kr_str_t      schema;
+    kr_str_t      table;
+    kr_str_t      column;
+    uint32_t      type;    /* of the column */
+    kr_op_e       op;
+    size_t        nvalues;
+    kr_str_t     *values;  /* text of the type, checked by PostgreSQL */
+} kr_predicate_t;
+
+
+/*
+ * A route that a change touches.  old: the row as it was matches, or may
+ * (its value is not known); new: the row as it is matches.
+ */
+typedef struct {
+    kr_route_t   *route;
+    unsigned      old:1;
+    unsigned      new:1;
+} kr_hit_t;
+
+
+kr_match_t *kr_match_create(void);
+void kr_match_free(kr_match_t *m);
+
+/*
+ * Adds a route under its predicate, all of which is copied.  KR_OK, KR_ERROR
+ * (no memory; nothing was added), KR_DECLINED (type not supported).
+ */
+int kr_match_add(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt);
+
+/* Removes it; p as it was added. */
+void kr_match_remove(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt);
+
+/* Whether any route watches this table. */
+int kr_match_watches(const kr_match_t *m, const kr_str_t *schema,
+    const kr_str_t *table);
+
+/*
+ * The routes that an I, U or D touches, each once.  *hits is owned by the
+ * index, valid until the next call.  Returns their number, or -1: no memory.
+ * A column that is absent from the new row has its value of the old one.
+ */
+long kr_match_change(kr_match_t *m, const kr_change_t *c, kr_hit_t **hits);
+
+/* Every route of a table (for T), likewise. */
+long kr_match_table(kr_match_t *m, const kr_str_t *schema,
+    const kr_str_t *table, kr_hit_t **hits);
+
+/* Whether a value (NULL: text is NULL) of the predicate's column matches. */
+int kr_predicate_matches(const kr_predicate_t *p, const char *text,
+    size_t len);
+
+
+#endif /* _KR_MATCH_H_INCLUDED_ */

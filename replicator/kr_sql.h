@@ -1,0 +1,82 @@
+/*
+ * A client's SELECT: judged and rewritten on the parse tree of PostgreSQL's
+ * own parser (libpg_query).  No text is ever searched.
+ */
+
+#ifndef _KR_SQL_H_INCLUDED_
+#define _KR_SQL_H_INCLUDED_
+
+
+#include <stdint.h>
+
+#include "kr_buf.h"
+
+
+typedef struct {
+    kr_str_t      schema;     /* empty: not written */
+    kr_str_t      name;
+    kr_str_t      alias;      /* empty: none */
+} kr_sql_table_t;
+
+
+typedef struct {
+    kr_str_t      schema;     /* empty: not written */
+    kr_str_t      name;
+} kr_sql_function_t;
+
+
+typedef struct kr_sql_s  kr_sql_t;
+
+
+/*
+ * Parses the query and refuses all that is not one plain SELECT (other
+ * statements, several, INTO, locking clauses, parameters, data-modifying
+ * WITH), and, for now, what cannot be refetched row by row: more than one
+ * table, grouping, aggregates by GROUP BY or HAVING, DISTINCT, window
+ * functions, set operations, WITH, sub-selects.
+ * KR_OK: *sql is to be freed.  KR_DECLINED: refused, KR_ERROR: no memory;
+ * reason gets one sentence that names what was met and what to do, for the
+ * developer of a page.
+ */
+int kr_sql_parse(const char *query, size_t len, kr_sql_t **sql,
+    kr_buf_t *reason);
+void kr_sql_free(kr_sql_t *sql);
+
+/* Every relation that the query reads, every function that it calls by name
+ * (operators and casts excepted), for the checks against the catalog. */
+const kr_sql_table_t *kr_sql_tables(const kr_sql_t *sql, size_t *n);
+const kr_sql_function_t *kr_sql_functions(const kr_sql_t *sql, size_t *n);
+
+/* The query as PostgreSQL would write it: equal queries, equal bytes. */
+const char *kr_sql_canonical(const kr_sql_t *sql);
+
+
+/* what a template is made for; names as in the catalog, not quoted */
+typedef struct {
+    kr_str_t      table;      /* how the query calls it: alias, or name */
+    kr_str_t      pk;         /* column */
+    kr_str_t      pk_type;    /* as format_type() prints it */
+    kr_str_t      field;      /* the route's column */
+    kr_str_t      field_type;
+} kr_sql_target_t;
+
+
+/*
+ * The snapshot: the client's query and "field = ANY ($1)"; $1 is a text
+ * array of values, cast to the field's type.  Each row is one column of
+ * text: the row's JSON as row_to_json() prints it.  ORDER BY and LIMIT hold.
+ */
+int kr_sql_snapshot(const kr_sql_t *sql, const kr_sql_target_t *t,
+    kr_buf_t *out);
+
+/*
+ * The refetch: the client's query without ORDER BY, LIMIT and OFFSET, and
+ * "pk = ANY ($1)".  Three text columns a row: pk::text; field::text; and
+ * the row's JSON (the columns that the client asked for, no others).  How
+ * the JSON is got free of the added columns is private to kr_sql.c.
+ */
+int kr_sql_refetch(const kr_sql_t *sql, const kr_sql_target_t *t,
+    kr_buf_t *out);
+
+
+#endif /* _KR_SQL_H_INCLUDED_ */

@@ -1,0 +1,30 @@
+/*
+ * Values compared as PostgreSQL compares them, from their text.
+ */
+
+#ifndef _KR_VALUE_H_INCLUDED_
+#define _KR_VALUE_H_INCLUDED_
+
+
+#include <stdint.h>
+
+#include "kr_buf.h"
+
+
+/* Whether routes may filter on a column of this type (an oid of pg_type). */
+int kr_value_supported(uint32_t type);
+
+/* The SQL name of a supported type, for messages and casts, or NULL. */
+const char *kr_value_type_name(uint32_t type);
+
+/*
+ * Appends the key of a value: two values of one type are equal in PostgreSQL
+ * if and only if their keys are equal bytes (numeric 1.50 and 1.5; uuid in
+ * any case; -0 and 0; char(n) without its trailing blanks).  KR_OK;
+ * KR_ERROR: the text is not a value of the type; KR_DECLINED: the type is not
+ * supported.
+ */
+int kr_value_key(uint32_t type, const char *text, size_t len, kr_buf_t *out);
+
+
+#endif /* _KR_VALUE_H_INCLUDED_ */
