@@ -1,0 +1,47 @@
+/*
+ * The settings of kairos-replicator: environment, then options over it.
+ */
+
+#ifndef _KR_CONFIG_H_INCLUDED_
+#define _KR_CONFIG_H_INCLUDED_
+
+
+#include <stddef.h>
+
+#include "kr_buf.h"
+
+
+/* strings are owned by the configuration; times in ms, sizes in bytes */
+typedef struct {
+    char         *database_url;        /* DATABASE_URL; NULL: libpq's PG* */
+    char         *slot;                /* SLOT, "kairos" by default */
+    char         *socket;              /* KAIROS_SOCKET, --socket */
+    char         *socket_group;        /* KAIROS_SOCKET_GROUP; NULL: ours */
+    int           log_level;           /* KAIROS_LOG_LEVEL */
+    int           pool_size;           /* POOL_SIZE */
+    int           batch_size;          /* BATCH_SIZE: pks of one refetch */
+    int           chunk_size;          /* CHUNK_SIZE: rows of one event */
+    int           statement_timeout;   /* KAIROS_STATEMENT_TIMEOUT */
+    int           register_wait;       /* KAIROS_REGISTER_WAIT: how long a
+                                          start waits for the workers */
+    int           route_grace;         /* KAIROS_ROUTE_GRACE: how long a route
+                                          without members stays known */
+    size_t        snapshot_max;        /* KAIROS_SNAPSHOT_MAX: bytes of one */
+    size_t        backlog_max;         /* KAIROS_BACKLOG_MAX: of one route */
+    size_t        backlog_total;       /* KAIROS_BACKLOG_TOTAL: of all */
+} kr_config_t;
+
+
+/* what main() is to do after the settings were read */
+typedef enum {
+    KR_CONFIG_RUN = 0,
+    KR_CONFIG_EXIT,       /* --help, --version: it was printed, status 0 */
+    KR_CONFIG_BAD         /* one line on stderr named the setting */
+} kr_config_result_e;
+
+
+kr_config_result_e kr_config_read(kr_config_t *cf, int argc, char **argv);
+void kr_config_free(kr_config_t *cf);
+
+
+#endif /* _KR_CONFIG_H_INCLUDED_ */

@@ -1,0 +1,72 @@
+/*
+ * The replication stream: one slot, read row by row.  Connects, creates the
+ * slot if it is missing, starts, answers keepalives, confirms, and starts
+ * anew with back-off when it was lost.
+ */
+
+#ifndef _KR_STREAM_H_INCLUDED_
+#define _KR_STREAM_H_INCLUDED_
+
+
+#include <stdint.h>
+
+#include <event2/event.h>
+
+#include "kr_config.h"
+#include "kr_decode.h"
+
+
+typedef struct kr_stream_s  kr_stream_t;
+typedef struct kr_core_s    kr_core_t;      /* of the layer above */
+
+
+/* one const table, registered by the main file */
+typedef struct {
+    /*
+     * Streaming begins (again) behind position lsn, which is the slot's
+     * confirmed_flush_lsn.  epoch: of the positions, from the cluster's
+     * system identifier, timeline and the slot's creation.
+     */
+    void  (*begin)(kr_core_t *core, uint64_t epoch, uint64_t lsn);
+
+    /* One change, in order.  Valid during the call. */
+    void  (*change)(kr_core_t *core, const kr_change_t *c);
+
+    /*
+     * The server has sent all up to lsn (a keepalive's walEnd): what was
+     * committed before has been given to change().
+     */
+    void  (*passed)(kr_core_t *core, uint64_t lsn);
+
+    /* The stream is lost and will be started anew; reason for the log. */
+    void  (*lost)(kr_core_t *core, const char *reason);
+} kr_stream_handlers_t;
+
+
+kr_stream_t *kr_stream_create(struct event_base *base, const kr_config_t *cf,
+    const kr_stream_handlers_t *handlers, kr_core_t *core);
+
+/* Connects and starts; from then on it keeps itself running. */
+void kr_stream_start(kr_stream_t *st);
+
+/*
+ * Back-pressure: stops reading rows, and goes on.  Keepalives are still
+ * sent while paused, so that wal_sender_timeout does not strike.
+ */
+void kr_stream_pause(kr_stream_t *st);
+void kr_stream_resume(kr_stream_t *st);
+
+/*
+ * All up to lsn was handed on: PostgreSQL may forget it.  Never goes back.
+ * Sent with the next status update, at once if `now` is set.
+ */
+void kr_stream_confirm(kr_stream_t *st, uint64_t lsn, int now);
+
+/* Asks the server for a keepalive, so that passed() is called soon. */
+void kr_stream_poke(kr_stream_t *st);
+
+/* Sends the last status update, ends the stream, frees. */
+void kr_stream_free(kr_stream_t *st);
+
+
+#endif /* _KR_STREAM_H_INCLUDED_ */
