@@ -20,7 +20,7 @@
 
 #define KAIROS_FEED_VERSION      1
 #define KAIROS_FEED_HEADER       5
-#define KAIROS_FEED_MAX          (64u * 1024 * 1024)
+#define KAIROS_FEED_MAX          (64u * 1024 * 1024)   /* a whole frame */
 
 /* results of decode */
 #define KAIROS_FEED_OK           0
@@ -147,18 +147,20 @@ typedef struct {
 size_t kairos_feed_size(const kairos_feed_frame_t *f);
 
 /*
- * Writes the frame at p, which has room for kairos_feed_size() bytes; returns
- * the end of what was written.
+ * Writes the frame, one that kairos_feed_size() does not give 0 for, at p,
+ * which has room for that many bytes; returns the end of what was written.
+ * A slice of length 0 may have a NULL data.
  */
 unsigned char *kairos_feed_encode(unsigned char *p,
     const kairos_feed_frame_t *f);
 
 /*
  * Decodes one frame from the len bytes at data.  OK: *f is filled (slices
- * point into data), *used is the frame's whole size.  AGAIN: more bytes are
- * needed; *used is the frame's whole size if its header is there, else 0.
- * ERROR: unknown type, a size beyond KAIROS_FEED_MAX, or fields that do not
- * fill the frame exactly.
+ * point into data; fields not of its type are 0), *used is the frame's whole
+ * size.  AGAIN: more bytes are needed; *used is the frame's whole size if its
+ * length is there, else 0.  ERROR: unknown type, a size beyond
+ * KAIROS_FEED_MAX, or fields that do not fill the frame exactly; *used is 0.
+ * *f is undefined unless OK.
  */
 int kairos_feed_decode(const unsigned char *data, size_t len,
     kairos_feed_frame_t *f, size_t *used);
