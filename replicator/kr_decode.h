@@ -1,7 +1,5 @@
 /*
- * One line of wal2json (format-version 2; include-xids, include-lsn,
- * include-timestamp, include-type-oids, numeric-data-types-as-string) to a
- * change.  See docs/architecture.md for the options and why.
+ * One line of wal2json to a change.
  */
 
 #ifndef _KR_DECODE_H_INCLUDED_
@@ -11,6 +9,19 @@
 #include <stdint.h>
 
 #include "kr_buf.h"
+
+
+/*
+ * The options of START_REPLICATION that make such lines.  Not among them:
+ * types by name (a name that holds a quote is printed raw, which is not
+ * JSON), defaults (likewise), and numeric-data-types-as-string (unknown to
+ * wal2json before 2.6; lines made with it are read as well).  Text is not
+ * converted on its way: the database must be encoded in UTF-8.
+ */
+#define KR_DECODE_OPTIONS                                                     \
+    "\"format-version\" '2', \"include-xids\" '1', "                          \
+    "\"include-lsn\" '1', \"include-type-oids\" '1', "                        \
+    "\"include-types\" '0'"
 
 
 typedef enum {
@@ -26,7 +37,9 @@ typedef enum {
 
 /*
  * A column's value as PostgreSQL's output function prints it (booleans "t"
- * and "f", bytea with its \x): what a cast of it to text gives.
+ * and "f", bytea with its \x).  wal2json before 2.6 prints NaN and the
+ * infinities of numeric, real and double precision as null: a null of these
+ * may be one of them.
  */
 typedef struct {
     kr_str_t          name;
@@ -63,7 +76,8 @@ void kr_decoder_free(kr_decoder_t *d);
 /*
  * Decodes one line.  KR_OK: *c is valid until the next call.  KR_ERROR: not
  * such a line; *reason is text valid until the next call.  KR_DECLINED: an
- * action that this version does not know (log it, go on).
+ * action that this version does not know, or a message of bytes that are no
+ * text (log the reason, go on).
  */
 int kr_decode(kr_decoder_t *d, const char *line, size_t len, kr_change_t *c,
     const char **reason);

@@ -1,4 +1,4 @@
-/* sources: replicator/kr_buf.c */
+/* sources: kr_buf.c */
 
 #include <setjmp.h>
 #include <stdarg.h>

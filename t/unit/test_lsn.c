@@ -1,4 +1,4 @@
-/* sources: replicator/kr_lsn.c */
+/* sources: kr_lsn.c */
 
 #include <setjmp.h>
 #include <stdarg.h>
