@@ -20,7 +20,13 @@ VERSION    := $(shell sed -n 's/^.define KAIROS_VERSION *"\(.*\)"/\1/p' \
 
 Q           = $(if $(V),,@)
 
-ifdef SAN
+ifdef FUZZ
+B           = .build/libfuzzer
+OPT         = -O1 -fno-omit-frame-pointer
+HARDEN      =
+SANITIZE    = -fsanitize=fuzzer-no-link,address,undefined \
+              -fno-sanitize-recover=undefined
+else ifdef SAN
 B           = .build/asan
 OPT         = -O1 -fno-omit-frame-pointer
 HARDEN      =
@@ -58,7 +64,8 @@ REPL_OBJ    = $(patsubst %.c,$(B)/obj/%.o,$(wildcard replicator/*.c common/*.c))
 .SUFFIXES:
 
 .PHONY: all module replicator www run install-deps test unit corpus fuzz \
-        nginx-test e2e browser lint sanitize install uninstall clean FORCE
+        fuzzers nginx-test e2e browser lint sanitize install uninstall clean \
+        FORCE
 
 all: module replicator
 
@@ -122,6 +129,13 @@ $(B)/obj/t/%.o: t/%.c $(N)/.configured
 # Unit tests and fuzz drivers name what they are linked with in comments;
 # tools/test-rules makes rules of them, and the lists UNIT and CORPUS.
 
+ifdef FUZZ
+FUZZ_MAIN   =
+FUZZ_FLAGS  = -fsanitize=fuzzer
+else
+FUZZ_MAIN   = $(B)/obj/t/fuzz/run_corpus.o
+endif
+
 $(B)/tests.mk: tools/test-rules $(wildcard t/unit/*.c t/fuzz/*.c)
 	$(Q)mkdir -p $(B)
 	$(Q)tools/test-rules > $@
@@ -132,7 +146,85 @@ ifneq ($(filter-out clean install-deps,$(or $(MAKECMDGOALS),all)),)
 endif
 
 unit: $(UNIT)
-	$(Q)tools/unit $(UNIT)
+	$(Q)tools/tap $(UNIT)
+
+corpus: $(CORPUS)
+	$(Q)tools/tap $(CORPUS)
+
+# Drivers for libFuzzer; run one as .build/libfuzzer/fuzz/fuzz_NAME CORPUS.
+
+fuzz:
+	$(Q)+$(MAKE) B=.build/libfuzzer CC=clang FUZZ=1 fuzzers
+
+fuzzers: $(CORPUS)
+
+
+# The other suites; tools/test runs them all.
+
+SUITES      = $(wildcard t/*.t)
+E2E         = $(wildcard t/e2e/*.test.mjs)
+BROWSER     = $(wildcard t/browser/*.test.mjs)
+
+nginx-test: module
+	$(Q)B=$(B) tools/nginx-test $(SUITES)
+
+e2e: all t/node_modules/.package-lock.json
+	$(Q)B=$(B) tools/node-test $(E2E)
+
+browser: all www t/node_modules/.package-lock.json
+	$(Q)B=$(B) tools/node-test $(BROWSER)
+
+t/node_modules/.package-lock.json: t/package.json t/package-lock.json
+	@echo "  NPM       t"
+	$(Q)tools/quietly $(B)/npm-test.log npm ci --prefix t --no-audit --no-fund
+	$(Q)touch $@
+
+lint: $(N)/.configured
+	$(Q)NGX_INC='$(NGX_INC)' PKG_CFLAGS='$(PKG_CFLAGS)' tools/lint
+
+sanitize:
+	$(Q)+$(MAKE) SAN=1 unit corpus nginx-test e2e
+
+test:
+	$(Q)+tools/test
+
+install-deps:
+	$(Q)tools/install-deps run
+
+
+# The demo.
+
+run:
+	$(Q)+PORT=$(PORT) tools/run
+
+www: $(B)/www/index.html
+
+
+# Where a package would put it all; the modules' folders are nginx's.
+
+MODULES     = /usr/lib/nginx/modules
+AVAILABLE   = /usr/share/nginx/modules-available
+UNITS       = /lib/systemd/system
+EXAMPLES    = $(PREFIX)/share/doc/kairos/examples
+
+install: all
+	install -d $(addprefix $(DESTDIR),$(MODULES) $(AVAILABLE) $(UNITS) \
+	    $(EXAMPLES) $(PREFIX)/bin)
+	install -m 644 $(B)/ngx_http_kairos_module.so $(DESTDIR)$(MODULES)/
+	install -m 755 $(B)/kairos-replicator $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 conf/mod-http-kairos.conf $(DESTDIR)$(AVAILABLE)/
+	install -m 644 conf/nginx.conf conf/kairos-replicator.env \
+	    $(DESTDIR)$(EXAMPLES)/
+	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' conf/kairos-replicator.service \
+	    > $(DESTDIR)$(UNITS)/kairos-replicator.service
+	chmod 644 $(DESTDIR)$(UNITS)/kairos-replicator.service
+
+uninstall:
+	rm -f $(DESTDIR)$(MODULES)/ngx_http_kairos_module.so \
+	    $(DESTDIR)$(PREFIX)/bin/kairos-replicator \
+	    $(DESTDIR)$(AVAILABLE)/mod-http-kairos.conf \
+	    $(DESTDIR)$(UNITS)/kairos-replicator.service
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/kairos
 
 clean:
 	rm -rf .build

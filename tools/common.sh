@@ -81,3 +81,10 @@ postgres_home()
 
     die "cannot find a PostgreSQL with wal2json: run tools/install-deps"
 }
+
+
+# The libraries that gcc's sanitizers need in a program built without them.
+sanitizers()
+{
+    echo "$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)"
+}
