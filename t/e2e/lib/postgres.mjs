@@ -4,18 +4,19 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync,
-         readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import pg from 'pg';
 
 import { Inbox, LIMIT } from './await.mjs';
-import { IS_ROOT, start, uidOf } from './processes.mjs';
+import { freePort, start } from './processes.mjs';
 
 
-const USER = 'postgres';
+const TOOL = join(dirname(fileURLToPath(import.meta.url)),
+                  '../../../tools/postgres');
 
 /* what pg_ctl's modes send */
 const SIGNALS = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' };
@@ -24,25 +25,10 @@ const SIGNALS = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' };
 /* numbers of any size as PostgreSQL prints them */
 const types = {
     getTypeParser(oid) {
-        return [16, 23].includes(oid) ? pg.types.getTypeParser(oid, 'text')
-                                      : (value) => value;
+        return [16, 23].includes(oid)
+               ? pg.types.getTypeParser(oid, 'text') : (value) => value;
     },
 };
-
-
-export function programs() {
-    const root = '/usr/lib/postgresql';
-    const found = process.env.PG_BIN ?? (existsSync(root)
-        ? readdirSync(root).sort((a, b) => b - a)
-              .map((v) => join(root, v, 'bin'))
-              .find((dir) => existsSync(join(dir, 'postgres'))) : undefined);
-
-    if (found == null) {
-        throw new Error('there is no PostgreSQL server; PG_BIN names where');
-    }
-
-    return found;
-}
 
 
 export class Postgres {
@@ -50,36 +36,9 @@ export class Postgres {
         const cluster = new Postgres();
 
         cluster.dir = mkdtempSync(join(tmpdir(), 'kairos-pg-'));
-        cluster.data = join(cluster.dir, 'data');
+        cluster.port = await freePort();
         cluster.databases = 0;
-
-        mkdirSync(cluster.data, { mode: 0o700 });
         chmodSync(cluster.dir, 0o755);
-
-        const as = {};
-
-        if (IS_ROOT) {
-            const uid = uidOf(USER);
-
-            chownSync(cluster.dir, uid, -1);
-            chownSync(cluster.data, uid, -1);
-            as.uid = uid;
-        }
-
-        execFileSync(join(programs(), 'initdb'),
-                     ['-D', cluster.data, '-U', USER, '-A', 'trust',
-                      '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync',
-                      '--no-instructions'],
-                     { ...as, stdio: ['ignore', 'ignore', 'inherit'],
-                       cwd: cluster.dir });
-
-        /* newer servers load the output plugins that this names, no others */
-        const settings = execFileSync(join(programs(), 'postgres'),
-                                      ['--describe-config'],
-                                      { ...as, cwd: cluster.dir });
-
-        cluster.plugins = settings.includes('output_plugin_libraries')
-                          ? ['-c', 'output_plugin_libraries=wal2json'] : [];
 
         await cluster.start();
         return cluster;
@@ -87,17 +46,12 @@ export class Postgres {
 
     async start() {
         const lines = new Inbox('PostgreSQL');
+        const started = start(TOOL, ['run', this.dir, `${this.port}`], {
+            ends: 'INT', env: { KAIROS_TEST: '1', LC_ALL: 'C.UTF-8' },
+            onLine: (line) => lines.put(line) });
 
-        this.process = start(join(programs(), 'postgres'), [
-            '-D', this.data, '-k', this.dir, '-h', '', '-p', '5432',
-            '-c', 'wal_level=logical', '-c', 'max_wal_senders=20',
-            '-c', 'max_replication_slots=20', '-c', 'fsync=off',
-            '-c', 'log_destination=stderr', '-c', 'logging_collector=off',
-            '-c', 'max_connections=100', ...this.plugins,
-        ], { user: USER, ends: 'QUIT', env: { LC_ALL: 'C.UTF-8' },
-             onLine: (line) => lines.put(line) });
-
-        this.process.exit.then(() => lines.put(`ended: ${this.process.output}`));
+        this.process = started;
+        started.exit.then(() => lines.put(`ended: ${started.output}`));
 
         const line = await lines.find(
             (l) => /ready to accept connections|^ended: /.test(l),
@@ -119,8 +73,7 @@ export class Postgres {
     }
 
     url(database) {
-        return `postgresql:///${database}?host=${this.dir}&port=5432`
-               + `&user=${USER}`;
+        return `postgresql://postgres@127.0.0.1:${this.port}/${database}`;
     }
 
     client(database) {
@@ -136,7 +89,8 @@ export class Postgres {
     }
 
     options(database) {
-        return { host: this.dir, port: 5432, user: USER, database, types };
+        return { host: '127.0.0.1', port: this.port, user: 'postgres',
+                 database, types };
     }
 
     async createDatabase() {
@@ -160,6 +114,7 @@ export class Postgres {
             await this.stop('immediate');
         }
 
+        execFileSync(TOOL, ['remove', this.dir]);
         rmSync(this.dir, { recursive: true, force: true });
     }
 }

@@ -5,6 +5,7 @@
 
 import { spawn } from 'node:child_process';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
 
 import { within } from './await.mjs';
 
@@ -158,4 +159,19 @@ export function unixPeers(path) {
     return readFileSync('/proc/net/unix', 'utf8').split('\n')
            .map((line) => line.trim().split(/\s+/))
            .filter((f) => f[7] == path && f[5] == '03').length;
+}
+
+
+/* A TCP port that nobody listens on at the moment. */
+export function freePort() {
+    return new Promise((resolve, reject) => {
+        const server = createServer();
+
+        server.on('error', reject);
+        server.listen(0, '127.0.0.1', () => {
+            const { port } = server.address();
+
+            server.close(() => resolve(port));
+        });
+    });
 }

@@ -7,7 +7,6 @@ import assert from 'node:assert/strict';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync,
          readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after } from 'node:test';
@@ -15,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 
 import { LIMIT, until, within } from './await.mjs';
 import { removeCluster, sharedCluster } from './postgres.mjs';
-import { IS_ROOT, children, connectionsOf, start, uidOf, unixPeers }
+import { IS_ROOT, children, connectionsOf, freePort, start, uidOf, unixPeers }
     from './processes.mjs';
 
 
@@ -540,18 +539,4 @@ function answers(port) {
 
         req.on('error', () => resolve(false));
     }), 'an answer of nginx');
-}
-
-
-function freePort() {
-    return new Promise((resolve, reject) => {
-        const server = createServer();
-
-        server.on('error', reject);
-        server.listen(0, '127.0.0.1', () => {
-            const { port } = server.address();
-
-            server.close(() => resolve(port));
-        });
-    });
 }
