@@ -11,33 +11,43 @@
 #include <ngx_core.h>
 
 #include "ngx_http_kairos_channel.h"
+#include "ngx_http_kairos_feed.h"
 
 
 /* topics that begin so are routes: joined through here, never published to */
 #define NGX_HTTP_KAIROS_ROUTE_PREFIX  "rt:"
 
 
+/* for ngx_http_kairos_feed_create() */
+extern const ngx_http_kairos_feed_handlers_t  ngx_http_kairos_query_handlers;
+
+
 /* Whether the topic is a route's (by its name). */
 ngx_uint_t ngx_http_kairos_query_is_route(const ngx_str_t *topic);
 
 /*
- * A "subscribe" push on a joined channel.  Always answers m's ref, now or
- * when the replicator does (or is lost): never silence.
+ * A "subscribe" push on a joined channel.  Always answers m's ref, now, when
+ * the replicator does, when the feed is lost or when the time is up: never
+ * silence.  The answer comes with the join_ref of the push also if its
+ * channel was closed meanwhile; phoenix.js passes over what is not of its
+ * current join.
  */
 void ngx_http_kairos_query_subscribe(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m);
 
 /*
- * A phx_join of a route topic (no channel on it is open).  Always answers;
- * opens the channel when the replicator says JOINED.
+ * A phx_join of a route topic (no channel on it is open).  Always answers, as
+ * above; opens the channel when the replicator says JOINED.  If a join of
+ * this topic is under way, its answer goes to this newer one alone.
  */
 void ngx_http_kairos_query_join(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m);
 
 /*
- * A route's channel is about to be closed: tell the replicator.  lost: by
- * the loss of the connection, not by the client's phx_leave.  Does not close
- * the channel.
+ * A route's channel is about to be closed: tell the replicator.  lost: the
+ * client may join again without a subscribe (its connection was lost, or a
+ * newer join takes the channel's place), 0: it said phx_leave.  Does not
+ * close the channel.
  */
 void ngx_http_kairos_query_leave(ngx_http_kairos_channel_t *ch,
     ngx_uint_t lost);
@@ -49,7 +59,10 @@ void ngx_http_kairos_query_leave(ngx_http_kairos_channel_t *ch,
 ngx_int_t ngx_http_kairos_query_cancel_join(ngx_http_kairos_session_t *ks,
     const ngx_str_t *topic);
 
-/* The session is gone: forget its requests, tell the replicator. */
+/*
+ * The session is gone: forget its requests, tell the replicator.  To be
+ * called after the session's channels are closed.
+ */
 void ngx_http_kairos_query_gone(ngx_http_kairos_session_t *ks);
 
 

@@ -1,0 +1,701 @@
+/*
+ * The feed, the worker's end.
+ *
+ * A feed is idle (no connection; the timer runs to the next attempt),
+ * connecting, open (HELLO is queued; RESUMEs go out, WELCOME may come) or up.
+ * It is dropped in one place, ngx_http_kairos_feed_drop(), called only from
+ * the feed's own events: whoever queues a frame never sees it vanish.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_http_kairos_feed.h"
+
+
+/* milliseconds */
+#define NGX_HTTP_KAIROS_FEED_DELAY_MIN   100
+#define NGX_HTTP_KAIROS_FEED_DELAY_MAX   5000
+#define NGX_HTTP_KAIROS_FEED_HANDSHAKE   10000
+#define NGX_HTTP_KAIROS_FEED_STABLE      5000
+
+/* bytes */
+#define NGX_HTTP_KAIROS_FEED_READ        16384
+#define NGX_HTTP_KAIROS_FEED_TURN        (1024 * 1024)
+#define NGX_HTTP_KAIROS_FEED_KEEP        (256 * 1024)
+#define NGX_HTTP_KAIROS_FEED_FULL        (1024 * 1024)
+
+/* past this the replicator does not keep up: the feed is dropped */
+#define NGX_HTTP_KAIROS_FEED_OUT_MAX     (2 * (size_t) KAIROS_FEED_MAX)
+
+/* a frame that is nearly there, and what came behind it */
+#define NGX_HTTP_KAIROS_FEED_IN_MAX                                          \
+    (KAIROS_FEED_HEADER + (size_t) KAIROS_FEED_MAX                           \
+     + NGX_HTTP_KAIROS_FEED_READ)
+
+
+static void ngx_http_kairos_feed_timer_handler(ngx_event_t *ev);
+static void ngx_http_kairos_feed_turn_handler(ngx_event_t *ev);
+static void ngx_http_kairos_feed_read_handler(ngx_event_t *rev);
+static void ngx_http_kairos_feed_write_handler(ngx_event_t *wev);
+
+static void ngx_http_kairos_feed_connect(ngx_http_kairos_feed_t *feed);
+static ngx_connection_t *ngx_http_kairos_feed_socket(
+    ngx_http_kairos_feed_t *feed);
+static void ngx_http_kairos_feed_hello(ngx_http_kairos_feed_t *feed);
+static void ngx_http_kairos_feed_resume(ngx_http_kairos_feed_t *feed);
+static void ngx_http_kairos_feed_ready(ngx_http_kairos_feed_t *feed);
+static const char *ngx_http_kairos_feed_input(ngx_http_kairos_feed_t *feed);
+static const char *ngx_http_kairos_feed_frame(ngx_http_kairos_feed_t *feed,
+    kairos_feed_frame_t *f);
+static const char *ngx_http_kairos_feed_welcome(ngx_http_kairos_feed_t *feed,
+    kairos_feed_frame_t *f);
+static ngx_int_t ngx_http_kairos_feed_append(ngx_http_kairos_feed_t *feed,
+    const kairos_feed_frame_t *f);
+static void ngx_http_kairos_feed_flush(ngx_http_kairos_feed_t *feed);
+static void ngx_http_kairos_feed_fail(ngx_http_kairos_feed_t *feed,
+    const char *reason);
+static void ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed,
+    const char *reason, ngx_err_t err);
+static void ngx_http_kairos_feed_close(ngx_http_kairos_feed_t *feed);
+
+
+static void
+ngx_http_kairos_feed_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_kairos_feed_t  *feed;
+
+    feed = ev->data;
+
+    if (feed->connection == NULL) {
+        ngx_http_kairos_feed_connect(feed);
+        return;
+    }
+
+    ngx_http_kairos_feed_drop(feed, "the handshake timed out", 0);
+}
+
+
+/*
+ * The end of a turn in which something was queued or went wrong.
+ */
+static void
+ngx_http_kairos_feed_turn_handler(ngx_event_t *ev)
+{
+    ngx_http_kairos_feed_t  *feed;
+
+    feed = ev->data;
+
+    if (feed->connection == NULL) {
+        return;
+    }
+
+    if (feed->failure != NULL) {
+        ngx_http_kairos_feed_drop(feed, feed->failure, 0);
+        return;
+    }
+
+    ngx_http_kairos_feed_flush(feed);
+}
+
+
+/*
+ * Reads what is there, but not more than a turn's share: then the rest waits
+ * for the next turn, so that a burst of events holds up no client.
+ */
+static void
+ngx_http_kairos_feed_read_handler(ngx_event_t *rev)
+{
+    ssize_t                  n;
+    size_t                   total;
+    const char              *reason;
+    ngx_connection_t        *c;
+    ngx_http_kairos_feed_t  *feed;
+
+    c = rev->data;
+    feed = c->data;
+
+    for (total = 0; total < NGX_HTTP_KAIROS_FEED_TURN; total += n) {
+
+        if (ngx_http_kairos_buf_reserve(&feed->in, NGX_HTTP_KAIROS_FEED_READ,
+                                         NGX_HTTP_KAIROS_FEED_IN_MAX, c->log)
+            != NGX_OK)
+        {
+            ngx_http_kairos_feed_drop(feed, "out of memory", 0);
+            return;
+        }
+
+        n = c->recv(c, feed->in.last, feed->in.end - feed->in.last);
+
+        if (n == NGX_AGAIN) {
+            ngx_http_kairos_buf_release(&feed->in,
+                                         NGX_HTTP_KAIROS_FEED_KEEP);
+
+            if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+                ngx_http_kairos_feed_drop(feed, "could not await input", 0);
+            }
+
+            return;
+        }
+
+        if (n == NGX_ERROR || n == 0) {
+            ngx_http_kairos_feed_drop(feed, n ? "could not read"
+                                              : "the peer closed", 0);
+            return;
+        }
+
+        feed->in.last += n;
+
+        reason = ngx_http_kairos_feed_input(feed);
+        if (reason != NULL) {
+            ngx_http_kairos_feed_drop(feed, reason, 0);
+            return;
+        }
+    }
+
+    ngx_post_event(rev, &ngx_posted_next_events);
+}
+
+
+/*
+ * The connection is made, or there is room again.
+ */
+static void
+ngx_http_kairos_feed_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t        *c;
+    ngx_http_kairos_feed_t  *feed;
+
+    c = wev->data;
+    feed = c->data;
+
+    if (!feed->open) {
+        ngx_http_kairos_feed_hello(feed);
+    }
+
+    /* as in the turn's handler; what is posted then finds nothing to do */
+
+    if (feed->failure != NULL) {
+        ngx_http_kairos_feed_drop(feed, feed->failure, 0);
+        return;
+    }
+
+    ngx_http_kairos_feed_flush(feed);
+}
+
+
+ngx_http_kairos_feed_t *
+ngx_http_kairos_feed_create(ngx_pool_t *pool, ngx_http_kairos_hub_t *hub,
+    ngx_addr_t *addr, const ngx_http_kairos_feed_handlers_t *handlers,
+    const ngx_http_kairos_feed_params_t *params)
+{
+    ngx_http_kairos_feed_t  *feed;
+
+    feed = ngx_pcalloc(pool, sizeof(ngx_http_kairos_feed_t));
+    if (feed == NULL) {
+        return NULL;
+    }
+
+    feed->hub = hub;
+    feed->addr = addr;
+    feed->handlers = handlers;
+    feed->params = *params;
+    feed->ident = -1;
+
+    return feed;
+}
+
+
+ngx_int_t
+ngx_http_kairos_feed_start(ngx_http_kairos_feed_t *feed, ngx_cycle_t *cycle)
+{
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    feed->log = cycle->log;
+    feed->delay = NGX_HTTP_KAIROS_FEED_DELAY_MIN;
+
+    feed->timer.handler = ngx_http_kairos_feed_timer_handler;
+    feed->timer.data = feed;
+    feed->timer.log = feed->log;
+    feed->timer.cancelable = 1;
+
+    feed->turn.handler = ngx_http_kairos_feed_turn_handler;
+    feed->turn.data = feed;
+    feed->turn.log = feed->log;
+
+    if (feed->handlers->start(feed) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_kairos_feed_connect(feed);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_kairos_feed_stop(ngx_http_kairos_feed_t *feed)
+{
+    feed->up = 0;
+    ngx_http_kairos_feed_close(feed);
+}
+
+
+ngx_int_t
+ngx_http_kairos_feed_send(ngx_http_kairos_feed_t *feed,
+    const kairos_feed_frame_t *f)
+{
+    if (!feed->open || feed->failure != NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_kairos_feed_append(feed, f);
+}
+
+
+ngx_uint_t
+ngx_http_kairos_feed_full(ngx_http_kairos_feed_t *feed)
+{
+    return feed->failure != NULL
+           || ngx_http_kairos_buf_used(&feed->out)
+              >= NGX_HTTP_KAIROS_FEED_FULL;
+}
+
+
+/*
+ * Starts an attempt to connect; if it fails at once, arms the next one.
+ */
+static void
+ngx_http_kairos_feed_connect(ngx_http_kairos_feed_t *feed)
+{
+    ngx_err_t          err;
+    ngx_connection_t  *c;
+
+    c = ngx_http_kairos_feed_socket(feed);
+    if (c == NULL) {
+        ngx_http_kairos_feed_drop(feed, "could not open a socket", 0);
+        return;
+    }
+
+    feed->connection = c;
+
+    if (connect(c->fd, feed->addr->sockaddr, feed->addr->socklen) == -1) {
+        err = ngx_socket_errno;
+
+        if (err != NGX_EINPROGRESS) {
+            ngx_http_kairos_feed_drop(feed, "could not connect", err);
+            return;
+        }
+
+    } else {
+        c->write->ready = 1;
+    }
+
+    /* connected only now: epoll reports a hang-up for what is not */
+
+    if ((ngx_add_conn != NULL && ngx_add_conn(c) != NGX_OK)
+        || (ngx_add_conn == NULL
+            && (ngx_handle_read_event(c->read, 0) != NGX_OK
+                || ngx_handle_write_event(c->write, 0) != NGX_OK)))
+    {
+        ngx_http_kairos_feed_drop(feed, "could not await the connection", 0);
+        return;
+    }
+
+    ngx_add_timer(&feed->timer, NGX_HTTP_KAIROS_FEED_HANDSHAKE);
+
+    if (c->write->ready) {
+        ngx_http_kairos_feed_hello(feed);
+    }
+}
+
+
+/*
+ * A connection slot with a non-blocking socket in it, not connected and not
+ * watched; NULL: the reason is logged.
+ */
+static ngx_connection_t *
+ngx_http_kairos_feed_socket(ngx_http_kairos_feed_t *feed)
+{
+    ngx_socket_t       s;
+    ngx_connection_t  *c;
+
+    s = ngx_socket(feed->addr->sockaddr->sa_family, SOCK_STREAM, 0);
+    if (s == (ngx_socket_t) -1) {
+        ngx_log_error(NGX_LOG_ALERT, feed->log, ngx_socket_errno,
+                      ngx_socket_n " failed");
+        return NULL;
+    }
+
+    c = ngx_get_connection(s, feed->log);
+    if (c == NULL) {
+        if (ngx_close_socket(s) == -1) {
+            ngx_log_error(NGX_LOG_ALERT, feed->log, ngx_socket_errno,
+                          ngx_close_socket_n " failed");
+        }
+
+        return NULL;
+    }
+
+    if (ngx_nonblocking(s) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, feed->log, ngx_socket_errno,
+                      ngx_nonblocking_n " failed");
+        ngx_close_connection(c);
+        return NULL;
+    }
+
+    c->data = feed;
+    c->recv = ngx_recv;
+    c->send = ngx_send;
+    c->log_error = NGX_ERROR_INFO;
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+
+    c->read->handler = ngx_http_kairos_feed_read_handler;
+    c->write->handler = ngx_http_kairos_feed_write_handler;
+    c->read->log = feed->log;
+    c->write->log = feed->log;
+
+    /* a worker that exits does not miss this one */
+    c->read->channel = 1;
+    c->write->channel = 1;
+
+    return c;
+}
+
+
+static void
+ngx_http_kairos_feed_hello(ngx_http_kairos_feed_t *feed)
+{
+    kairos_feed_frame_t  f;
+
+    ngx_memzero(&f, sizeof(kairos_feed_frame_t));
+
+    f.type = KAIROS_FEED_HELLO;
+    f.version = KAIROS_FEED_VERSION;
+    f.pid = (uint32_t) ngx_pid;
+    f.workers = (uint32_t) feed->params.workers;
+    f.instance = feed->params.instance;
+    f.zone.data = feed->params.zone.data;
+    f.zone.len = feed->params.zone.len;
+
+    feed->open = 1;
+
+    if (ngx_http_kairos_feed_append(feed, &f) == NGX_OK) {
+        ngx_http_kairos_feed_resume(feed);
+    }
+}
+
+
+/*
+ * Lets the handler queue RESUMEs, and READY behind the last.  They do not
+ * wait for WELCOME: HELLO says all that the replicator needs to read them.
+ */
+static void
+ngx_http_kairos_feed_resume(ngx_http_kairos_feed_t *feed)
+{
+    kairos_feed_frame_t  f;
+
+    if (feed->handlers->resume(feed) == NGX_AGAIN) {
+        return;
+    }
+
+    ngx_memzero(&f, sizeof(kairos_feed_frame_t));
+    f.type = KAIROS_FEED_READY;
+
+    if (ngx_http_kairos_feed_send(feed, &f) == NGX_OK) {
+        feed->resumed = 1;
+        ngx_http_kairos_feed_ready(feed);
+    }
+}
+
+
+/*
+ * READY is queued or WELCOME was read; with both the feed is up.
+ */
+static void
+ngx_http_kairos_feed_ready(ngx_http_kairos_feed_t *feed)
+{
+    if (!feed->resumed || !feed->welcomed) {
+        return;
+    }
+
+    feed->up = 1;
+    feed->since = ngx_current_msec;
+    feed->told = 0;
+    feed->told_version = 0;
+
+    ngx_log_error(NGX_LOG_NOTICE, feed->log, 0,
+                  "connected to kairos-replicator at %V", &feed->addr->name);
+}
+
+
+/*
+ * Takes all whole frames from the input.  NULL, or why the feed is to be
+ * dropped.
+ */
+static const char *
+ngx_http_kairos_feed_input(ngx_http_kairos_feed_t *feed)
+{
+    int                          rc;
+    size_t                       used;
+    const char                  *reason;
+    kairos_feed_frame_t          f;
+    ngx_http_kairos_buf_t  *in;
+
+    in = &feed->in;
+
+    for ( ;; ) {
+        rc = kairos_feed_decode(in->pos, ngx_http_kairos_buf_used(in), &f,
+                                &used);
+
+        if (rc == KAIROS_FEED_AGAIN) {
+            return NULL;
+        }
+
+        if (rc == KAIROS_FEED_ERROR) {
+            return "the peer sent what is no frame";
+        }
+
+        reason = ngx_http_kairos_feed_frame(feed, &f);
+        if (reason != NULL) {
+            return reason;
+        }
+
+        in->pos += used;
+    }
+}
+
+
+static const char *
+ngx_http_kairos_feed_frame(ngx_http_kairos_feed_t *feed,
+    kairos_feed_frame_t *f)
+{
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, feed->log, 0,
+                   "kairos feed frame type:%d req:%uL", (int) f->type, f->req);
+
+    if (f->type == KAIROS_FEED_WELCOME) {
+        return ngx_http_kairos_feed_welcome(feed, f);
+    }
+
+    if (!feed->welcomed) {
+        return "the peer sent a frame before WELCOME";
+    }
+
+    if (feed->handlers->frame(feed, f) != NGX_OK) {
+        return "the peer sent a frame out of place";
+    }
+
+    return feed->failure;
+}
+
+
+static const char *
+ngx_http_kairos_feed_welcome(ngx_http_kairos_feed_t *feed,
+    kairos_feed_frame_t *f)
+{
+    if (f->version != KAIROS_FEED_VERSION) {
+
+        if (!feed->told_version) {
+            ngx_log_error(NGX_LOG_ERR, feed->log, 0,
+                          "kairos-replicator at %V speaks version %uD of the "
+                          "feed, this module version %d: upgrade the older",
+                          &feed->addr->name, f->version, KAIROS_FEED_VERSION);
+        }
+
+        feed->told = 1;
+        feed->told_version = 1;
+        feed->delay = NGX_HTTP_KAIROS_FEED_DELAY_MAX;
+
+        return "versions differ";
+    }
+
+    if (feed->welcomed) {
+        return "the peer sent WELCOME twice";
+    }
+
+    feed->welcomed = 1;
+
+    if (feed->timer.timer_set) {
+        ngx_del_timer(&feed->timer);
+    }
+
+    ngx_http_kairos_feed_ready(feed);
+
+    return NULL;
+}
+
+
+/*
+ * Returns as ngx_http_kairos_feed_send() does.
+ */
+static ngx_int_t
+ngx_http_kairos_feed_append(ngx_http_kairos_feed_t *feed,
+    const kairos_feed_frame_t *f)
+{
+    size_t                       size;
+    ngx_http_kairos_buf_t  *out;
+
+    size = kairos_feed_size(f);
+    if (size == 0) {
+        return NGX_DECLINED;
+    }
+
+    out = &feed->out;
+
+    if (ngx_http_kairos_buf_used(out) + size > NGX_HTTP_KAIROS_FEED_OUT_MAX) {
+        ngx_http_kairos_feed_fail(feed, "the peer does not read");
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_kairos_buf_reserve(out, size, NGX_HTTP_KAIROS_FEED_OUT_MAX,
+                                     feed->log)
+        != NGX_OK)
+    {
+        ngx_http_kairos_feed_fail(feed, "out of memory");
+        return NGX_ERROR;
+    }
+
+    out->last = kairos_feed_encode(out->last, f);
+
+    ngx_post_event(&feed->turn, &ngx_posted_events);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Writes what is queued, as far as the socket takes it; goes on with the
+ * RESUMEs while there is room.
+ */
+static void
+ngx_http_kairos_feed_flush(ngx_http_kairos_feed_t *feed)
+{
+    ssize_t                      n;
+    ngx_connection_t            *c;
+    ngx_http_kairos_buf_t  *out;
+
+    c = feed->connection;
+    out = &feed->out;
+
+    while (out->pos != out->last && c->write->ready) {
+
+        n = c->send(c, out->pos, ngx_http_kairos_buf_used(out));
+
+        if (n == NGX_ERROR) {
+            ngx_http_kairos_feed_drop(feed, "could not write", 0);
+            return;
+        }
+
+        if (n == NGX_AGAIN || n == 0) {
+            break;
+        }
+
+        out->pos += n;
+    }
+
+    ngx_http_kairos_buf_release(out, NGX_HTTP_KAIROS_FEED_KEEP);
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        ngx_http_kairos_feed_drop(feed, "could not await output", 0);
+        return;
+    }
+
+    /* posts this turn's handler again if it queued anything */
+
+    if (feed->open && !feed->resumed && !ngx_http_kairos_feed_full(feed)) {
+        ngx_http_kairos_feed_resume(feed);
+    }
+}
+
+
+/*
+ * For those that are called from elsewhere: the feed is dropped at the end
+ * of the turn.
+ */
+static void
+ngx_http_kairos_feed_fail(ngx_http_kairos_feed_t *feed, const char *reason)
+{
+    feed->up = 0;
+    feed->failure = reason;
+
+    ngx_post_event(&feed->turn, &ngx_posted_events);
+}
+
+
+/*
+ * Ends the connection, or the attempt to get one, and arms the next attempt.
+ * The log is told at ERR once, until the feed has been up again.
+ */
+static void
+ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed, const char *reason,
+    ngx_err_t err)
+{
+    ngx_uint_t  level, open;
+
+    level = feed->told ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+    ngx_log_error(level, feed->log, err,
+                  "no feed from kairos-replicator at %V: %s; queries are "
+                  "refused until it is there, check that it runs and that "
+                  "this worker may write to its socket",
+                  &feed->addr->name, reason);
+
+    feed->told = 1;
+    open = feed->open;
+
+    if (feed->welcomed
+        && feed->resumed
+        && (ngx_msec_int_t) (ngx_current_msec - feed->since)
+           >= NGX_HTTP_KAIROS_FEED_STABLE)
+    {
+        feed->delay = NGX_HTTP_KAIROS_FEED_DELAY_MIN;
+    }
+
+    ngx_http_kairos_feed_close(feed);
+
+    /* workers that lost the same replicator do not come back as one */
+
+    ngx_add_timer(&feed->timer,
+                  feed->delay + (ngx_msec_t) ngx_random() % (feed->delay / 2));
+
+    feed->delay = ngx_min(feed->delay * 2, NGX_HTTP_KAIROS_FEED_DELAY_MAX);
+
+    if (open) {
+        feed->handlers->down(feed);
+    }
+}
+
+
+static void
+ngx_http_kairos_feed_close(ngx_http_kairos_feed_t *feed)
+{
+    feed->up = 0;
+    feed->open = 0;
+    feed->welcomed = 0;
+    feed->resumed = 0;
+    feed->failure = NULL;
+
+    if (feed->timer.timer_set) {
+        ngx_del_timer(&feed->timer);
+    }
+
+    if (feed->turn.posted) {
+        ngx_delete_posted_event(&feed->turn);
+    }
+
+    if (feed->connection != NULL) {
+        ngx_close_connection(feed->connection);
+        feed->connection = NULL;
+    }
+
+    feed->in.pos = feed->in.last;
+    feed->out.pos = feed->out.last;
+
+    ngx_http_kairos_buf_release(&feed->in, 0);
+    ngx_http_kairos_buf_release(&feed->out, 0);
+}

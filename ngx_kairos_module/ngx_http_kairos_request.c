@@ -1,0 +1,288 @@
+/*
+ * What the sockets asked of one feed and has no answer yet.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_http_kairos_request.h"
+
+
+static ngx_rbtree_node_t *ngx_http_kairos_request_lookup(ngx_rbtree_t *tree,
+    uint64_t id);
+static u_char *ngx_http_kairos_request_copy(u_char *p, ngx_str_t *dst,
+    const ngx_str_t *src);
+
+
+void
+ngx_http_kairos_requests_init(ngx_http_kairos_requests_t *rqs, ngx_log_t *log)
+{
+    rqs->log = log;
+    rqs->nrequests = 0;
+    rqs->number = 0;
+
+    ngx_rbtree_init(&rqs->requests, &rqs->requests_sentinel,
+                    ngx_rbtree_insert_value);
+    ngx_rbtree_init(&rqs->askers, &rqs->askers_sentinel,
+                    ngx_rbtree_insert_value);
+    ngx_queue_init(&rqs->waiting);
+}
+
+
+ngx_http_kairos_request_t *
+ngx_http_kairos_requests_any(ngx_http_kairos_requests_t *rqs)
+{
+    if (rqs->requests.root == rqs->requests.sentinel) {
+        return NULL;
+    }
+
+    return (ngx_http_kairos_request_t *) rqs->requests.root;
+}
+
+
+ngx_http_kairos_asker_t *
+ngx_http_kairos_request_asker(ngx_http_kairos_requests_t *rqs,
+    ngx_http_kairos_session_t *ks)
+{
+    ngx_http_kairos_asker_t  *asker;
+
+    if (ks->asker != NULL) {
+        return ks->asker;
+    }
+
+    asker = ngx_calloc(sizeof(ngx_http_kairos_asker_t), rqs->log);
+    if (asker == NULL) {
+        return NULL;
+    }
+
+    asker->ks = ks;
+    ngx_queue_init(&asker->requests);
+
+    asker->node.key = (ngx_rbtree_key_t) ks->id;
+    ngx_rbtree_insert(&rqs->askers, &asker->node);
+
+    ks->asker = asker;
+
+    return asker;
+}
+
+
+void
+ngx_http_kairos_request_gone(ngx_http_kairos_requests_t *rqs,
+    ngx_http_kairos_asker_t *asker)
+{
+    ngx_http_kairos_request_t  *rq;
+
+    while (!ngx_queue_empty(&asker->requests)) {
+        rq = ngx_queue_data(ngx_queue_head(&asker->requests),
+                            ngx_http_kairos_request_t, queue);
+
+        if (!rq->join) {
+            ngx_http_kairos_request_forget(rqs, rq);
+            continue;
+        }
+
+        ngx_http_kairos_request_unwait(rq);
+
+        ngx_queue_remove(&rq->queue);
+        rq->asker = NULL;
+    }
+
+    asker->ks->asker = NULL;
+
+    ngx_rbtree_delete(&rqs->askers, &asker->node);
+    ngx_free(asker);
+}
+
+
+ngx_http_kairos_session_t *
+ngx_http_kairos_request_session(ngx_http_kairos_requests_t *rqs, uint64_t id)
+{
+    ngx_http_kairos_asker_t  *asker;
+
+    asker = (ngx_http_kairos_asker_t *)
+                ngx_http_kairos_request_lookup(&rqs->askers, id);
+
+    return asker != NULL && asker->ks->id == id ? asker->ks : NULL;
+}
+
+
+ngx_http_kairos_request_t *
+ngx_http_kairos_request_add(ngx_http_kairos_requests_t *rqs,
+    ngx_http_kairos_asker_t *asker, const ngx_http_kairos_phx_msg_t *m,
+    ngx_uint_t join)
+{
+    ngx_http_kairos_request_t  *rq;
+
+    rq = ngx_calloc(sizeof(ngx_http_kairos_request_t), rqs->log);
+    if (rq == NULL) {
+        return NULL;
+    }
+
+    if (ngx_http_kairos_request_wait(rqs, rq, m) != NGX_OK) {
+        ngx_free(rq);
+        return NULL;
+    }
+
+    rq->asker = asker;
+    rq->socket = asker->ks->id;
+    rq->number = ++rqs->number;
+    rq->join = (join != 0);
+
+    rq->node.key = (ngx_rbtree_key_t) rq->number;
+    ngx_rbtree_insert(&rqs->requests, &rq->node);
+    rqs->nrequests++;
+
+    ngx_queue_insert_tail(&asker->requests, &rq->queue);
+    asker->nrequests++;
+
+    return rq;
+}
+
+
+ngx_http_kairos_request_t *
+ngx_http_kairos_request_find(ngx_http_kairos_requests_t *rqs, uint64_t number)
+{
+    ngx_http_kairos_request_t  *rq;
+
+    rq = (ngx_http_kairos_request_t *)
+             ngx_http_kairos_request_lookup(&rqs->requests, number);
+
+    return rq != NULL && rq->number == number ? rq : NULL;
+}
+
+
+ngx_http_kairos_request_t *
+ngx_http_kairos_request_find_join(ngx_http_kairos_session_t *ks,
+    const ngx_str_t *topic)
+{
+    ngx_queue_t                *queue;
+    ngx_http_kairos_asker_t    *asker;
+    ngx_http_kairos_request_t  *rq;
+
+    asker = ks->asker;
+    if (asker == NULL) {
+        return NULL;
+    }
+
+    for (queue = ngx_queue_head(&asker->requests);
+         queue != ngx_queue_sentinel(&asker->requests);
+         queue = ngx_queue_next(queue))
+    {
+        rq = ngx_queue_data(queue, ngx_http_kairos_request_t, queue);
+
+        if (rq->join
+            && rq->m.topic.len == topic->len
+            && ngx_memcmp(rq->m.topic.data, topic->data, topic->len) == 0)
+        {
+            return rq;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_kairos_request_wait(ngx_http_kairos_requests_t *rqs,
+    ngx_http_kairos_request_t *rq, const ngx_http_kairos_phx_msg_t *m)
+{
+    u_char                     *p;
+    ngx_http_kairos_phx_msg_t   old;
+
+    old = rq->m;
+
+    p = ngx_alloc(m->topic.len + m->join_ref.len + m->ref.len + 1, rqs->log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the topic's copy, first in its block, is never NULL */
+
+    p = ngx_http_kairos_request_copy(p, &rq->m.topic, &m->topic);
+    p = ngx_http_kairos_request_copy(p, &rq->m.join_ref, &m->join_ref);
+    (void) ngx_http_kairos_request_copy(p, &rq->m.ref, &m->ref);
+
+    if (old.topic.data != NULL) {
+        ngx_free(old.topic.data);
+    }
+
+    ngx_http_kairos_request_unwait(rq);
+
+    rq->left = 0;
+    rq->waited = 1;
+    rq->asked = ngx_current_msec;
+    ngx_queue_insert_tail(&rqs->waiting, &rq->order);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_kairos_request_unwait(ngx_http_kairos_request_t *rq)
+{
+    if (rq->waited) {
+        ngx_queue_remove(&rq->order);
+        rq->waited = 0;
+    }
+}
+
+
+void
+ngx_http_kairos_request_forget(ngx_http_kairos_requests_t *rqs,
+    ngx_http_kairos_request_t *rq)
+{
+    ngx_http_kairos_request_unwait(rq);
+
+    if (rq->asker != NULL) {
+        ngx_queue_remove(&rq->queue);
+        rq->asker->nrequests--;
+    }
+
+    ngx_rbtree_delete(&rqs->requests, &rq->node);
+    rqs->nrequests--;
+
+    ngx_free(rq->m.topic.data);
+    ngx_free(rq);
+}
+
+
+/*
+ * By the id's low bits where ngx_rbtree_key_t is narrower: the caller
+ * compares the whole.
+ */
+static ngx_rbtree_node_t *
+ngx_http_kairos_request_lookup(ngx_rbtree_t *tree, uint64_t id)
+{
+    ngx_rbtree_key_t    key;
+    ngx_rbtree_node_t  *node;
+
+    key = (ngx_rbtree_key_t) id;
+    node = tree->root;
+
+    while (node != tree->sentinel) {
+
+        if (key == node->key) {
+            return node;
+        }
+
+        node = (key < node->key) ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+static u_char *
+ngx_http_kairos_request_copy(u_char *p, ngx_str_t *dst, const ngx_str_t *src)
+{
+    dst->data = p;
+    dst->len = src->len;
+
+    if (src->len) {
+        p = ngx_cpymem(p, src->data, src->len);
+    }
+
+    return p;
+}

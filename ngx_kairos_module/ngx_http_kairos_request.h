@@ -1,0 +1,109 @@
+/*
+ * What the sockets asked of one feed and has no answer yet.
+ *
+ * A request is known to the replicator by its number; that the number is not
+ * found when the answer comes is normal.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_REQUEST_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_REQUEST_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_kairos_session.h"
+
+
+typedef struct {
+    ngx_rbtree_node_t           node;       /* in rqs->requests, by number */
+    ngx_queue_t                 queue;      /* in asker->requests, if any */
+    ngx_queue_t                 order;      /* in rqs->waiting, if waited */
+    uint64_t                    number;
+    uint64_t                    socket;
+    ngx_http_kairos_asker_t    *asker;      /* NULL: the socket is gone */
+    ngx_http_kairos_phx_msg_t   m;          /* join_ref, ref, topic: owned */
+    ngx_msec_t                  asked;
+    unsigned                    join:1;
+    unsigned                    waited:1;   /* the client is to be answered;
+                                               then asker is set */
+    unsigned                    left:1;     /* the client took it back */
+} ngx_http_kairos_request_t;
+
+
+/* a socket that asked something of its feed */
+struct ngx_http_kairos_asker_s {
+    ngx_rbtree_node_t           node;       /* in rqs->askers, by id */
+    ngx_http_kairos_session_t  *ks;
+    ngx_queue_t                 requests;
+    ngx_uint_t                  nrequests;
+    ngx_uint_t                  connection; /* of the feed, when last asked */
+};
+
+
+typedef struct {
+    ngx_log_t                  *log;
+    ngx_rbtree_t                requests;
+    ngx_rbtree_node_t           requests_sentinel;
+    ngx_rbtree_t                askers;
+    ngx_rbtree_node_t           askers_sentinel;
+    ngx_queue_t                 waiting;    /* oldest first */
+    ngx_uint_t                  nrequests;
+    uint64_t                    number;     /* of the last request */
+} ngx_http_kairos_requests_t;
+
+
+void ngx_http_kairos_requests_init(ngx_http_kairos_requests_t *rqs,
+    ngx_log_t *log);
+
+/* Any request that is left, or NULL. */
+ngx_http_kairos_request_t *ngx_http_kairos_requests_any(
+    ngx_http_kairos_requests_t *rqs);
+
+/* The socket as one that asks, made if need be; NULL: no memory. */
+ngx_http_kairos_asker_t *ngx_http_kairos_request_asker(
+    ngx_http_kairos_requests_t *rqs, ngx_http_kairos_session_t *ks);
+
+/*
+ * The socket is gone: its subscribes are forgotten, its joins stay, without
+ * an asker, because their JOINED must be answered.
+ */
+void ngx_http_kairos_request_gone(ngx_http_kairos_requests_t *rqs,
+    ngx_http_kairos_asker_t *asker);
+
+/* The session of this id, or NULL if it is gone or never asked. */
+ngx_http_kairos_session_t *ngx_http_kairos_request_session(
+    ngx_http_kairos_requests_t *rqs, uint64_t id);
+
+/* A new request, waited for; NULL: no memory. */
+ngx_http_kairos_request_t *ngx_http_kairos_request_add(
+    ngx_http_kairos_requests_t *rqs, ngx_http_kairos_asker_t *asker,
+    const ngx_http_kairos_phx_msg_t *m, ngx_uint_t join);
+
+/* The request of this number, or NULL. */
+ngx_http_kairos_request_t *ngx_http_kairos_request_find(
+    ngx_http_kairos_requests_t *rqs, uint64_t number);
+
+/*
+ * The socket's join of this topic that is not answered yet, waited for or
+ * not; NULL: there is none.
+ */
+ngx_http_kairos_request_t *ngx_http_kairos_request_find_join(
+    ngx_http_kairos_session_t *ks, const ngx_str_t *topic);
+
+/*
+ * From now on the request is waited for, and will be answered with m's refs,
+ * of which it keeps copies.  NGX_ERROR: no memory, nothing is changed.
+ */
+ngx_int_t ngx_http_kairos_request_wait(ngx_http_kairos_requests_t *rqs,
+    ngx_http_kairos_request_t *rq, const ngx_http_kairos_phx_msg_t *m);
+
+/* The client is not to be answered any more. */
+void ngx_http_kairos_request_unwait(ngx_http_kairos_request_t *rq);
+
+/* The only place where a request ends. */
+void ngx_http_kairos_request_forget(ngx_http_kairos_requests_t *rqs,
+    ngx_http_kairos_request_t *rq);
+
+
+#endif /* _NGX_HTTP_KAIROS_REQUEST_H_INCLUDED_ */
