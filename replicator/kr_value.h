@@ -14,15 +14,23 @@
 /* Whether routes may filter on a column of this type (an oid of pg_type). */
 int kr_value_supported(uint32_t type);
 
-/* The SQL name of a supported type, for messages and casts, or NULL. */
+/* The SQL name of a supported type, for messages and casts (it has no type
+ * modifier and takes none by default), or NULL. */
 const char *kr_value_type_name(uint32_t type);
 
 /*
  * Appends the key of a value: two values of one type are equal in PostgreSQL
  * if and only if their keys are equal bytes (numeric 1.50 and 1.5; uuid in
- * any case; -0 and 0; char(n) without its trailing blanks).  KR_OK;
- * KR_ERROR: the text is not a value of the type; KR_DECLINED: the type is not
+ * any case; -0 and 0; NaN and NaN; char(n) without its trailing blanks).
+ * KR_OK; KR_ERROR: the text is not a value of the type, or no memory (then
+ * out->failed), and nothing was appended; KR_DECLINED: the type is not
  * supported.
+ *
+ * The text is what PostgreSQL prints for the value with TimeZone UTC and
+ * DateStyle ISO: a cast to text, or a line of the WAL.  Dates and times are
+ * accepted in that form alone.  Text is compared byte by byte, which is
+ * wrong for a column with a nondeterministic collation: the caller refuses
+ * such a column.
  */
 int kr_value_key(uint32_t type, const char *text, size_t len, kr_buf_t *out);
 
