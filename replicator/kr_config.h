@@ -40,6 +40,11 @@ typedef enum {
 } kr_config_result_e;
 
 
+/*
+ * Reads the environment (an empty variable counts as not set), then the
+ * options over it.  The level of the log is set by it.  *cf is to be freed
+ * whatever the result is.
+ */
 kr_config_result_e kr_config_read(kr_config_t *cf, int argc, char **argv);
 void kr_config_free(kr_config_t *cf);
 
