@@ -24,8 +24,10 @@ typedef struct kr_core_s    kr_core_t;      /* of the layer above */
 typedef struct {
     /*
      * Streaming begins (again) behind position lsn, which is the slot's
-     * confirmed_flush_lsn.  epoch: of the positions, from the cluster's
-     * system identifier, timeline and the slot's creation.
+     * confirmed_flush_lsn.  epoch: of the positions; the same as before,
+     * also across a restart of this program, unless the cluster, its
+     * timeline or the slot is another or was read by somebody else
+     * (kr_mark.h): what happened meanwhile may be missing then.
      */
     void  (*begin)(kr_core_t *core, uint64_t epoch, uint64_t lsn);
 
@@ -46,8 +48,13 @@ typedef struct {
 kr_stream_t *kr_stream_create(struct event_base *base, const kr_config_t *cf,
     const kr_stream_handlers_t *handlers, kr_core_t *core);
 
-/* Connects and starts; from then on it keeps itself running. */
+/*
+ * Connects and starts, from the loop; from then on it keeps itself running.
+ * What no waiting heals (wrong password, wal2json missing, ...) before the
+ * first begin() is logged and ends the loop: kr_stream_failed() tells.
+ */
 void kr_stream_start(kr_stream_t *st);
+int kr_stream_failed(const kr_stream_t *st);
 
 /*
  * Back-pressure: stops reading rows, and goes on.  Keepalives are still
@@ -64,6 +71,9 @@ void kr_stream_confirm(kr_stream_t *st, uint64_t lsn, int now);
 
 /* Asks the server for a keepalive, so that passed() is called soon. */
 void kr_stream_poke(kr_stream_t *st);
+
+/* Lines of wal2json that could not be decoded, since the start. */
+uint64_t kr_stream_undecodable(const kr_stream_t *st);
 
 /* Sends the last status update, ends the stream, frees. */
 void kr_stream_free(kr_stream_t *st);

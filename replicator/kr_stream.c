@@ -1,0 +1,797 @@
+/*
+ * The life of the stream: connect, identify the cluster, look the slot up,
+ * make it if need be, start; and once more after a loss.  Each step is one
+ * command of the replication protocol, sent and answered on the event loop.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kr_log.h"
+#include "kr_lsn.h"
+#include "kr_stream_private.h"
+
+
+#define KR_STREAM_ANSWER_TIMEOUT  60000    /* ms, of a command */
+#define KR_STREAM_CREATE_NOTE     5000     /* ms until a line says it waits */
+#define KR_STREAM_MIN_VERSION     130000
+
+
+/*
+ * A command: build appends its text; answer looks at its result, sets
+ * st->next and returns KR_OK, or KR_ERROR with kr_pg's error set.
+ */
+typedef struct {
+    const char  *action;       /* "could not ..." */
+    void       (*build)(kr_stream_t *st, kr_buf_t *sql);
+    int        (*answer)(kr_stream_t *st, PGresult *res);
+    int          timeout;
+} kr_stream_step_t;
+
+enum {
+    KR_LOOKUP_WAL_LEVEL = 0,
+    KR_LOOKUP_ENCODING,
+    KR_LOOKUP_NAME,
+    KR_LOOKUP_PLUGIN,
+    KR_LOOKUP_OURS,
+    KR_LOOKUP_WAL_STATUS,
+    KR_LOOKUP_PID,
+    KR_LOOKUP_HOLDER,
+    KR_LOOKUP_LSN,
+    KR_LOOKUP_COLUMNS
+};
+
+
+static void kr_stream_connected(kr_pg_t *pg);
+static void kr_stream_pg_failed(kr_pg_t *pg);
+static void kr_stream_readable(kr_pg_t *pg);
+static void kr_stream_retry(evutil_socket_t fd, short what, void *data);
+static void kr_stream_status(evutil_socket_t fd, short what, void *data);
+static void kr_stream_more(evutil_socket_t fd, short what, void *data);
+static void kr_stream_report(evutil_socket_t fd, short what, void *data);
+
+static void kr_stream_identify(kr_stream_t *st, kr_buf_t *sql);
+static int kr_stream_identified(kr_stream_t *st, PGresult *res);
+static void kr_stream_lookup(kr_stream_t *st, kr_buf_t *sql);
+static int kr_stream_looked_up(kr_stream_t *st, PGresult *res);
+static void kr_stream_drop(kr_stream_t *st, kr_buf_t *sql);
+static int kr_stream_dropped(kr_stream_t *st, PGresult *res);
+static void kr_stream_create_slot(kr_stream_t *st, kr_buf_t *sql);
+static int kr_stream_created(kr_stream_t *st, PGresult *res);
+static void kr_stream_begin(kr_stream_t *st, kr_buf_t *sql);
+static int kr_stream_begun(kr_stream_t *st, PGresult *res);
+
+
+static const kr_stream_step_t  kr_stream_steps[] = {
+
+    [KR_STREAM_CLOSED] = { "connect", NULL, NULL, 0 },
+
+    [KR_STREAM_CONNECT] = { "connect", NULL, NULL, 0 },
+
+    [KR_STREAM_IDENTIFY] = { "identify the cluster", kr_stream_identify,
+                             kr_stream_identified,
+                             KR_STREAM_ANSWER_TIMEOUT },
+
+    [KR_STREAM_LOOKUP] = { "look the slot up", kr_stream_lookup,
+                           kr_stream_looked_up, KR_STREAM_ANSWER_TIMEOUT },
+
+    [KR_STREAM_DROP] = { "drop the slot", kr_stream_drop, kr_stream_dropped,
+                         KR_STREAM_ANSWER_TIMEOUT },
+
+    [KR_STREAM_CREATE] = { "create the slot", kr_stream_create_slot,
+                           kr_stream_created, KR_STREAM_CREATE_NOTE },
+
+    [KR_STREAM_START] = { "start the stream", kr_stream_begin,
+                          kr_stream_begun, KR_STREAM_ANSWER_TIMEOUT },
+
+    [KR_STREAM_COPY] = { "read the stream", NULL, NULL, 0 }
+};
+
+
+static void kr_stream_step(kr_stream_t *st, kr_stream_state_e state);
+static void kr_stream_timedout(kr_stream_t *st);
+static void kr_stream_say(kr_stream_t *st);
+static int kr_stream_expect(kr_stream_t *st, PGresult *res,
+    ExecStatusType status, int columns);
+static int kr_stream_check(kr_stream_t *st, PGresult *res);
+static int kr_stream_busy(kr_stream_t *st, PGresult *res);
+static int kr_stream_position(kr_stream_t *st, const char *text);
+static void kr_stream_mark_path(kr_stream_t *st);
+
+
+kr_stream_t *
+kr_stream_create(struct event_base *base, const kr_config_t *cf,
+    const kr_stream_handlers_t *handlers, kr_core_t *core)
+{
+    kr_stream_t  *st;
+
+    st = calloc(1, sizeof(kr_stream_t));
+    if (st == NULL) {
+        return NULL;
+    }
+
+    st->pg.base = base;
+    st->pg.kind = KR_PG_STREAM;
+    st->pg.connected = kr_stream_connected;
+    st->pg.failed = kr_stream_pg_failed;
+    st->pg.readable = kr_stream_readable;
+
+    st->cf = cf;
+    st->base = base;
+    st->core = core;
+    st->handlers = handlers;
+    st->mark.fd = -1;
+
+    st->decoder = kr_decoder_create();
+    st->retry = event_new(base, -1, 0, kr_stream_retry, st);
+    st->status = event_new(base, -1, EV_PERSIST, kr_stream_status, st);
+    st->more = event_new(base, -1, 0, kr_stream_more, st);
+    st->report = event_new(base, -1, 0, kr_stream_report, st);
+
+    if (st->decoder == NULL || st->retry == NULL || st->status == NULL
+        || st->more == NULL || st->report == NULL)
+    {
+        kr_stream_free(st);
+        return NULL;
+    }
+
+    snprintf(st->origin.slot, sizeof(st->origin.slot), "%s", cf->slot);
+    kr_stream_mark_path(st);
+
+    return st;
+}
+
+
+void
+kr_stream_start(kr_stream_t *st)
+{
+    struct timeval  tv;
+
+    tv.tv_sec = 0;
+    tv.tv_usec = 0;
+
+    event_add(st->retry, &tv);
+}
+
+
+int
+kr_stream_failed(const kr_stream_t *st)
+{
+    return st->failed;
+}
+
+
+void
+kr_stream_pause(kr_stream_t *st)
+{
+    st->paused = 1;
+
+    if (st->state == KR_STREAM_COPY) {
+        kr_pg_read(&st->pg, 0, 0);
+    }
+}
+
+
+void
+kr_stream_resume(kr_stream_t *st)
+{
+    struct timeval  tv;
+
+    if (!st->paused) {
+        return;
+    }
+
+    st->paused = 0;
+
+    if (st->state != KR_STREAM_COPY) {
+        return;
+    }
+
+    tv.tv_sec = 0;
+    tv.tv_usec = 0;
+
+    kr_pg_read(&st->pg, 1, 0);
+    event_add(st->more, &tv);
+}
+
+
+void
+kr_stream_confirm(kr_stream_t *st, uint64_t lsn, int now)
+{
+    if (lsn > st->confirmed) {
+        st->confirmed = lsn;
+    }
+
+    /* an answer to a keepalive is sent after passed() anyway */
+    if (now && !st->answering && st->state == KR_STREAM_COPY) {
+        event_active(st->report, EV_TIMEOUT, 0);
+    }
+}
+
+
+void
+kr_stream_poke(kr_stream_t *st)
+{
+    if (st->state == KR_STREAM_COPY
+        && kr_stream_copy_report(st, 1) != KR_OK)
+    {
+        /* the caller may stand in the middle of its work: lose it later */
+        event_active(st->report, EV_TIMEOUT, 0);
+    }
+}
+
+
+uint64_t
+kr_stream_undecodable(const kr_stream_t *st)
+{
+    return st->undecodable;
+}
+
+
+void
+kr_stream_free(kr_stream_t *st)
+{
+    size_t         i;
+    struct event  *events[4];
+
+    if (st->state == KR_STREAM_COPY) {
+        (void) kr_stream_copy_report(st, 0);
+    }
+
+    kr_pg_free(&st->pg);
+    kr_mark_close(&st->mark);
+    kr_buf_free(&st->said);
+
+    events[0] = st->retry;
+    events[1] = st->status;
+    events[2] = st->more;
+    events[3] = st->report;
+
+    for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        if (events[i] != NULL) {
+            event_free(events[i]);
+        }
+    }
+
+    if (st->decoder != NULL) {
+        kr_decoder_free(st->decoder);
+    }
+
+    free(st);
+}
+
+
+void
+kr_stream_lose(kr_stream_t *st)
+{
+    int                ms;
+    struct timeval     tv;
+    kr_stream_state_e  state;
+
+    state = st->state;
+
+    kr_stream_say(st);
+
+    st->state = KR_STREAM_CLOSED;
+
+    kr_pg_close(&st->pg);
+    event_del(st->status);
+    event_del(st->more);
+    event_del(st->report);
+
+    if (st->failed) {
+        event_base_loopbreak(st->base);
+        return;
+    }
+
+    ms = kr_pg_backoff(&st->backoff);
+    tv.tv_sec = ms / 1000;
+    tv.tv_usec = ms % 1000 * 1000;
+    event_add(st->retry, &tv);
+
+    if (state == KR_STREAM_COPY) {
+        st->handlers->lost(st->core, st->pg.message.data);
+    }
+}
+
+
+static void
+kr_stream_retry(evutil_socket_t fd, short what, void *data)
+{
+    kr_stream_t  *st;
+
+    (void) fd;
+    (void) what;
+
+    st = data;
+    st->state = KR_STREAM_CONNECT;
+    st->created = 0;
+
+    if (kr_pg_connect(&st->pg, st->cf) != KR_OK) {
+        kr_stream_lose(st);
+    }
+}
+
+
+static void
+kr_stream_connected(kr_pg_t *pg)
+{
+    kr_stream_t  *st;
+
+    st = (kr_stream_t *) pg;
+
+    if (PQserverVersion(pg->conn) < KR_STREAM_MIN_VERSION) {
+        kr_pg_set_error(pg, "KR003", "this version of PostgreSQL is too old");
+        kr_stream_lose(st);
+        return;
+    }
+
+    kr_stream_step(st, KR_STREAM_IDENTIFY);
+}
+
+
+static void
+kr_stream_pg_failed(kr_pg_t *pg)
+{
+    kr_stream_lose((kr_stream_t *) pg);
+}
+
+
+/* Reads the answer to the command that is under way. */
+static void
+kr_stream_readable(kr_pg_t *pg)
+{
+    int           rc;
+    PGresult     *res;
+    kr_stream_t  *st;
+
+    st = (kr_stream_t *) pg;
+
+    if (st->state == KR_STREAM_COPY) {
+        kr_stream_copy_read(st);
+        return;
+    }
+
+    if (pg->timedout) {
+        kr_stream_timedout(st);
+        return;
+    }
+
+    if (!PQconsumeInput(pg->conn)) {
+        kr_pg_error(pg, NULL);
+        kr_stream_lose(st);
+        return;
+    }
+
+    while (!PQisBusy(pg->conn)) {
+
+        res = PQgetResult(pg->conn);
+
+        if (res == NULL) {
+            kr_stream_step(st, st->next);
+            return;
+        }
+
+        rc = kr_stream_steps[st->state].answer(st, res);
+        PQclear(res);
+
+        if (rc != KR_OK) {
+            kr_stream_lose(st);
+            return;
+        }
+
+        if (st->state == KR_STREAM_COPY) {
+            kr_stream_copy_read(st);
+            return;
+        }
+    }
+}
+
+
+static void
+kr_stream_timedout(kr_stream_t *st)
+{
+    if (st->state == KR_STREAM_CREATE) {
+        kr_log(KR_LOG_WARN, "creating the slot \"%s\" waits for the "
+               "transactions that were open before; pg_stat_activity shows "
+               "them by xact_start", st->cf->slot);
+
+        /* once is enough; it may take as long as they do */
+        kr_pg_read(&st->pg, 1, 0);
+        return;
+    }
+
+    kr_pg_set_error(&st->pg, "", "the server did not answer");
+    kr_stream_lose(st);
+}
+
+
+/* the regular update: also what keeps wal_sender_timeout from striking */
+static void
+kr_stream_status(evutil_socket_t fd, short what, void *data)
+{
+    kr_stream_report(fd, what, data);
+}
+
+
+static void
+kr_stream_report(evutil_socket_t fd, short what, void *data)
+{
+    kr_stream_t  *st;
+
+    (void) fd;
+    (void) what;
+
+    st = data;
+
+    if (st->state == KR_STREAM_COPY
+        && kr_stream_copy_report(st, 0) != KR_OK)
+    {
+        kr_stream_lose(st);
+    }
+}
+
+
+static void
+kr_stream_more(evutil_socket_t fd, short what, void *data)
+{
+    kr_stream_t  *st;
+
+    (void) fd;
+    (void) what;
+
+    st = data;
+
+    if (st->state == KR_STREAM_COPY) {
+        kr_stream_copy_read(st);
+    }
+}
+
+
+/* Sends the state's command. */
+static void
+kr_stream_step(kr_stream_t *st, kr_stream_state_e state)
+{
+    int                      rc;
+    kr_buf_t                 sql;
+    const kr_stream_step_t  *step;
+
+    st->state = state;
+    step = &kr_stream_steps[state];
+
+    memset(&sql, 0, sizeof(kr_buf_t));
+    step->build(st, &sql);
+
+    if (sql.failed) {
+        kr_buf_free(&sql);
+        kr_pg_set_error(&st->pg, "", "no memory for a command");
+        kr_stream_lose(st);
+        return;
+    }
+
+    rc = PQsendQuery(st->pg.conn, sql.data) ? KR_OK : KR_ERROR;
+    kr_buf_free(&sql);
+
+    if (rc != KR_OK) {
+        kr_pg_error(&st->pg, NULL);
+
+    } else {
+        rc = kr_pg_flush(&st->pg);
+    }
+
+    if (rc != KR_OK) {
+        kr_stream_lose(st);
+        return;
+    }
+
+    kr_pg_read(&st->pg, 1, step->timeout);
+}
+
+
+/*
+ * One line about a trouble, not one per try: it is said again when it is
+ * another one, or after the stream has run.
+ */
+static void
+kr_stream_say(kr_stream_t *st)
+{
+    kr_pg_t         *pg;
+    const char      *advice;
+    kr_log_level_e   level;
+
+    pg = &st->pg;
+    advice = kr_pg_lasting(pg);
+    level = KR_LOG_ERR;
+
+    if (advice != NULL && !st->started) {
+        st->failed = 1;
+
+    } else if (st->said.len == pg->message.len
+               && memcmp(st->said.data, pg->message.data, st->said.len) == 0)
+    {
+        level = KR_LOG_DEBUG;
+    }
+
+    kr_log(level, "could not %s: %s%s%s%s",
+           kr_stream_steps[st->state].action, pg->message.data,
+           (advice != NULL) ? "; " : "", (advice != NULL) ? advice : "",
+           st->failed ? "" : "; trying again");
+
+    kr_buf_reset(&st->said);
+    kr_buf_append(&st->said, pg->message.data, pg->message.len);
+}
+
+
+/* the commands and their answers, in order */
+
+
+static void
+kr_stream_identify(kr_stream_t *st, kr_buf_t *sql)
+{
+    (void) st;
+
+    kr_buf_str(sql, "IDENTIFY_SYSTEM");
+}
+
+
+static int
+kr_stream_identified(kr_stream_t *st, PGresult *res)
+{
+    if (kr_stream_expect(st, res, PGRES_TUPLES_OK, 3) != KR_OK) {
+        return KR_ERROR;
+    }
+
+    st->origin.system = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
+    st->origin.timeline = (uint32_t) strtoul(PQgetvalue(res, 0, 1), NULL, 10);
+    st->next = KR_STREAM_LOOKUP;
+
+    return KR_OK;
+}
+
+
+/* the columns of the enum above */
+static void
+kr_stream_lookup(kr_stream_t *st, kr_buf_t *sql)
+{
+    kr_buf_printf(sql,
+        "SELECT pg_catalog.current_setting('wal_level'),"
+        " pg_catalog.pg_encoding_to_char(d.encoding),"
+        " s.slot_name, s.plugin, s.database = d.datname, s.wal_status,"
+        " s.active_pid,"
+        " pg_catalog.concat_ws(', ', a.application_name, a.client_addr),"
+        " s.confirmed_flush_lsn"
+        " FROM pg_catalog.pg_database d"
+        " LEFT JOIN pg_catalog.pg_replication_slots s"
+        " ON s.slot_name = '%s'"
+        " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid"
+        " WHERE d.datname = pg_catalog.current_database()",
+        st->cf->slot);
+}
+
+
+static int
+kr_stream_looked_up(kr_stream_t *st, PGresult *res)
+{
+    if (kr_stream_expect(st, res, PGRES_TUPLES_OK, KR_LOOKUP_COLUMNS)
+        != KR_OK
+        || kr_stream_check(st, res) != KR_OK)
+    {
+        return KR_ERROR;
+    }
+
+    if (PQgetisnull(res, 0, KR_LOOKUP_NAME)) {
+        kr_log(KR_LOG_NOTICE, "creating the slot \"%s\"", st->cf->slot);
+
+        st->next = KR_STREAM_CREATE;
+        return KR_OK;
+    }
+
+    if (!PQgetisnull(res, 0, KR_LOOKUP_PID)) {
+        return kr_stream_busy(st, res);
+    }
+
+    if (strcmp(PQgetvalue(res, 0, KR_LOOKUP_WAL_STATUS), "lost") == 0) {
+        kr_log(KR_LOG_WARN, "the slot \"%s\" was invalidated by PostgreSQL "
+               "(max_slot_wal_keep_size), changes are missing; dropping and "
+               "creating it anew", st->cf->slot);
+
+        st->next = KR_STREAM_DROP;
+        return KR_OK;
+    }
+
+    st->next = KR_STREAM_START;
+
+    return kr_stream_position(st, PQgetvalue(res, 0, KR_LOOKUP_LSN));
+}
+
+
+static void
+kr_stream_drop(kr_stream_t *st, kr_buf_t *sql)
+{
+    kr_buf_str(sql, "DROP_REPLICATION_SLOT ");
+    kr_buf_ident(sql, st->cf->slot, strlen(st->cf->slot));
+}
+
+
+static int
+kr_stream_dropped(kr_stream_t *st, PGresult *res)
+{
+    st->next = KR_STREAM_CREATE;
+
+    return kr_stream_expect(st, res, PGRES_COMMAND_OK, 0);
+}
+
+
+static void
+kr_stream_create_slot(kr_stream_t *st, kr_buf_t *sql)
+{
+    kr_buf_str(sql, "CREATE_REPLICATION_SLOT ");
+    kr_buf_ident(sql, st->cf->slot, strlen(st->cf->slot));
+    kr_buf_str(sql, " LOGICAL \"wal2json\" NOEXPORT_SNAPSHOT");
+}
+
+
+static int
+kr_stream_created(kr_stream_t *st, PGresult *res)
+{
+    if (kr_stream_expect(st, res, PGRES_TUPLES_OK, 2) != KR_OK) {
+        return KR_ERROR;
+    }
+
+    st->created = 1;
+    st->next = KR_STREAM_START;
+
+    return kr_stream_position(st, PQgetvalue(res, 0, 1));
+}
+
+
+static void
+kr_stream_begin(kr_stream_t *st, kr_buf_t *sql)
+{
+    kr_buf_str(sql, "START_REPLICATION SLOT ");
+    kr_buf_ident(sql, st->cf->slot, strlen(st->cf->slot));
+    kr_buf_str(sql, " LOGICAL 0/0 (" KR_DECODE_OPTIONS ")");
+}
+
+
+static int
+kr_stream_begun(kr_stream_t *st, PGresult *res)
+{
+    char      lsn[KR_LSN_LEN + 1];
+    uint64_t  epoch;
+
+    if (kr_stream_expect(st, res, PGRES_COPY_BOTH, 0) != KR_OK) {
+        return KR_ERROR;
+    }
+
+    epoch = kr_mark_begin(&st->mark, &st->origin, st->begin, st->created);
+
+    /* with the same epoch, what was handed on once stays handed on */
+    if (epoch != st->epoch || st->begin > st->confirmed) {
+        st->confirmed = st->begin;
+    }
+
+    st->epoch = epoch;
+    st->received = st->confirmed;
+
+    kr_lsn_format(lsn, st->begin);
+    kr_log(KR_LOG_NOTICE, "reading the slot \"%s\" from %s on",
+           st->cf->slot, lsn);
+
+    return kr_stream_copy_begin(st);
+}
+
+
+/* One row of at least so many columns (0: no row), or kr_pg's error. */
+static int
+kr_stream_expect(kr_stream_t *st, PGresult *res, ExecStatusType status,
+    int columns)
+{
+    ExecStatusType  got;
+
+    got = PQresultStatus(res);
+
+    if (got == PGRES_FATAL_ERROR) {
+        kr_pg_error(&st->pg, res);
+        return KR_ERROR;
+    }
+
+    if (got != status
+        || (columns != 0
+            && (PQntuples(res) != 1 || PQnfields(res) < columns)))
+    {
+        kr_pg_set_error(&st->pg, "", "the server's answer is not understood");
+        return KR_ERROR;
+    }
+
+    return KR_OK;
+}
+
+
+/* What must hold of the server and of the slot, if there is one. */
+static int
+kr_stream_check(kr_stream_t *st, PGresult *res)
+{
+    char  text[256];
+
+    if (strcmp(PQgetvalue(res, 0, KR_LOOKUP_WAL_LEVEL), "logical") != 0) {
+        snprintf(text, sizeof(text), "wal_level is \"%s\", not \"logical\"",
+                 PQgetvalue(res, 0, KR_LOOKUP_WAL_LEVEL));
+        kr_pg_set_error(&st->pg, "KR001", text);
+        return KR_ERROR;
+    }
+
+    if (strcmp(PQgetvalue(res, 0, KR_LOOKUP_ENCODING), "UTF8") != 0) {
+        snprintf(text, sizeof(text), "the database's encoding is \"%s\", not "
+                 "\"UTF8\"", PQgetvalue(res, 0, KR_LOOKUP_ENCODING));
+        kr_pg_set_error(&st->pg, "KR004", text);
+        return KR_ERROR;
+    }
+
+    if (PQgetisnull(res, 0, KR_LOOKUP_NAME)) {
+        return KR_OK;
+    }
+
+    if (strcmp(PQgetvalue(res, 0, KR_LOOKUP_PLUGIN), "wal2json") != 0) {
+        snprintf(text, sizeof(text), "the slot \"%s\" has the plugin \"%s\", "
+                 "not \"wal2json\"", st->cf->slot,
+                 PQgetvalue(res, 0, KR_LOOKUP_PLUGIN));
+        kr_pg_set_error(&st->pg, "KR002", text);
+        return KR_ERROR;
+    }
+
+    if (strcmp(PQgetvalue(res, 0, KR_LOOKUP_OURS), "t") != 0) {
+        snprintf(text, sizeof(text), "the slot \"%s\" belongs to another "
+                 "database", st->cf->slot);
+        kr_pg_set_error(&st->pg, "KR002", text);
+        return KR_ERROR;
+    }
+
+    return KR_OK;
+}
+
+
+/* PostgreSQL gives a slot to one reader: whoever waits takes over */
+static int
+kr_stream_busy(kr_stream_t *st, PGresult *res)
+{
+    char  text[256];
+
+    snprintf(text, sizeof(text), "the slot \"%s\" is in use by PostgreSQL's "
+             "process %s (%s)", st->cf->slot,
+             PQgetvalue(res, 0, KR_LOOKUP_PID),
+             PQgetvalue(res, 0, KR_LOOKUP_HOLDER));
+
+    kr_pg_set_error(&st->pg, "55006", text);
+
+    return KR_ERROR;
+}
+
+
+static int
+kr_stream_position(kr_stream_t *st, const char *text)
+{
+    if (kr_lsn_parse(text, strlen(text), &st->begin) == KR_OK) {
+        return KR_OK;
+    }
+
+    kr_pg_set_error(&st->pg, "", "the slot has no position");
+
+    return KR_ERROR;
+}
+
+
+static void
+kr_stream_mark_path(kr_stream_t *st)
+{
+    kr_buf_t  path;
+
+    memset(&path, 0, sizeof(kr_buf_t));
+    kr_buf_printf(&path, "%s.mark", st->cf->socket);
+
+    if (!path.failed) {
+        kr_mark_open(&st->mark, path.data);
+    }
+
+    kr_buf_free(&path);
+}
