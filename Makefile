@@ -195,9 +195,15 @@ install-deps:
 # The demo.
 
 run:
-	$(Q)+PORT=$(PORT) tools/run
+	$(Q)+exec env --default-signal=INT,QUIT PORT=$(PORT) tools/run
 
 www: $(B)/www/index.html
+
+$(B)/www/index.html: $(filter-out www/node_modules,$(wildcard www/*))
+	@echo "  WWW       $(@D)"
+	$(Q)mkdir -p $(B)
+	$(Q)tools/quietly $(B)/www.log www/build $(abspath $(@D))
+	$(Q)touch $@
 
 
 # Where a package would put it all; the modules' folders are nginx's.
