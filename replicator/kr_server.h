@@ -44,7 +44,8 @@ typedef struct {
 
     /*
      * A block that was sent on behalf of txn is written in full to the
-     * socket, or dropped with its connection.
+     * socket, or dropped with its connection (before gone() then).  Never
+     * called within kr_server_send().
      */
     void  (*sent)(kr_core_t *core, kr_txn_t *txn);
 } kr_server_handlers_t;
@@ -78,7 +79,16 @@ kr_worker_t *kr_conn_worker(const kr_conn_t *cn);
 void kr_conn_set(kr_conn_t *cn, kr_worker_t *wk);
 size_t kr_conn_queued(const kr_conn_t *cn);     /* bytes not yet written */
 
-/* Flushes what can be written at once, closes all, removes the socket. */
+/*
+ * For the end of the process: accepts nobody any more and ends the loop when
+ * all that is queued is written, after ms at the latest.
+ */
+void kr_server_drain(kr_server_t *srv, int ms);
+
+/*
+ * Flushes what can be written at once, closes all (gone() is called for
+ * each), removes the socket.
+ */
 void kr_server_free(kr_server_t *srv);
 
 

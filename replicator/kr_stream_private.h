@@ -62,6 +62,20 @@ struct kr_stream_s {
 };
 
 
+/*
+ * A command: build appends its text; answer looks at its result, sets
+ * st->next and returns KR_OK, or KR_ERROR with kr_pg's error set.
+ */
+typedef struct {
+    const char  *action;       /* "could not ..." */
+    void       (*build)(kr_stream_t *st, kr_buf_t *sql);
+    int        (*answer)(kr_stream_t *st, PGresult *res);
+    int          timeout;
+} kr_stream_step_t;
+
+extern const kr_stream_step_t  kr_stream_steps[];     /* by state */
+
+
 /* Gives the connection up, says why (kr_pg's error), tries again later. */
 void kr_stream_lose(kr_stream_t *st);
 
