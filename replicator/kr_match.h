@@ -31,13 +31,24 @@ typedef struct {
 
 
 /*
- * A route that a change touches.  old: the row as it was matches, or may
- * (its value is not known); new: the row as it is matches.
+ * A route that a change touches.
+ *
+ * old: the row as it was matches, or may.  new: the row as it is matches, or
+ * may.  Where a value is not known, "may" is said rather than a route left
+ * out, so that no row that leaves a result is lost: a refetch tells.
+ *
+ * blind: the change does not hold the column, neither in the old row nor in
+ * the new one where it was needed, or the column is of another type by now.
+ * That happens only when the table was altered after the route was checked
+ * (its REPLICA IDENTITY, or the column): every route of the column is
+ * touched by every change, which is not to be borne for long.  Such a route
+ * is to be reset; a new subscribe is then checked against the table as it is.
  */
 typedef struct {
     kr_route_t   *route;
     unsigned      old:1;
     unsigned      new:1;
+    unsigned      blind:1;
 } kr_hit_t;
 
 
@@ -45,8 +56,9 @@ kr_match_t *kr_match_create(void);
 void kr_match_free(kr_match_t *m);
 
 /*
- * Adds a route under its predicate, all of which is copied.  KR_OK, KR_ERROR
- * (no memory; nothing was added), KR_DECLINED (type not supported).
+ * Adds a route under its predicate, all of which is copied; a route stands
+ * under one.  KR_OK, KR_ERROR (no memory; nothing was added), KR_DECLINED
+ * (the type is not supported, or a value is not of it; likewise).
  */
 int kr_match_add(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt);
 
@@ -60,15 +72,22 @@ int kr_match_watches(const kr_match_t *m, const kr_str_t *schema,
 /*
  * The routes that an I, U or D touches, each once.  *hits is owned by the
  * index, valid until the next call.  Returns their number, or -1: no memory.
- * A column that is absent from the new row has its value of the old one.
+ *
+ * The old value is that of the identity; the new value that of the new row,
+ * or, if it is absent there (an unchanged TOAST value), the old value.  A
+ * null of numeric, real or double precision may be a NaN or an infinity (see
+ * kr_decode.h), so it touches the routes of these too.
  */
 long kr_match_change(kr_match_t *m, const kr_change_t *c, kr_hit_t **hits);
 
-/* Every route of a table (for T), likewise. */
+/* Every route of a table (for T), likewise; old is set, new is not. */
 long kr_match_table(kr_match_t *m, const kr_str_t *schema,
     const kr_str_t *table, kr_hit_t **hits);
 
-/* Whether a value (NULL: text is NULL) of the predicate's column matches. */
+/*
+ * Whether a value (NULL: text is NULL) of the predicate's column matches; 1
+ * also when it cannot be told (no memory, not a value of the type).
+ */
 int kr_predicate_matches(const kr_predicate_t *p, const char *text,
     size_t len);
 

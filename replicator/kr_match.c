@@ -1,0 +1,333 @@
+/*
+ * Finding who is touched by a change: a look-up in the index for each watched
+ * column of the table, in the old row and in the new one.  The hits stand in
+ * an array that is kept; in the steady state nothing is allocated.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kr_match_private.h"
+#include "kr_value.h"
+
+
+#define KR_MATCH_HITS  64
+
+#define KR_FLOAT4OID   700
+#define KR_FLOAT8OID   701
+#define KR_NUMERICOID  1700
+
+
+/* what is known of a column's value in the old row, or in the new one */
+typedef enum {
+    KR_SIDE_NONE = 0,      /* there is no such row */
+    KR_SIDE_BLIND,
+    KR_SIDE_NULL,
+    KR_SIDE_VALUE
+} kr_side_e;
+
+#define KR_HIT_OLD    1
+#define KR_HIT_NEW    2
+#define KR_HIT_BLIND  4
+
+
+static int kr_match_column(kr_match_t *m, const kr_match_column_t *cl,
+    const kr_change_t *c);
+static int kr_match_side(kr_match_t *m, const kr_match_column_t *cl,
+    const kr_column_t *row, kr_side_e side, unsigned flag);
+static kr_side_e kr_match_value(const kr_match_column_t *cl,
+    const kr_column_t *row);
+static int kr_match_special(kr_match_t *m, const kr_match_column_t *cl,
+    unsigned flag);
+static int kr_match_key(kr_match_t *m, const kr_match_column_t *cl,
+    unsigned flag);
+static int kr_match_all(kr_match_t *m, const kr_match_column_t *cl,
+    unsigned flags);
+static int kr_match_hit(kr_match_t *m, kr_match_entry_t *e, unsigned flags);
+static int kr_match_may_be_special(uint32_t type);
+
+
+/* the keys of those values of numeric and float types that are no numbers */
+static const kr_str_t  kr_match_specials[] = {
+    kr_str("NaN"), kr_str("Infinity"), kr_str("-Infinity")
+};
+
+
+long
+kr_match_change(kr_match_t *m, const kr_change_t *c, kr_hit_t **hits)
+{
+    kr_match_table_t   *tb;
+    kr_match_column_t  *cl;
+
+    m->nhits = 0;
+    m->change++;
+
+    tb = kr_match_find_table(m, &c->schema, &c->table, &m->key);
+
+    if (tb == NULL) {
+        *hits = m->hits;
+        return m->key.failed ? -1 : 0;
+    }
+
+    for (cl = tb->columns; cl != NULL; cl = cl->next) {
+        if (kr_match_column(m, cl, c) != KR_OK) {
+            return -1;
+        }
+    }
+
+    *hits = m->hits;
+
+    return (long) m->nhits;
+}
+
+
+long
+kr_match_table(kr_match_t *m, const kr_str_t *schema, const kr_str_t *table,
+    kr_hit_t **hits)
+{
+    kr_match_table_t   *tb;
+    kr_match_column_t  *cl;
+
+    m->nhits = 0;
+    m->change++;
+
+    tb = kr_match_find_table(m, schema, table, &m->key);
+
+    if (tb == NULL) {
+        *hits = m->hits;
+        return m->key.failed ? -1 : 0;
+    }
+
+    for (cl = tb->columns; cl != NULL; cl = cl->next) {
+        if (kr_match_all(m, cl, KR_HIT_OLD) != KR_OK) {
+            return -1;
+        }
+    }
+
+    *hits = m->hits;
+
+    return (long) m->nhits;
+}
+
+
+int
+kr_predicate_matches(const kr_predicate_t *p, const char *text, size_t len)
+{
+    int       found;
+    size_t    i, n;
+    kr_buf_t  a, b;
+
+    memset(&a, 0, sizeof(a));
+    memset(&b, 0, sizeof(b));
+
+    found = (text != NULL && kr_value_key(p->type, text, len, &a) != KR_OK);
+
+    for (i = 0; i < p->nvalues && !found; i++) {
+        kr_buf_reset(&b);
+
+        if (kr_value_key(p->type, p->values[i].data, p->values[i].len, &b)
+            != KR_OK)
+        {
+            found = 1;
+
+        } else if (text != NULL) {
+            found = (a.len == b.len && memcmp(a.data, b.data, a.len) == 0);
+
+        } else if (kr_match_may_be_special(p->type)) {
+            for (n = 0; n < 3 && !found; n++) {
+                found = strcmp(b.data, kr_match_specials[n].data) == 0;
+            }
+        }
+    }
+
+    kr_buf_free(&a);
+    kr_buf_free(&b);
+
+    return found;
+}
+
+
+static int
+kr_match_column(kr_match_t *m, const kr_match_column_t *cl,
+    const kr_change_t *c)
+{
+    kr_side_e           old, new;
+    const kr_column_t  *was, *is;
+
+    was = kr_column_find(c->identity, c->nidentity, &cl->name);
+    is = kr_column_find(c->columns, c->ncolumns, &cl->name);
+
+    old = KR_SIDE_NONE;
+    new = KR_SIDE_NONE;
+
+    if (c->action != KR_INSERT) {
+        old = kr_match_value(cl, was);
+    }
+
+    if (c->action != KR_DELETE) {
+        is = is == NULL ? was : is;
+        new = kr_match_value(cl, is);
+    }
+
+    if (kr_match_side(m, cl, was, old, KR_HIT_OLD) != KR_OK) {
+        return KR_ERROR;
+    }
+
+    return kr_match_side(m, cl, is, new, KR_HIT_NEW);
+}
+
+
+static int
+kr_match_side(kr_match_t *m, const kr_match_column_t *cl,
+    const kr_column_t *row, kr_side_e side, unsigned flag)
+{
+    int  rc;
+
+    switch (side) {
+
+    case KR_SIDE_NONE:
+        return KR_OK;
+
+    case KR_SIDE_BLIND:
+        return kr_match_all(m, cl, flag|KR_HIT_BLIND);
+
+    case KR_SIDE_NULL:
+        return kr_match_special(m, cl, flag);
+
+    case KR_SIDE_VALUE:
+        break;
+    }
+
+    kr_buf_reset(&m->key);
+
+    rc = kr_value_key(cl->type, row->value.data, row->value.len, &m->key);
+
+    if (m->key.failed) {
+        return KR_ERROR;
+    }
+
+    if (rc != KR_OK) {
+        return kr_match_all(m, cl, flag|KR_HIT_BLIND);
+    }
+
+    return kr_match_key(m, cl, flag);
+}
+
+
+/*
+ * A type that cannot be compared may be a domain over the column's own, whose
+ * text is the same; one that can, and is another, is of an altered column.
+ */
+static kr_side_e
+kr_match_value(const kr_match_column_t *cl, const kr_column_t *row)
+{
+    if (row == NULL
+        || (row->type != cl->type && kr_value_supported(row->type)))
+    {
+        return KR_SIDE_BLIND;
+    }
+
+    return row->null ? KR_SIDE_NULL : KR_SIDE_VALUE;
+}
+
+
+static int
+kr_match_special(kr_match_t *m, const kr_match_column_t *cl, unsigned flag)
+{
+    size_t  i;
+
+    if (!kr_match_may_be_special(cl->type)) {
+        return KR_OK;
+    }
+
+    for (i = 0; i < 3; i++) {
+        kr_buf_reset(&m->key);
+        kr_buf_append(&m->key, kr_match_specials[i].data,
+                      kr_match_specials[i].len);
+
+        if (m->key.failed || kr_match_key(m, cl, flag) != KR_OK) {
+            return KR_ERROR;
+        }
+    }
+
+    return KR_OK;
+}
+
+
+static int
+kr_match_key(kr_match_t *m, const kr_match_column_t *cl, unsigned flag)
+{
+    kr_match_ref_t    *ref;
+    kr_match_value_t  *v;
+
+    v = kr_match_find_value(m, cl, &m->key);
+
+    for (ref = v == NULL ? NULL : v->refs; ref != NULL; ref = ref->next) {
+        if (kr_match_hit(m, ref->entry, flag) != KR_OK) {
+            return KR_ERROR;
+        }
+    }
+
+    return KR_OK;
+}
+
+
+static int
+kr_match_all(kr_match_t *m, const kr_match_column_t *cl, unsigned flags)
+{
+    kr_match_entry_t  *e;
+
+    for (e = cl->entries; e != NULL; e = e->next) {
+        if (kr_match_hit(m, e, flags) != KR_OK) {
+            return KR_ERROR;
+        }
+    }
+
+    return KR_OK;
+}
+
+
+static int
+kr_match_hit(kr_match_t *m, kr_match_entry_t *e, unsigned flags)
+{
+    size_t     size;
+    kr_hit_t  *hit;
+
+    if (e->change != m->change) {
+
+        if (m->nhits == m->size) {
+            size = m->size == 0 ? KR_MATCH_HITS : m->size * 2;
+
+            hit = realloc(m->hits, size * sizeof(kr_hit_t));
+            if (hit == NULL) {
+                return KR_ERROR;
+            }
+
+            m->hits = hit;
+            m->size = size;
+        }
+
+        e->change = m->change;
+        e->hit = m->nhits++;
+
+        hit = &m->hits[e->hit];
+        memset(hit, 0, sizeof(kr_hit_t));
+        hit->route = e->route;
+    }
+
+    hit = &m->hits[e->hit];
+
+    hit->old |= (flags & KR_HIT_OLD) != 0;
+    hit->new |= (flags & KR_HIT_NEW) != 0;
+    hit->blind |= (flags & KR_HIT_BLIND) != 0;
+
+    return KR_OK;
+}
+
+
+static int
+kr_match_may_be_special(uint32_t type)
+{
+    return type == KR_NUMERICOID || type == KR_FLOAT4OID
+           || type == KR_FLOAT8OID;
+}
