@@ -4,7 +4,7 @@
 
 const STATEMENTS = [
     'insert into posts (userid, author, content)'
-    + " values (1, 'me', 'hello from psql');",
+    + " values (57, 'me', 'hello from psql');",
     "update posts set content = content || '!', updated_at = now()"
     + ' where id = (select max(id) from posts);',
     'delete from posts where id = (select max(id) from posts);',

@@ -21,8 +21,8 @@ import { IS_ROOT, children, connectionsOf, freePort, start, uidOf, unixPeers }
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 
 const SANITIZE = process.env.KAIROS_SANITIZE == '1';
-const BUILD = process.env.KAIROS_BUILD
-              ?? join(ROOT, '.build', SANITIZE ? 'asan' : '');
+export const BUILD = process.env.KAIROS_BUILD
+                     ?? join(ROOT, '.build', SANITIZE ? 'asan' : '');
 const NGINX = process.env.KAIROS_NGINX ?? '/usr/sbin/nginx';
 const USER = 'nobody';
 
