@@ -218,7 +218,8 @@ install: all
 	    $(EXAMPLES) $(PREFIX)/bin)
 	install -m 644 $(B)/ngx_http_kairos_module.so $(DESTDIR)$(MODULES)/
 	install -m 755 $(B)/kairos-replicator $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 conf/mod-http-kairos.conf $(DESTDIR)$(AVAILABLE)/
+	install -m 644 conf/kairos.conf \
+	    $(DESTDIR)$(AVAILABLE)/mod-http-kairos.conf
 	install -m 644 conf/nginx.conf conf/kairos-replicator.env \
 	    $(DESTDIR)$(EXAMPLES)/
 	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' conf/kairos-replicator.service \
