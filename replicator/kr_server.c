@@ -549,10 +549,12 @@ kr_server_end(kr_conn_t *cn)
         kr_log(KR_LOG_NOTICE, "closed a worker's connection: %s", cn->reason);
     }
 
-    kr_conn_drop_output(cn);
-    srv->handlers->gone(srv->core, cn);
+    /*
+     * gone() first: it sees to it that what is dropped now is not taken for
+     * handed on.  It may have queued more, in vain.
+     */
 
-    /* gone() may have queued for it, in vain */
+    srv->handlers->gone(srv->core, cn);
     kr_conn_drop_output(cn);
 
     for (p = &srv->closing; *p != NULL; p = &(*p)->next_closing) {

@@ -39,12 +39,15 @@ typedef struct {
     /* A frame came; slices are valid during the call. */
     void  (*frame)(kr_core_t *core, kr_conn_t *cn, kairos_feed_frame_t *f);
 
-    /* The connection is lost or closed; called once, then cn is freed. */
+    /*
+     * The connection is lost or closed; called once, then cn is freed.  What
+     * it did not take is still counted by kr_conn_queued().
+     */
     void  (*gone)(kr_core_t *core, kr_conn_t *cn);
 
     /*
      * A block that was sent on behalf of txn is written in full to the
-     * socket, or dropped with its connection (before gone() then).  Never
+     * socket, or dropped with its connection (after gone() then).  Never
      * called within kr_server_send().
      */
     void  (*sent)(kr_core_t *core, kr_txn_t *txn);

@@ -1,0 +1,168 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "kr_backlog.h"
+
+
+static void kr_backlog_drop(kr_backlog_t *bl, kr_entry_t *e);
+static void kr_backlog_note(kr_route_t *rt, uint64_t number, uint64_t time,
+    const kairos_position_t *position);
+static void kr_backlog_free(kr_backlog_t *bl, kr_entry_t *e);
+
+
+void
+kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
+    const uint32_t *xids, size_t nxids, uint64_t now)
+{
+    size_t       size;
+    kr_entry_t  *e;
+
+    bl->number++;
+
+    if (nxids > KR_ENTRY_XIDS) {
+        nxids = 0;
+    }
+
+    size = sizeof(kr_entry_t) + nxids * sizeof(uint32_t) + b->len;
+
+    e = size > bl->route_max ? NULL
+                             : malloc(sizeof(kr_entry_t)
+                                      + nxids * sizeof(uint32_t));
+    if (e == NULL) {
+        kr_backlog_note(rt, bl->number, now, &rt->last);
+        return;
+    }
+
+    e->route = rt;
+    e->number = bl->number;
+    e->time = now;
+    e->position = rt->last;
+    e->block = kr_block_hold(b);
+    e->size = size;
+    e->nxids = nxids;
+
+    if (nxids != 0) {
+        memcpy(e->xids, xids, nxids * sizeof(uint32_t));
+    }
+
+    DL_APPEND(rt->entries, e);
+    DL_APPEND2(bl->entries, e, aprev, anext);
+
+    rt->bytes += size;
+    bl->bytes += size;
+
+    while (rt->bytes > bl->route_max) {
+        kr_backlog_drop(bl, rt->entries);
+    }
+
+    while (bl->bytes > bl->total_max) {
+        kr_backlog_drop(bl, bl->entries);
+    }
+}
+
+
+void
+kr_backlog_expire(kr_backlog_t *bl, uint64_t now)
+{
+    while (bl->entries != NULL && now - bl->entries->time > bl->keep) {
+        kr_backlog_drop(bl, bl->entries);
+    }
+}
+
+
+void
+kr_backlog_clear(kr_backlog_t *bl, kr_route_t *rt)
+{
+    while (rt->entries != NULL) {
+        kr_backlog_free(bl, rt->entries);
+    }
+}
+
+
+uint64_t
+kr_backlog_since(const kr_backlog_t *bl, const kr_route_t *rt, uint64_t time)
+{
+    kr_entry_t  *e;
+
+    if (rt->dropped != 0 && rt->dropped_time >= time) {
+        return rt->dropped;
+    }
+
+    DL_FOREACH(rt->entries, e) {
+        if (e->time >= time) {
+            return e->number;
+        }
+    }
+
+    return bl->number + 1;
+}
+
+
+int
+kr_entry_needed(const kr_entry_t *e, const kr_snapshot_t *s)
+{
+    size_t  i;
+
+    for (i = 0; i < e->nxids; i++) {
+        if (!kr_snapshot_sees(s, e->xids[i])) {
+            return 1;
+        }
+    }
+
+    return e->nxids == 0;
+}
+
+
+int
+kr_position_cmp(const kairos_position_t *a, const kairos_position_t *b)
+{
+    if (a->lsn != b->lsn) {
+        return a->lsn < b->lsn ? -1 : 1;
+    }
+
+    if (a->n != b->n) {
+        return a->n < b->n ? -1 : 1;
+    }
+
+    return 0;
+}
+
+
+static void
+kr_backlog_drop(kr_backlog_t *bl, kr_entry_t *e)
+{
+    kr_backlog_note(e->route, e->number, e->time, &e->position);
+    kr_backlog_free(bl, e);
+}
+
+
+static void
+kr_backlog_note(kr_route_t *rt, uint64_t number, uint64_t time,
+    const kairos_position_t *position)
+{
+    if (number > rt->dropped) {
+        rt->dropped = number;
+        rt->dropped_time = time;
+        rt->dropped_position = *position;
+    }
+}
+
+
+static void
+kr_backlog_free(kr_backlog_t *bl, kr_entry_t *e)
+{
+    kr_route_t  *rt;
+
+    rt = e->route;
+
+    DL_DELETE(rt->entries, e);
+    DL_DELETE2(bl->entries, e, aprev, anext);
+
+    rt->bytes -= e->size;
+    bl->bytes -= e->size;
+
+    kr_block_release(e->block);
+    free(e);
+}

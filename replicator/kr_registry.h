@@ -1,0 +1,283 @@
+/*
+ * Who wants what: the workers and their sockets, the routes, the templates
+ * that fetch their rows, the cursors of those who may still come.  This file
+ * holds the lists and what follows from taking something in or out of them;
+ * what is sent, and when, is decided in the layer above.
+ *
+ *     worker --- member --- route --- template
+ *        \                   / \
+ *         socket --- cursor      entry (kr_backlog.h)
+ */
+
+#ifndef _KR_REGISTRY_H_INCLUDED_
+#define _KR_REGISTRY_H_INCLUDED_
+
+
+#include <stdint.h>
+
+#include <uthash.h>
+
+#include "kairos_feed.h"
+#include "kr_lsn.h"
+#include "kr_match.h"
+#include "kr_spec.h"
+
+
+#define KR_ROUTES_MAX     1000000    /* of all: a subscribe beyond is refused */
+#define KR_WAITING_MAX    1000       /* subscriptions of one socket that it
+                                        did not join yet, likewise */
+#define KR_TICKETS        9          /* of one route, see kr_ticket_t */
+
+
+/* of the layers above; only their addresses are used */
+typedef struct kr_conn_s      kr_conn_t;
+typedef struct kr_entry_s     kr_entry_t;
+typedef struct kr_pending_s   kr_pending_t;
+
+typedef struct kr_worker_s    kr_worker_t;
+typedef struct kr_socket_s    kr_socket_t;
+typedef struct kr_member_s    kr_member_t;
+typedef struct kr_cursor_s    kr_cursor_t;
+typedef struct kr_template_s  kr_template_t;
+
+
+/* what all routes have in common that get their rows by one statement */
+struct kr_template_s {
+    char            *key;        /* the hash's, with its length */
+    size_t           key_len;
+    unsigned         routes;     /* freed with the last */
+    char            *refetch;    /* the statement; $1 is text[] of keys */
+    char            *pk;         /* the column */
+    uint32_t         pk_type;
+    kr_pending_t    *pending;    /* kr_fetch's */
+    uint64_t         oldest;     /* commit of the oldest change that waits
+                                    for its refetch; UINT64_MAX: none */
+    UT_hash_handle   hh;
+};
+
+
+/*
+ * Members were lost at about this time: some were lost first, the last at
+ * last.  They may come back until last + the grace, and may have missed what
+ * was sent since first.  Departures close to each other share a ticket, so
+ * a route has few of them.
+ */
+typedef struct {
+    uint64_t         first;      /* ms */
+    uint64_t         last;
+} kr_ticket_t;
+
+
+struct kr_route_s {
+    char             topic[KR_TOPIC_LEN + 1];
+    unsigned         refs;       /* the registry's own, and those of rows
+                                    that wait for their refetch */
+    unsigned         removed:1;  /* not in the registry any more */
+    unsigned         idle:1;     /* in the registry's list of these */
+
+    kr_template_t   *template;
+    kr_predicate_t   predicate;  /* strings are owned */
+    char            *event;
+    char            *spec;       /* what JOINED gives and RESUME gives back */
+
+    kr_member_t     *members;    /* by worker */
+    kr_cursor_t     *cursors;
+    kr_ticket_t      tickets[KR_TICKETS];
+    unsigned         ntickets;
+
+    uint64_t         since;      /* the stream's position at the creation:
+                                    events before it were not kept */
+    uint64_t         idle_since; /* ms */
+    kr_route_t      *idle_prev;
+    kr_route_t      *idle_next;
+
+    kairos_position_t  last;     /* of the newest event */
+
+    /* kr_backlog's */
+    kr_entry_t      *entries;
+    size_t           bytes;
+    uint64_t         dropped;        /* number of the newest dropped entry,
+                                        0: none was */
+    uint64_t         dropped_time;   /* ms */
+    kairos_position_t  dropped_position;
+
+    /* kr_fetch's, while it makes events of a batch */
+    void            *build;
+
+    UT_hash_handle   hh;
+};
+
+
+struct kr_member_s {
+    kr_route_t      *route;
+    kr_worker_t     *worker;
+    uint32_t         n;          /* sockets */
+    kr_member_t     *prev;       /* of the route */
+    kr_member_t     *next;
+    kr_member_t     *wprev;      /* of the worker */
+    kr_member_t     *wnext;
+};
+
+
+/*
+ * Someone who may still come for what follows: a socket that subscribed, or
+ * left, and did not join (again) yet.
+ */
+struct kr_cursor_s {
+    kr_route_t      *route;
+    kr_socket_t     *socket;
+    uint64_t         from;       /* the first entry that it may need */
+    uint64_t         lsn;        /* the snapshot's; 0: it has none */
+    kr_snapshot_t    snapshot;
+    uint64_t         expires;    /* ms */
+
+    unsigned         taken;      /* its subscribes under way: no expiry */
+    unsigned         queued:1;   /* in one of the registry's two lists */
+    unsigned         joining:1;  /* its JOIN waits for the stream */
+    uint64_t         req;        /* of the JOIN */
+    uint64_t         deadline;   /* ms, of the wait */
+
+    kr_cursor_t     *prev;       /* of the route */
+    kr_cursor_t     *next;
+    kr_cursor_t     *sprev;      /* of the socket */
+    kr_cursor_t     *snext;
+    kr_cursor_t     *qprev;      /* of reg->waiting, or reg->joining */
+    kr_cursor_t     *qnext;
+};
+
+
+struct kr_socket_s {
+    uint64_t         id;
+    kr_worker_t     *worker;
+    kr_cursor_t     *cursors;
+    unsigned         n;          /* cursors, and requests under way: freed
+                                    when there is none */
+    unsigned         gone:1;
+    UT_hash_handle   hh;
+};
+
+
+struct kr_worker_s {
+    kr_conn_t       *conn;
+    uint64_t         instance;
+    uint32_t         pid;
+    uint32_t         workers;
+    unsigned         hello:1;
+    unsigned         ready:1;    /* READY came */
+    unsigned         gone:1;
+    unsigned         resuming;   /* RESUMEs under way */
+    unsigned         refs;       /* requests under way, and the connection */
+    kr_socket_t     *sockets;
+    kr_member_t     *members;
+    kr_worker_t     *prev;
+    kr_worker_t     *next;
+};
+
+
+typedef struct {
+    kr_match_t      *match;
+    kr_route_t      *routes;
+    kr_template_t   *templates;
+    kr_worker_t     *workers;
+
+    /* in order of time */
+    kr_route_t      *idle;
+    kr_cursor_t     *waiting;
+    kr_cursor_t     *joining;
+
+    uint64_t         grace;      /* ms */
+
+    /* kr_fetch's: a template is freed that has something pending */
+    void           (*orphaned)(kr_pending_t *pending);
+} kr_registry_t;
+
+
+/* all that a new route is made of; strings are copied */
+typedef struct {
+    kr_str_t         canonical;  /* the query */
+    kr_str_t         refetch;
+    kr_str_t         pk;
+    uint32_t         pk_type;
+    kr_predicate_t   predicate;  /* values sorted, each once */
+    kr_str_t         alias;
+    kr_str_t         event;
+    kr_str_t         claims;     /* those that the rows depend on */
+    kr_str_t         spec;
+} kr_route_def_t;
+
+
+/* NULL: no memory. */
+kr_registry_t *kr_registry_create(uint64_t grace);
+void kr_registry_free(kr_registry_t *reg);
+
+/* The route of this topic, or NULL. */
+kr_route_t *kr_registry_find(kr_registry_t *reg, const char *topic,
+    size_t len);
+
+/*
+ * The route of this definition: the one that is there, or a new one, which
+ * the index knows from now on; it is idle.  since: the stream's position.
+ * KR_OK, KR_ERROR (no memory), KR_DECLINED (too many, or a type that cannot
+ * be compared).
+ */
+int kr_registry_add(kr_registry_t *reg, const kr_route_def_t *def,
+    uint64_t since, uint64_t now, kr_route_t **rt);
+
+/*
+ * Takes a route out of the registry and the index, with its members and
+ * cursors; it is freed with its last reference.  Its entries must be gone.
+ */
+void kr_registry_remove(kr_registry_t *reg, kr_route_t *rt);
+
+/* Keeps its memory, not its place in the registry. */
+kr_route_t *kr_route_hold(kr_route_t *rt);
+void kr_route_unhold(kr_route_t *rt);
+
+/* Puts the route into the list of idle ones, or out of it, as it is now. */
+void kr_route_judge(kr_registry_t *reg, kr_route_t *rt, uint64_t now);
+
+/* n more members of the worker; KR_ERROR: no memory. */
+int kr_member_add(kr_registry_t *reg, kr_route_t *rt, kr_worker_t *wk,
+    uint32_t n);
+
+/* One less.  KR_DECLINED: it has none. */
+int kr_member_leave(kr_registry_t *reg, kr_route_t *rt, kr_worker_t *wk,
+    uint64_t now);
+void kr_member_free(kr_registry_t *reg, kr_member_t *mb, uint64_t now);
+
+/* Notes that members were lost. */
+void kr_ticket_add(kr_registry_t *reg, kr_route_t *rt, uint64_t now);
+
+/*
+ * Since when those who may come back have missed events; 0: nobody may, as
+ * nobody was lost within the grace.
+ */
+uint64_t kr_ticket_first(kr_registry_t *reg, kr_route_t *rt, uint64_t now);
+
+/* The socket of this id; NULL: not there, or, with add, no memory. */
+kr_socket_t *kr_socket_get(kr_worker_t *wk, uint64_t id, int add);
+
+/* Freed if nothing is left of it. */
+void kr_socket_judge(kr_socket_t *so);
+
+/* Closed: its cursors end; requests under way find so->gone. */
+void kr_socket_gone(kr_registry_t *reg, kr_socket_t *so, uint64_t now);
+
+/* NULL: no memory.  It is in neither list until kr_cursor_move(). */
+kr_cursor_t *kr_cursor_add(kr_registry_t *reg, kr_route_t *rt,
+    kr_socket_t *so, uint64_t from);
+kr_cursor_t *kr_cursor_find(kr_socket_t *so, const kr_route_t *rt);
+
+/* Moves it to the end of the waiting, or of the joining. */
+void kr_cursor_move(kr_registry_t *reg, kr_cursor_t *cu, int joining,
+    uint64_t now);
+void kr_cursor_free(kr_registry_t *reg, kr_cursor_t *cu, uint64_t now);
+
+kr_worker_t *kr_worker_add(kr_registry_t *reg, kr_conn_t *cn);
+
+/* Out of the registry, with its members and sockets; then unhold it. */
+void kr_worker_remove(kr_registry_t *reg, kr_worker_t *wk, uint64_t now);
+void kr_worker_unhold(kr_worker_t *wk);
+
+
+#endif /* _KR_REGISTRY_H_INCLUDED_ */

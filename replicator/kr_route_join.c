@@ -1,0 +1,437 @@
+/*
+ * The join that loses nothing: a cursor is set before the snapshot is taken
+ * and says which events its socket has to be sent when it joins.
+ */
+
+#include <string.h>
+
+#include <utlist.h>
+
+#include "kr_answer.h"
+#include "kr_log.h"
+#include "kr_route.h"
+#include "kr_route_private.h"
+
+
+#define KR_JOIN_WAIT      2000       /* ms; for the stream to pass a snapshot:
+                                        beyond it rows may come twice */
+#define KR_JOIN_LIMIT     20000      /* ms; for the stream to run, and for the
+                                        worker to read what it has */
+#define KR_JOIN_TICK      10         /* ms */
+
+
+typedef enum {
+    KR_JOIN_READY = 0,
+    KR_JOIN_LATER,
+    KR_JOIN_NEVER
+} kr_join_e;
+
+
+static void kr_routes_arm(kr_routes_t *rs);
+static kr_join_e kr_join_judge(kr_routes_t *rs, const kr_cursor_t *cu,
+    uint64_t now, const char **reason);
+static void kr_join_admit(kr_routes_t *rs, kr_cursor_t *cu);
+static void kr_join_replay(kr_cursor_t *cu, kr_entry_t *e);
+static kr_cursor_t *kr_join_cursor(kr_routes_t *rs, kr_route_t *rt,
+    kr_socket_t *so, uint64_t now);
+static void kr_route_position(kr_routes_t *rs, kr_route_t *rt,
+    kairos_position_t *p);
+static int kr_entry_decode(const kr_entry_t *e, kairos_feed_frame_t *f);
+
+
+kr_cursor_t *
+kr_route_expect(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so)
+{
+    kr_cursor_t  *cu;
+
+    cu = kr_cursor_find(so, rt);
+
+    if (cu != NULL && cu->lsn == 0 && cu->taken == 0 && !cu->joining) {
+        /* it left; what it gets now makes up for what it would miss */
+        kr_cursor_free(rs->registry, cu, kr_now());
+        cu = NULL;
+    }
+
+    if (cu == NULL) {
+        if (so->n > KR_WAITING_MAX) {
+            return NULL;
+        }
+
+        cu = kr_cursor_add(rs->registry, rt, so, rs->backlog.number + 1);
+        if (cu == NULL) {
+            return NULL;
+        }
+    }
+
+    cu->taken++;
+
+    return cu;
+}
+
+
+void
+kr_route_join(kr_routes_t *rs, kr_worker_t *wk, const kairos_feed_frame_t *f)
+{
+    uint64_t      now;
+    kr_route_t   *rt;
+    kr_cursor_t  *cu;
+    kr_socket_t  *so;
+
+    now = kr_now();
+
+    rt = kr_registry_find(rs->registry, (const char *) f->topic.data,
+                          f->topic.len);
+    if (rt == NULL) {
+        kr_refuse(wk, f->req, "unknown or expired route: subscribe again");
+        return;
+    }
+
+    so = kr_socket_get(wk, f->socket, 1);
+    if (so == NULL) {
+        kr_refuse(wk, f->req, "no memory");
+        return;
+    }
+
+    cu = kr_join_cursor(rs, rt, so, now);
+
+    if (cu == NULL) {
+        kr_socket_judge(so);
+        kr_refuse(wk, f->req, "unknown or expired route: subscribe again");
+        return;
+    }
+
+    if (cu->joining) {
+        kr_refuse(wk, cu->req, "joined again");
+    }
+
+    cu->req = f->req;
+    cu->deadline = now + KR_JOIN_WAIT;
+    kr_cursor_move(rs->registry, cu, 1, now);
+
+    kr_routes_try(rs);
+    kr_routes_arm(rs);
+
+    if (rs->registry->joining != NULL && rs->epoch != 0) {
+        kr_stream_poke(rs->stream);
+    }
+}
+
+
+void
+kr_route_leave(kr_routes_t *rs, kr_worker_t *wk, const kairos_feed_frame_t *f)
+{
+    uint64_t      now;
+    kr_route_t   *rt;
+    kr_cursor_t  *cu;
+    kr_socket_t  *so;
+
+    rt = kr_registry_find(rs->registry, (const char *) f->topic.data,
+                          f->topic.len);
+    if (rt == NULL) {
+        return;
+    }
+
+    now = kr_now();
+    so = kr_socket_get(wk, f->socket, !f->lost);
+    cu = so == NULL ? NULL : kr_cursor_find(so, rt);
+
+    if (cu != NULL && cu->joining) {
+        /* it did not wait for the answer */
+        kr_join_refuse(rs, cu, "left");
+        return;
+    }
+
+    if (f->lost) {
+        kr_ticket_add(rs->registry, rt, now);
+
+    } else if (so != NULL && cu == NULL) {
+
+        /* the same socket may join again: what comes is kept for it */
+
+        if (so->n < KR_WAITING_MAX) {
+            cu = kr_cursor_add(rs->registry, rt, so, rs->backlog.number + 1);
+        }
+
+        if (cu != NULL) {
+            kr_cursor_move(rs->registry, cu, 0, now);
+        }
+
+        kr_socket_judge(so);
+    }
+
+    if (kr_member_leave(rs->registry, rt, wk, now) != KR_OK) {
+        kr_log(KR_LOG_ERR, "worker %u left %s without a member", wk->pid,
+               rt->topic);
+    }
+}
+
+
+void
+kr_route_gone(kr_routes_t *rs, kr_worker_t *wk, uint64_t socket)
+{
+    kr_socket_t  *so;
+
+    so = kr_socket_get(wk, socket, 0);
+
+    if (so != NULL) {
+        kr_socket_gone(rs->registry, so, kr_now());
+    }
+}
+
+
+void
+kr_routes_tick(evutil_socket_t fd, short what, void *data)
+{
+    kr_routes_t  *rs;
+
+    (void) fd;
+    (void) what;
+
+    rs = data;
+
+    kr_routes_try(rs);
+    kr_routes_arm(rs);
+}
+
+
+static void
+kr_routes_arm(kr_routes_t *rs)
+{
+    struct timeval  tv;
+
+    if (rs->registry->joining == NULL
+        || event_pending(rs->timer, EV_TIMEOUT, NULL))
+    {
+        return;
+    }
+
+    tv.tv_sec = 0;
+    tv.tv_usec = KR_JOIN_TICK * 1000;
+    event_add(rs->timer, &tv);
+}
+
+
+/* Answers the joins that need not wait any more. */
+void
+kr_routes_try(kr_routes_t *rs)
+{
+    uint64_t      now;
+    const char   *reason;
+    kr_cursor_t  *cu, *next;
+
+    if (rs->registry->joining == NULL) {
+        return;
+    }
+
+    now = kr_now();
+
+    DL_FOREACH_SAFE2(rs->registry->joining, cu, next, qnext) {
+
+        switch (kr_join_judge(rs, cu, now, &reason)) {
+
+        case KR_JOIN_READY:
+            kr_join_admit(rs, cu);
+            break;
+
+        case KR_JOIN_NEVER:
+            kr_join_refuse(rs, cu, reason);
+            break;
+
+        default: /* KR_JOIN_LATER */
+            break;
+        }
+    }
+}
+
+
+/*
+ * Waits until the stream has passed the snapshot, and the changes that were
+ * read before have become events: then visibility tells apart what is in the
+ * snapshot, and nothing of it comes again.  That wait is bounded: what comes
+ * again is applied again.  A stream that does not run, and a worker that does
+ * not read, are waited for longer.
+ */
+static kr_join_e
+kr_join_judge(kr_routes_t *rs, const kr_cursor_t *cu, uint64_t now,
+    const char **reason)
+{
+    if (cu->route->dropped >= cu->from) {
+        *reason = "too much happened since: subscribe again";
+        return KR_JOIN_NEVER;
+    }
+
+    if (rs->epoch != 0 && cu->lsn != 0 && cu->lsn < rs->start) {
+        *reason = "the replication stream began after the rows were read:"
+                  " subscribe again";
+        return KR_JOIN_NEVER;
+    }
+
+    if (now > cu->deadline - KR_JOIN_WAIT + KR_JOIN_LIMIT) {
+        *reason = "the replication stream is not running, try again";
+        return KR_JOIN_NEVER;
+    }
+
+    if (rs->epoch == 0 || cu->taken
+        || kr_conn_queued(cu->socket->worker->conn) > KR_QUEUE_HIGH)
+    {
+        return KR_JOIN_LATER;
+    }
+
+    if (now >= cu->deadline
+        || (rs->position >= cu->lsn
+            && cu->route->template->oldest > cu->lsn))
+    {
+        return KR_JOIN_READY;
+    }
+
+    return KR_JOIN_LATER;
+}
+
+
+static void
+kr_join_admit(kr_routes_t *rs, kr_cursor_t *cu)
+{
+    kr_entry_t           *e;
+    kr_route_t           *rt;
+    kr_worker_t          *wk;
+    kairos_feed_frame_t   f;
+
+    rt = cu->route;
+    wk = cu->socket->worker;
+
+    if (kr_member_add(rs->registry, rt, wk, 1) != KR_OK) {
+        kr_join_refuse(rs, cu, "no memory");
+        return;
+    }
+
+    memset(&f, 0, sizeof(kairos_feed_frame_t));
+
+    f.type = KAIROS_FEED_JOINED;
+    f.req = cu->req;
+    kr_slice(&f.topic, rt->topic, KR_TOPIC_LEN);
+    kr_slice(&f.spec, rt->spec, strlen(rt->spec));
+    kr_route_position(rs, rt, &f.position);
+
+    kr_send(wk, &f);
+
+    DL_FOREACH(rt->entries, e) {
+
+        if (e->number < cu->from) {
+            continue;
+        }
+
+        /*
+         * From the first that is needed on all are: a later one may mend
+         * what a row of an earlier one undid.
+         */
+
+        if (cu->lsn == 0 || kr_entry_needed(e, &cu->snapshot)) {
+            break;
+        }
+    }
+
+    kr_join_replay(cu, e);
+    kr_cursor_free(rs->registry, cu, kr_now());
+}
+
+
+static void
+kr_join_replay(kr_cursor_t *cu, kr_entry_t *e)
+{
+    kairos_feed_frame_t  f;
+
+    for ( /* void */ ; e != NULL; e = e->next) {
+
+        if (kr_entry_decode(e, &f) != KR_OK) {
+            kr_log(KR_LOG_ALERT, "an event of %s cannot be decoded",
+                   cu->route->topic);
+            continue;
+        }
+
+        f.type = KAIROS_FEED_EVENT_TO;
+        f.socket = cu->socket->id;
+
+        kr_send(cu->socket->worker, &f);
+    }
+}
+
+
+void
+kr_join_refuse(kr_routes_t *rs, kr_cursor_t *cu, const char *reason)
+{
+    if (cu->joining) {
+        kr_refuse(cu->socket->worker, cu->req, reason);
+    }
+
+    kr_cursor_free(rs->registry, cu, kr_now());
+}
+
+
+/*
+ * The cursor of a socket that subscribed, or left; or one for a socket that
+ * came back after its connection was lost: which of those that were lost it
+ * is cannot be known, so it is served as the one that misses most.
+ */
+static kr_cursor_t *
+kr_join_cursor(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so, uint64_t now)
+{
+    uint64_t      from, first;
+    kr_cursor_t  *cu;
+
+    cu = kr_cursor_find(so, rt);
+
+    if (cu != NULL) {
+        return cu;
+    }
+
+    first = kr_ticket_first(rs->registry, rt, now);
+
+    if (first == 0) {
+        return NULL;
+    }
+
+    first = first > KR_LOST_LAG ? first - KR_LOST_LAG : 0;
+    from = kr_backlog_since(&rs->backlog, rt, first);
+
+    return kr_cursor_add(rs->registry, rt, so, from);
+}
+
+
+/*
+ * What a new member has when it joins: all before the oldest change that
+ * still waits for its refetch.
+ */
+static void
+kr_route_position(kr_routes_t *rs, kr_route_t *rt, kairos_position_t *p)
+{
+    uint64_t  lsn;
+
+    lsn = rs->position;
+
+    if (rt->template->oldest <= lsn) {
+        lsn = rt->template->oldest - 1;
+    }
+
+    p->epoch = rs->epoch;
+    p->lsn = lsn;
+    p->n = 0;
+
+    if (rt->last.epoch == rs->epoch && kr_position_cmp(&rt->last, p) > 0) {
+        *p = rt->last;
+    }
+}
+
+
+static int
+kr_entry_decode(const kr_entry_t *e, kairos_feed_frame_t *f)
+{
+    size_t  used;
+
+    if (kairos_feed_decode(e->block->data, e->block->len, f, &used)
+        != KAIROS_FEED_OK)
+    {
+        return KR_ERROR;
+    }
+
+    return KR_OK;
+}

@@ -1,0 +1,60 @@
+/*
+ * What a client asked for: the payload of its "subscribe" push, judged as
+ * far as that goes without the database, and the identity of the route that
+ * serves it.
+ */
+
+#ifndef _KR_SPEC_H_INCLUDED_
+#define _KR_SPEC_H_INCLUDED_
+
+
+#include <stddef.h>
+
+#include "kr_buf.h"
+
+
+#define KR_SPEC_QUERY_MAX   65536
+#define KR_SPEC_VALUES_MAX  10000     /* of one field_value */
+#define KR_SPEC_NAME_MAX    255       /* bytes of event */
+
+#define KR_TOPIC_LEN        67        /* "rt:" and 64 hexadecimal digits */
+
+
+/* strings point into text, or are static; none is NULL but where said */
+typedef struct {
+    kr_str_t     topic;          /* empty: not given */
+    kr_str_t     table;          /* of topic: before the last colon */
+    kr_str_t     field;          /* table_field, as written */
+    kr_str_t     equality;
+    kr_str_t     query;
+    kr_str_t     event;
+    kr_str_t     pk;             /* as written */
+    kr_str_t     alias;          /* empty: null or not given */
+    size_t       nvalues;
+    kr_str_t    *values;         /* trimmed; numbers as they were written */
+
+    kr_buf_t     data;           /* a copy of the payload */
+    char        *text;           /* decoded strings */
+} kr_spec_t;
+
+
+/*
+ * Reads a payload.  KR_OK: *s is to be freed by kr_spec_free().  KR_DECLINED:
+ * refused, reason gets one sentence that names the field.  KR_ERROR: no
+ * memory.  After both *s needs no free.
+ */
+int kr_spec_parse(kr_spec_t *s, const char *json, size_t len,
+    kr_buf_t *reason);
+void kr_spec_free(kr_spec_t *s);
+
+/*
+ * Writes the topic of the route that is identified by these parts, in this
+ * order, with its '\0' at p (KR_TOPIC_LEN + 1 bytes).  KR_OK or KR_ERROR.
+ */
+int kr_spec_topic(char *p, const kr_str_t *parts, size_t n);
+
+/* Appends the array literal of these strings, for a parameter of text[]. */
+void kr_array_literal(kr_buf_t *out, const kr_str_t *values, size_t n);
+
+
+#endif /* _KR_SPEC_H_INCLUDED_ */
