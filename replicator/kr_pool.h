@@ -10,6 +10,7 @@
 
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <event2/event.h>
 #include <libpq-fe.h>
@@ -67,13 +68,16 @@ struct kr_job_s {
 
     /* private to kr_pool.c */
     kr_job_t           *next;
-    int                 cancelled;
+    int64_t             deadline;       /* to have a connection by, ms */
 };
 
 
 kr_pool_t *kr_pool_create(struct event_base *base, const kr_config_t *cf);
 
-/* Queues the job; it runs when a connection is free, in order of arrival. */
+/*
+ * Queues the job; it runs when a connection is free, in order of arrival.
+ * LOST, if there is none for ten seconds, or ten thousand wait already.
+ */
 void kr_pool_run(kr_pool_t *pool, kr_job_t *job);
 
 /*

@@ -1,0 +1,380 @@
+/*
+ * A job on a connection: its pipeline out, its answers in.
+ *
+ * In pipeline mode an error makes the server skip what follows up to the
+ * sync; a transaction that was open stays open then, and is rolled back by a
+ * pipeline of its own.  A result that grows too large is cut off by closing
+ * the connection: libpq's cancel would block, and the server, which is
+ * writing, notices the close at once.
+ */
+
+#include <string.h>
+
+#include "kr_log.h"
+#include "kr_pool_private.h"
+
+
+#define KR_LINK_PATIENCE  5000    /* ms beyond the statement's time-out */
+#define KR_LINK_VALUE     (sizeof(char *) + sizeof(int))    /* libpq's own */
+
+
+static int kr_link_send(kr_link_t *ln, const kr_job_t *job);
+static int kr_link_command(kr_link_t *ln, const char *sql);
+static void kr_link_single_row(kr_link_t *ln);
+static void kr_link_idle(kr_link_t *ln);
+static int kr_link_result(kr_link_t *ln, PGresult *res);
+static int kr_link_rows(kr_link_t *ln, PGresult *res);
+static int kr_link_collect(kr_link_t *ln, const PGresult *res);
+static void kr_link_synced(kr_link_t *ln);
+static void kr_link_lose(kr_link_t *ln, kr_job_status_e status, int error);
+
+
+int
+kr_link_start(kr_link_t *ln, kr_job_t *job)
+{
+    ln->bytes = 0;
+    ln->failed = 0;
+    ln->answer = job->transaction ? -1 : 0;
+    ln->max_bytes = job->max_bytes;
+    ln->nstatements = job->nstatements;
+
+    if (kr_link_send(ln, job) != KR_OK) {
+        kr_pg_error(&ln->pg, NULL);
+        return KR_ERROR;
+    }
+
+    if (kr_pg_flush(&ln->pg) != KR_OK) {
+        return KR_ERROR;
+    }
+
+    ln->job = job;
+    ln->state = KR_LINK_BUSY;
+
+    kr_link_single_row(ln);
+    kr_pg_read(&ln->pg, 1,
+               ln->pool->cf->statement_timeout + KR_LINK_PATIENCE);
+
+    return KR_OK;
+}
+
+
+void
+kr_link_readable(kr_pg_t *pg)
+{
+    int         rc;
+    PGresult   *res;
+    kr_link_t  *ln;
+
+    ln = (kr_link_t *) pg;
+
+    if (pg->timedout || !PQconsumeInput(pg->conn)) {
+        if (pg->timedout) {
+            kr_pg_set_error(pg, "", "the database does not answer");
+
+        } else if (ln->state != KR_LINK_BUSY || !ln->failed) {
+            /* the server's last words are better than libpq's */
+            kr_pg_error(pg, NULL);
+        }
+
+        kr_link_lose(ln, KR_JOB_LOST, 1);
+        return;
+    }
+
+    if (ln->state == KR_LINK_IDLE) {
+        kr_link_idle(ln);
+        return;
+    }
+
+    while (!PQisBusy(pg->conn)) {
+
+        res = PQgetResult(pg->conn);
+
+        if (res == NULL) {
+            /* the next statement's answer begins */
+            ln->answer++;
+            kr_link_single_row(ln);
+            continue;
+        }
+
+        if (PQresultStatus(res) == PGRES_PIPELINE_SYNC) {
+            PQclear(res);
+            kr_link_synced(ln);
+            return;
+        }
+
+        rc = kr_link_result(ln, res);
+
+        if (rc == KR_DECLINED) {
+            kr_pg_set_error(pg, "", "the result is too large");
+            kr_link_lose(ln, KR_JOB_TOO_LARGE, 0);
+            return;
+        }
+
+        if (rc == KR_ERROR) {
+            kr_link_lose(ln, KR_JOB_LOST, 1);
+            return;
+        }
+    }
+}
+
+
+void
+kr_link_finish(kr_link_t *ln, kr_job_status_e status)
+{
+    kr_job_t  *job;
+
+    job = ln->job;
+    ln->job = NULL;
+
+    if (job == NULL) {
+        kr_link_drop_results(ln);
+        return;
+    }
+
+    if (status != KR_JOB_DONE && ln->answer >= 0
+        && ln->answer < ln->nstatements)
+    {
+        /* it is not whole */
+        PQclear(ln->results[ln->answer]);
+        ln->results[ln->answer] = NULL;
+    }
+
+    memcpy(job->results, ln->results, sizeof(ln->results));
+    memset(ln->results, 0, sizeof(ln->results));
+
+    kr_job_done(job, status, ln->pg.sqlstate, ln->pg.message.data);
+}
+
+
+void
+kr_link_drop_results(kr_link_t *ln)
+{
+    int  i;
+
+    for (i = 0; i < KR_JOB_STATEMENTS; i++) {
+        PQclear(ln->results[i]);
+        ln->results[i] = NULL;
+    }
+}
+
+
+static int
+kr_link_send(kr_link_t *ln, const kr_job_t *job)
+{
+    int                    i;
+    const kr_statement_t  *s;
+
+    if (job->transaction
+        && kr_link_command(ln, "BEGIN ISOLATION LEVEL REPEATABLE READ "
+                               "READ ONLY") != KR_OK)
+    {
+        return KR_ERROR;
+    }
+
+    for (i = 0; i < job->nstatements; i++) {
+        s = &job->statements[i];
+
+        if (!PQsendQueryParams(ln->pg.conn, s->sql, s->nparams, NULL,
+                               s->params, NULL, NULL, 0))
+        {
+            return KR_ERROR;
+        }
+    }
+
+    if (job->transaction && kr_link_command(ln, "COMMIT") != KR_OK) {
+        return KR_ERROR;
+    }
+
+    return PQpipelineSync(ln->pg.conn) ? KR_OK : KR_ERROR;
+}
+
+
+static int
+kr_link_command(kr_link_t *ln, const char *sql)
+{
+    return PQsendQueryParams(ln->pg.conn, sql, 0, NULL, NULL, NULL, NULL, 0)
+           ? KR_OK : KR_ERROR;
+}
+
+
+/* has to be asked for before each answer; refused for the sync's, harmless */
+static void
+kr_link_single_row(kr_link_t *ln)
+{
+    if (ln->state == KR_LINK_BUSY && ln->max_bytes != 0) {
+        (void) PQsetSingleRowMode(ln->pg.conn);
+    }
+}
+
+
+/* a notice, a parameter that changed, or the server's good-bye */
+static void
+kr_link_idle(kr_link_t *ln)
+{
+    (void) PQisBusy(ln->pg.conn);
+
+    if (PQstatus(ln->pg.conn) == CONNECTION_BAD) {
+        kr_pg_error(&ln->pg, NULL);
+        kr_link_lose(ln, KR_JOB_LOST, 1);
+    }
+}
+
+
+/*
+ * Takes one result of the statement whose answer is read.  KR_DECLINED: too
+ * large; KR_ERROR: the connection is of no use any more.
+ */
+static int
+kr_link_result(kr_link_t *ln, PGresult *res)
+{
+    switch (PQresultStatus(res)) {
+
+    case PGRES_TUPLES_OK:
+    case PGRES_SINGLE_TUPLE:
+        return kr_link_rows(ln, res);
+
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY:
+    case PGRES_PIPELINE_ABORTED:
+        PQclear(res);
+        return KR_OK;
+
+    case PGRES_FATAL_ERROR:
+        if (!ln->failed) {
+            kr_pg_error(&ln->pg, res);
+            ln->failed = 1;
+
+            if (ln->answer >= 0 && ln->answer < ln->nstatements) {
+                PQclear(ln->results[ln->answer]);
+                ln->results[ln->answer] = NULL;
+            }
+        }
+
+        PQclear(res);
+
+        return (PQstatus(ln->pg.conn) == CONNECTION_BAD) ? KR_ERROR : KR_OK;
+
+    default:
+        /* COPY, which nobody sends here: there is no way on from it */
+        PQclear(res);
+        kr_pg_set_error(&ln->pg, "", "the answer is not one of a query");
+        return KR_ERROR;
+    }
+}
+
+
+/* Keeps a result, or adds the row that it is to those before. */
+static int
+kr_link_rows(kr_link_t *ln, PGresult *res)
+{
+    int         rc;
+    PGresult  **place;
+
+    if (ln->job == NULL || ln->answer < 0 || ln->answer >= ln->nstatements) {
+        PQclear(res);
+        return KR_OK;
+    }
+
+    place = &ln->results[ln->answer];
+
+    /* in single-row mode an empty one ends the rows */
+    if (PQresultStatus(res) == PGRES_TUPLES_OK) {
+        if (*place == NULL) {
+            *place = res;
+        } else {
+            PQclear(res);
+        }
+
+        return KR_OK;
+    }
+
+    if (*place == NULL) {
+        *place = PQcopyResult(res, PG_COPYRES_ATTRS);
+    }
+
+    if (*place == NULL) {
+        kr_pg_set_error(&ln->pg, "", "no memory for a result");
+        rc = KR_ERROR;
+
+    } else {
+        rc = kr_link_collect(ln, res);
+    }
+
+    PQclear(res);
+
+    return rc;
+}
+
+
+static int
+kr_link_collect(kr_link_t *ln, const PGresult *res)
+{
+    int        i, n, row, len;
+    char      *value;
+    PGresult  *to;
+
+    to = ln->results[ln->answer];
+    row = PQntuples(to);
+    n = PQnfields(res);
+
+    for (i = 0; i < n; i++) {
+        len = PQgetlength(res, 0, i);
+        value = PQgetvalue(res, 0, i);
+
+        ln->bytes += (size_t) len + KR_LINK_VALUE;
+
+        if (PQgetisnull(res, 0, i)) {
+            value = NULL;
+            len = -1;
+        }
+
+        if (!PQsetvalue(to, row, i, value, len)) {
+            kr_pg_set_error(&ln->pg, "", "no memory for a result");
+            return KR_ERROR;
+        }
+    }
+
+    return (ln->bytes > ln->max_bytes) ? KR_DECLINED : KR_OK;
+}
+
+
+/* All answers are in. */
+static void
+kr_link_synced(kr_link_t *ln)
+{
+    kr_link_state_e  state;
+
+    state = ln->state;
+    ln->state = KR_LINK_IDLE;
+
+    if (PQtransactionStatus(ln->pg.conn) != PQTRANS_IDLE) {
+
+        ln->state = KR_LINK_CLEANING;
+
+        if (state == KR_LINK_CLEANING
+            || kr_link_command(ln, "ROLLBACK") != KR_OK
+            || !PQpipelineSync(ln->pg.conn)
+            || kr_pg_flush(&ln->pg) != KR_OK)
+        {
+            ln->state = KR_LINK_CLOSED;
+            kr_pg_close(&ln->pg);
+        }
+
+    } else {
+        kr_pg_read(&ln->pg, 1, 0);
+    }
+
+    if (state == KR_LINK_BUSY) {
+        kr_link_finish(ln, ln->failed ? KR_JOB_FAILED : KR_JOB_DONE);
+    }
+
+    kr_pool_dispatch(ln->pool);
+}
+
+
+static void
+kr_link_lose(kr_link_t *ln, kr_job_status_e status, int error)
+{
+    kr_pool_lose(ln, status, error);
+    kr_pool_dispatch(ln->pool);
+}
