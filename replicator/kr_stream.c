@@ -105,7 +105,7 @@ kr_stream_resume(kr_stream_t *st)
 {
     struct timeval  tv;
 
-    if (!st->paused) {
+    if (!st->paused || st->stopped) {
         return;
     }
 
@@ -120,6 +120,16 @@ kr_stream_resume(kr_stream_t *st)
 
     kr_pg_read(&st->pg, 1, 0);
     event_add(st->more, &tv);
+}
+
+
+void
+kr_stream_stop(kr_stream_t *st)
+{
+    st->stopped = 1;
+
+    event_del(st->retry);
+    kr_stream_pause(st);
 }
 
 

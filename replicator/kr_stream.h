@@ -63,6 +63,9 @@ int kr_stream_failed(const kr_stream_t *st);
 void kr_stream_pause(kr_stream_t *st);
 void kr_stream_resume(kr_stream_t *st);
 
+/* For the end of the process: a pause that no resume ends. */
+void kr_stream_stop(kr_stream_t *st);
+
 /*
  * All up to lsn was handed on: PostgreSQL may forget it.  Never goes back.
  * Sent with the next status update, at once if `now` is set.

@@ -58,6 +58,7 @@ struct kr_stream_s {
     unsigned                     started:1;    /* once in this process */
     unsigned                     failed:1;
     unsigned                     paused:1;
+    unsigned                     stopped:1;    /* paused for good */
     unsigned                     answering:1;  /* within passed() */
 };
 
