@@ -31,6 +31,7 @@
 typedef struct {
     u_char      *data;
     size_t       len;
+    size_t       size;
 } buf_t;
 
 
@@ -45,6 +46,20 @@ next_random(uint32_t *seed)
 }
 
 
+/* Makes room for len bytes more. */
+static void
+reserve(buf_t *b, size_t len)
+{
+    if (b->size - b->len >= len) {
+        return;
+    }
+
+    b->size = 2 * (b->len + len);
+    b->data = realloc(b->data, b->size);
+    assert_non_null(b->data);
+}
+
+
 /* Appends the frame as a client sends it. */
 static void
 put_frame(buf_t *b, const frame_t *f, uint32_t *seed)
@@ -53,8 +68,7 @@ put_frame(buf_t *b, const frame_t *f, uint32_t *seed)
     u_char    mask[4], *p;
     uint64_t  len;
 
-    b->data = realloc(b->data, b->len + f->len + 14);
-    assert_non_null(b->data);
+    reserve(b, f->len + 14);
 
     p = b->data + b->len;
     len = f->len;
@@ -90,8 +104,7 @@ put_frame(buf_t *b, const frame_t *f, uint32_t *seed)
 static void
 put(buf_t *b, const void *data, size_t len)
 {
-    b->data = realloc(b->data, b->len + len + 1);
-    assert_non_null(b->data);
+    reserve(b, len + 1);
 
     if (len > 0) {
         memcpy(b->data + b->len, data, len);
