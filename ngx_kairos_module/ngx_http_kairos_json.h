@@ -1,7 +1,7 @@
 /*
  * JSON, RFC 8259, as far as a message that must pass byte for byte needs it:
  * validate in full, find slices, decode and encode strings.  No tree, no
- * allocation.  Links and is tested alone.
+ * allocation.  Links (with utf8) and is tested alone.
  */
 
 #ifndef _NGX_HTTP_KAIROS_JSON_H_INCLUDED_
@@ -10,6 +10,8 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+
+#include "ngx_http_kairos_utf8.h"
 
 
 #define NGX_HTTP_KAIROS_JSON_MAX_DEPTH  64
@@ -35,10 +37,19 @@ typedef struct {
 /*
  * Reads one value at *pos (white space before it is skipped), validates it in
  * full (grammar, UTF-8, paired surrogates in \u escapes, depth), and leaves
- * *pos behind it.  NGX_OK, or NGX_ERROR with a static reason.
+ * *pos behind it; what follows is the caller's to judge.  NGX_OK, or
+ * NGX_ERROR with a static reason and *pos where it went wrong.
+ *
+ * Numbers may have any size; \u0000 is a character as any other.  A \u escape
+ * that is half of a surrogate pair is refused, though JavaScript's parser
+ * takes it: it stands for no character, and other parsers stop at it.
  */
 ngx_int_t ngx_http_kairos_json_value(u_char **pos, u_char *last,
     ngx_http_kairos_json_t *value, const char **reason);
+
+/* NGX_OK if nothing but white space is left up to last, else NGX_ERROR. */
+ngx_int_t ngx_http_kairos_json_end(u_char *pos, u_char *last,
+    const char **reason);
 
 /*
  * Walks the elements of an array or the members of an object that was
@@ -50,11 +61,24 @@ ngx_int_t ngx_http_kairos_json_next(const ngx_http_kairos_json_t *in,
     u_char **pos, ngx_str_t *name, ngx_http_kairos_json_t *value);
 
 /*
+ * The same over text that was not validated: in->raw is the text from the
+ * opening bracket on, in->type what the bracket must be.  Validates what it
+ * passes; NGX_DONE leaves *pos behind the closing bracket, NGX_ERROR sets
+ * *reason.  So a message is taken apart and validated in one go.
+ */
+ngx_int_t ngx_http_kairos_json_walk(const ngx_http_kairos_json_t *in,
+    u_char **pos, ngx_str_t *name, ngx_http_kairos_json_t *value,
+    const char **reason);
+
+/*
  * Finds the member of a validated object by name (compared decoded; the LAST
  * of duplicate names counts, as in JavaScript).  NGX_OK or NGX_DECLINED.
  */
 ngx_int_t ngx_http_kairos_json_member(const ngx_http_kairos_json_t *object,
     const char *name, ngx_http_kairos_json_t *value);
+
+/* Whether a validated raw string, quotes included, decodes to this one. */
+ngx_uint_t ngx_http_kairos_json_equal(const ngx_str_t *raw, const char *s);
 
 /*
  * Decodes a validated raw string, quotes included, to UTF-8 at dst, which may
@@ -62,12 +86,12 @@ ngx_int_t ngx_http_kairos_json_member(const ngx_http_kairos_json_t *object,
  */
 u_char *ngx_http_kairos_json_unescape(u_char *dst, const ngx_str_t *raw);
 
-/* Bytes that the string takes as JSON, quotes included; and writes it. */
+/*
+ * Bytes that the string, which is UTF-8, takes as JSON, quotes included; and
+ * writes it: escapes what must be, nothing else.
+ */
 size_t ngx_http_kairos_json_string_size(const ngx_str_t *s);
 u_char *ngx_http_kairos_json_string(u_char *p, const ngx_str_t *s);
-
-/* NGX_OK if the bytes are well-formed UTF-8 (RFC 3629), else NGX_ERROR. */
-ngx_int_t ngx_http_kairos_utf8_check(const u_char *data, size_t len);
 
 
 #endif /* _NGX_HTTP_KAIROS_JSON_H_INCLUDED_ */
