@@ -68,10 +68,11 @@ kr_mark_open(kr_mark_t *m, const char *path)
 
 
 uint64_t
-kr_mark_begin(kr_mark_t *m, const kr_origin_t *o, uint64_t lsn, int created)
+kr_mark_begin(kr_mark_t *m, const kr_origin_t *o, uint64_t lsn, uint64_t end,
+    int created)
 {
     if (!created && m->epoch != 0 && kr_mark_same(m, o)
-        && lsn <= m->confirmed)
+        && lsn <= m->confirmed && m->confirmed <= end)
     {
         return m->epoch;
     }

@@ -43,12 +43,13 @@ typedef struct {
 void kr_mark_open(kr_mark_t *m, const char *path);
 
 /*
- * The epoch of the stream that begins behind lsn: the same as before if it
- * is certain that nothing was missed, else a new one.  created: the slot was
- * made just now.
+ * The epoch of the stream that begins behind lsn, of a WAL that reaches to
+ * end: the same as before if it is certain that nothing was missed (and that
+ * the cluster was not set back, as from a copy of its disk), else a new one.
+ * created: the slot was made just now.
  */
 uint64_t kr_mark_begin(kr_mark_t *m, const kr_origin_t *o, uint64_t lsn,
-    int created);
+    uint64_t end, int created);
 
 /* To be called before PostgreSQL is told that it may forget up to lsn. */
 void kr_mark_confirm(kr_mark_t *m, uint64_t lsn);

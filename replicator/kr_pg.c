@@ -66,6 +66,9 @@ static const kr_pg_lasting_t  kr_pg_lastings[] = {
     { "KR004", NULL, "name a database that was made with ENCODING 'UTF8' in "
       "DATABASE_URL" },
 
+    { NULL, "may not be used as an output plugin", "add wal2json to "
+      "output_plugin_libraries and reload PostgreSQL's configuration" },
+
     { "22023", "option", "upgrade wal2json to 2.5 or newer" },
 
     { NULL, "no password supplied", "give the password in DATABASE_URL, "
@@ -591,24 +594,24 @@ kr_pg_event_free(struct event **ev)
 static void
 kr_pg_oneline(kr_buf_t *out, const char *text)
 {
-    size_t  len;
+    size_t       len;
+    const char  *gap;
+
+    gap = "";
 
     while (text != NULL && *text != '\0') {
         len = strcspn(text, "\n");
 
-        if (strncmp(text, "LOCATION:", sizeof("LOCATION:") - 1) == 0) {
-            len = 0;
-            text += strcspn(text, "\n");
+        if (len != 0
+            && strncmp(text, "LOCATION:", sizeof("LOCATION:") - 1) != 0)
+        {
+            kr_buf_str(out, gap);
+            kr_buf_append(out, text, len);
+            gap = " ";
         }
-
-        kr_buf_append(out, text, len);
 
         text += len;
         text += strspn(text, "\n\t ");
-
-        if (*text != '\0') {
-            kr_buf_str(out, (len != 0) ? " " : "");
-        }
     }
 }
 

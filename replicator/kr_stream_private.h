@@ -46,6 +46,7 @@ struct kr_stream_s {
     kr_origin_t                  origin;
     uint64_t                     epoch;
     uint64_t                     begin;        /* the slot's position */
+    uint64_t                     end;          /* the WAL's, at connect */
     uint64_t                     received;     /* the highest seen */
     uint64_t                     confirmed;
 

@@ -73,7 +73,8 @@ static int kr_stream_expect(kr_stream_t *st, PGresult *res,
     ExecStatusType status, int columns);
 static int kr_stream_check(kr_stream_t *st, PGresult *res);
 static int kr_stream_busy(kr_stream_t *st, PGresult *res);
-static int kr_stream_position(kr_stream_t *st, const char *text);
+static int kr_stream_position(kr_stream_t *st, const char *text,
+    uint64_t *lsn);
 
 
 static void
@@ -96,7 +97,7 @@ kr_stream_identified(kr_stream_t *st, PGresult *res)
     st->origin.timeline = (uint32_t) strtoul(PQgetvalue(res, 0, 1), NULL, 10);
     st->next = KR_STREAM_LOOKUP;
 
-    return KR_OK;
+    return kr_stream_position(st, PQgetvalue(res, 0, 2), &st->end);
 }
 
 
@@ -152,7 +153,8 @@ kr_stream_looked_up(kr_stream_t *st, PGresult *res)
 
     st->next = KR_STREAM_START;
 
-    return kr_stream_position(st, PQgetvalue(res, 0, KR_LOOKUP_LSN));
+    return kr_stream_position(st, PQgetvalue(res, 0, KR_LOOKUP_LSN),
+                              &st->begin);
 }
 
 
@@ -192,7 +194,7 @@ kr_stream_created(kr_stream_t *st, PGresult *res)
     st->created = 1;
     st->next = KR_STREAM_START;
 
-    return kr_stream_position(st, PQgetvalue(res, 0, 1));
+    return kr_stream_position(st, PQgetvalue(res, 0, 1), &st->begin);
 }
 
 
@@ -215,7 +217,8 @@ kr_stream_begun(kr_stream_t *st, PGresult *res)
         return KR_ERROR;
     }
 
-    epoch = kr_mark_begin(&st->mark, &st->origin, st->begin, st->created);
+    epoch = kr_mark_begin(&st->mark, &st->origin, st->begin, st->end,
+                          st->created);
 
     /* with the same epoch, what was handed on once stays handed on */
     if (epoch != st->epoch || st->begin > st->confirmed) {
@@ -320,13 +323,13 @@ kr_stream_busy(kr_stream_t *st, PGresult *res)
 
 
 static int
-kr_stream_position(kr_stream_t *st, const char *text)
+kr_stream_position(kr_stream_t *st, const char *text, uint64_t *lsn)
 {
-    if (kr_lsn_parse(text, strlen(text), &st->begin) == KR_OK) {
+    if (kr_lsn_parse(text, strlen(text), lsn) == KR_OK) {
         return KR_OK;
     }
 
-    kr_pg_set_error(&st->pg, "", "the slot has no position");
+    kr_pg_set_error(&st->pg, "", "the slot or the cluster has no position");
 
     return KR_ERROR;
 }
