@@ -19,10 +19,21 @@ typedef enum {
 } ngx_http_kairos_phx_vsn_e;
 
 
+/* a ref is at most this long as JSON: 255 bytes and two quotes */
+#define NGX_HTTP_KAIROS_PHX_MAX_REF     257
+
+/* each field but the payload, in the binary form: its length is one byte */
+#define NGX_HTTP_KAIROS_PHX_MAX_FIELD   255
+
+
 /*
- * A message.  join_ref and ref are raw JSON tokens as the client wrote them
- * ("5", 5 and null differ and are echoed as they came); len 0 stands for
- * null.  In a binary push they are made into JSON strings when encoded.
+ * A message.  join_ref and ref are raw JSON tokens, strings or numbers, as
+ * the client wrote them ("5" and 5 differ and are echoed as they came); len 0
+ * stands for null, or for a ref that is not there.  A binary push carries its
+ * refs as bare text: the parser puts the quotes around them, so that they
+ * compare equal to, and are echoed like, those of a text message, and the
+ * writer of a binary message takes them off again.
+ *
  * topic and event are decoded UTF-8.  payload is raw JSON, or, with binary
  * set, any bytes.
  */
@@ -37,12 +48,17 @@ typedef struct {
 
 
 /*
- * Parses a client's text message (V1 or V2) or, with opcode binary, a V2
- * binary push.  Slices of *m point into data; topic and event are unescaped
- * in place, so data is changed.  Refs of a binary push are given as raw JSON
- * strings without their quotes escaped; see the .c file.
+ * Parses a client's text message (V1 or V2) or, with binary set, a V2 binary
+ * push.  Slices of *m point into data, which is changed: topic and event are
+ * unescaped in place, the refs of a binary push are quoted over its header.
+ * The payload is validated in full and not touched.
+ *
+ * V1 is an object: topic, event and payload must be there, join_ref and ref
+ * need not be, other names are ignored, the last of equal names counts.  V2
+ * is an array of five elements or more, of which five count.
+ *
  * NGX_OK; NGX_ERROR: not a message, *reason is static text (the connection
- * is to be closed).  The payload is validated in full.
+ * is to be closed).
  */
 ngx_int_t ngx_http_kairos_phx_parse(ngx_http_kairos_phx_vsn_e vsn,
     ngx_uint_t binary, u_char *data, size_t len, ngx_http_kairos_phx_msg_t *m,
@@ -50,9 +66,14 @@ ngx_int_t ngx_http_kairos_phx_parse(ngx_http_kairos_phx_vsn_e vsn,
 
 /*
  * Size and bytes of an outgoing message (a push or broadcast by the server,
- * phx_reply excepted).  *binary tells the WebSocket opcode to use: a binary
- * payload is sent as V2 binary; V1 has no such form (size 0: do not send).
- * V1 writes topic, event, payload, ref (as Phoenix' V1 serializer does).
+ * phx_reply excepted).  Size 0: the message has no form in this serializer,
+ * do not send: a binary payload in V1, or with a field of more than
+ * NGX_HTTP_KAIROS_PHX_MAX_FIELD bytes.
+ *
+ * V2 with m->binary writes the binary form, to be sent as a WebSocket binary
+ * message: a broadcast if join_ref is null, else a push (it carries no ref).
+ * All else is text.  V1 writes event, payload, ref, topic (no join_ref), as
+ * Phoenix' V1 serializer does.
  */
 size_t ngx_http_kairos_phx_size(ngx_http_kairos_phx_vsn_e vsn,
     const ngx_http_kairos_phx_msg_t *m);
@@ -61,7 +82,7 @@ u_char *ngx_http_kairos_phx_write(u_char *p, ngx_http_kairos_phx_vsn_e vsn,
 
 /*
  * The same for a phx_reply: m's event is ignored; its payload is the
- * "response", status "ok" or "error".
+ * "response", status "ok" or "error" (written as it is, without escapes).
  */
 size_t ngx_http_kairos_phx_reply_size(ngx_http_kairos_phx_vsn_e vsn,
     const ngx_http_kairos_phx_msg_t *m, const ngx_str_t *status);
