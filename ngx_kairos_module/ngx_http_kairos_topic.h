@@ -25,4 +25,39 @@ struct ngx_http_kairos_topic_s {
 };
 
 
+struct ngx_http_kairos_topics_s {
+    ngx_rbtree_t               rbtree;
+    ngx_rbtree_node_t          sentinel;
+    ngx_uint_t                 ntopics;
+    ngx_log_t                 *log;
+};
+
+
+void ngx_http_kairos_topics_init(ngx_http_kairos_topics_t *topics,
+    ngx_log_t *log);
+
+/* The topic of this name, or NULL. */
+ngx_http_kairos_topic_t *ngx_http_kairos_topic_find(
+    ngx_http_kairos_topics_t *topics, const ngx_str_t *name);
+
+/*
+ * Adds a member to the topic of this name, which is made if there is none
+ * (the name is copied).  NULL: no memory (logged), nothing was added.
+ */
+ngx_http_kairos_topic_t *ngx_http_kairos_topic_add(
+    ngx_http_kairos_topics_t *topics, const ngx_str_t *name,
+    ngx_queue_t *member);
+
+/* Takes the member out; a topic without members is freed. */
+void ngx_http_kairos_topic_remove(ngx_http_kairos_topic_t *tp,
+    ngx_queue_t *member);
+
+/*
+ * Walks all topics, in no particular order; start with NULL.  The topic
+ * given may be freed before the next is used, no other.
+ */
+ngx_http_kairos_topic_t *ngx_http_kairos_topic_next(
+    ngx_http_kairos_topics_t *topics, ngx_http_kairos_topic_t *tp);
+
+
 #endif /* _NGX_HTTP_KAIROS_TOPIC_H_INCLUDED_ */
