@@ -9,14 +9,20 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <ngx_event.h>
 
+#include "ngx_http_kairos_buf.h"
 #include "ngx_http_kairos_msg.h"
 #include "ngx_http_kairos_phx.h"
+#include "ngx_http_kairos_topic.h"
+#include "ngx_http_kairos_ws.h"
 
 
 typedef struct ngx_http_kairos_session_s   ngx_http_kairos_session_t;
+typedef struct ngx_http_kairos_sessions_s  ngx_http_kairos_sessions_t;
 typedef struct ngx_http_kairos_hub_s       ngx_http_kairos_hub_t;
 typedef struct ngx_http_kairos_feed_s      ngx_http_kairos_feed_t;
+typedef struct ngx_http_kairos_asker_s     ngx_http_kairos_asker_t;
 
 
 /*
@@ -40,22 +46,103 @@ typedef struct {
 } ngx_http_kairos_session_handlers_t;
 
 
+/* what a location's directives allow a socket; lives with the cycle */
+typedef struct {
+    size_t                        message_size;
+    size_t                        queue_size;
+    ngx_uint_t                    max_channels;
+    ngx_msec_t                    idle_timeout;
+    ngx_msec_t                    drain;
+} ngx_http_kairos_limits_t;
+
+
+/* all sockets of one worker; public for its creator alone */
+struct ngx_http_kairos_sessions_s {
+    ngx_event_t                   turn;      /* posted: flush, end */
+    ngx_queue_t                   dirty;
+    uint64_t                      last_id;
+    ngx_uint_t                    nsessions;
+    u_char                       *buffer;    /* that all read into */
+    ngx_log_t                    *log;
+};
+
+
 /*
- * Public part; the rest is private to ngx_http_kairos_session.c.
+ * The first part is public, the rest private to ngx_http_kairos_session.c
+ * and _session_send.c.
  */
 struct ngx_http_kairos_session_s {
     uint64_t                      id;        /* never reused in a worker */
     ngx_connection_t             *connection;
     ngx_http_kairos_hub_t        *hub;
+    ngx_http_kairos_topics_t     *topics;    /* of the hub */
     ngx_http_kairos_feed_t       *feed;      /* NULL: pub/sub only */
+    ngx_http_kairos_asker_t      *asker;     /* of query.c; NULL at first */
     ngx_http_kairos_phx_vsn_e     vsn;
     ngx_queue_t                   channels;  /* owned by channel.c */
     ngx_uint_t                    nchannels;
-    ngx_str_t                     claims;    /* of the token, JSON, or empty */
+    ngx_str_t                     claims;    /* of the token, JSON, or empty;
+                                                by ngx_alloc(), owned */
+    const ngx_http_kairos_limits_t            *limits;
+    const ngx_http_kairos_session_handlers_t  *handlers;
 
-    /* to be continued by the owner of session.c */
+    /* private */
+    ngx_http_kairos_sessions_t   *sessions;
+    ngx_queue_t                   dirty;     /* in sessions->dirty, or empty */
+
+    ngx_http_kairos_ws_reader_t   reader;
+    ngx_http_kairos_buf_t         input;     /* read, not yet looked at */
+    ngx_http_kairos_buf_t         partial;   /* the start of a message */
+
+    ngx_http_kairos_msg_t       **queue;     /* a ring of queue_cap, 2^n */
+    uint32_t                      queue_cap;
+    uint32_t                      queue_head;
+    uint32_t                      queue_len;
+    size_t                        queue_sent;   /* bytes of the head */
+    size_t                        queue_bytes;  /* of all */
+
+    ngx_msec_t                    active;    /* last byte in or out */
+    ngx_msec_t                    drain_at;
+    const char                   *reason;    /* of the close frame */
+    uint16_t                      code;
+
+    unsigned                      draining:1;   /* drain_at is set */
+    unsigned                      ending:1;     /* _close() was called */
+    unsigned                      gone:1;       /* handlers->gone() was */
+    unsigned                      peer_closed:1;
+    unsigned                      deaf:1;       /* no frames to be read */
+    unsigned                      shut:1;       /* sending side closed */
+    unsigned                      lost:1;       /* the connection is dead */
 };
 
+
+ngx_int_t ngx_http_kairos_sessions_init(ngx_http_kairos_sessions_t *sessions,
+    ngx_cycle_t *cycle);
+
+/*
+ * Makes a session that does nothing yet; its creator sets hub, topics, feed
+ * and vsn, then starts or discards it.  NULL: no memory (logged).
+ */
+ngx_http_kairos_session_t *ngx_http_kairos_session_create(
+    ngx_http_kairos_sessions_t *sessions,
+    const ngx_http_kairos_limits_t *limits,
+    const ngx_http_kairos_session_handlers_t *handlers, ngx_log_t *log);
+
+/* Frees a session that was not started. */
+void ngx_http_kairos_session_discard(ngx_http_kairos_session_t *ks);
+
+/*
+ * Keeps bytes that came before the start.  NGX_ERROR: no memory (logged).
+ */
+ngx_int_t ngx_http_kairos_session_feed_input(ngx_http_kairos_session_t *ks,
+    u_char *data, size_t len, ngx_log_t *log);
+
+/*
+ * Takes the connection, which nobody else may use any more.  The session
+ * ends it with ngx_http_close_connection(), by itself.
+ */
+void ngx_http_kairos_session_start(ngx_http_kairos_session_t *ks,
+    ngx_connection_t *c);
 
 /*
  * Appends the message to the socket's send queue (takes a reference) and
@@ -67,12 +154,37 @@ void ngx_http_kairos_session_send(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_msg_t *msg);
 
 /*
- * The only way to end a session: queues a close frame (code NO_STATUS: none)
- * and ends the session from a posted event, never within the caller.  Calls
- * after the first do nothing.
+ * The only way to end a session: queues a close frame (code NO_STATUS: one
+ * without a code) and ends the session from a posted event, never within the
+ * caller.  reason is static text, for the client and the log, or NULL.
+ * Calls after the first do nothing.
  */
 void ngx_http_kairos_session_close(ngx_http_kairos_session_t *ks,
     ngx_uint_t code, const char *reason);
+
+
+/* of ngx_http_kairos_session_send.c, for ngx_http_kairos_session.c alone */
+
+/*
+ * Writes what is queued.  NGX_OK: all is with the kernel; NGX_AGAIN: the
+ * write event will tell; NGX_ERROR: the connection is dead.
+ */
+ngx_int_t ngx_http_kairos_session_flush(ngx_http_kairos_session_t *ks);
+
+/*
+ * Queues the frame, without a look at the limit.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_kairos_session_queue(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_msg_t *msg);
+
+/*
+ * Drops what is queued and was not begun; all: also what was.
+ */
+void ngx_http_kairos_session_drop(ngx_http_kairos_session_t *ks,
+    ngx_uint_t all);
+
+/* Marks the socket for the turn's end. */
+void ngx_http_kairos_session_mark(ngx_http_kairos_session_t *ks);
 
 
 #endif /* _NGX_HTTP_KAIROS_SESSION_H_INCLUDED_ */

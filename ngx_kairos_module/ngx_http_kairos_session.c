@@ -1,0 +1,761 @@
+/*
+ * A socket's life.
+ *
+ * It is open until ngx_http_kairos_session_close(), then ending: at the end
+ * of that turn of the event loop the layer above is told (gone) and a close
+ * frame is queued; from then on input is read for the peer's close frame
+ * alone, until that came, or the connection ended, or NGX_HTTP_KAIROS_LINGER
+ * passed.  Memory is released in one place, at the end of a turn.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+
+#include "ngx_http_kairos_session.h"
+
+
+#define NGX_HTTP_KAIROS_READ_BUFFER  16384
+
+/*
+ * Messages and reads of one socket in one turn of the event loop; who sends
+ * more waits until the others had their turn.
+ */
+#define NGX_HTTP_KAIROS_BUDGET       64
+
+/* milliseconds that the peer has for its close frame */
+#define NGX_HTTP_KAIROS_LINGER       5000
+
+
+static void ngx_http_kairos_session_read_handler(ngx_event_t *rev);
+static void ngx_http_kairos_session_write_handler(ngx_event_t *wev);
+static void ngx_http_kairos_session_turn_handler(ngx_event_t *ev);
+static u_char *ngx_http_kairos_session_log_handler(ngx_log_t *log,
+    u_char *buf, size_t len);
+
+static void ngx_http_kairos_session_told_to_close(
+    ngx_http_kairos_session_t *ks);
+static void ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks);
+static void ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks);
+static ngx_int_t ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks);
+static void ngx_http_kairos_session_input(ngx_http_kairos_session_t *ks,
+    u_char **pos, u_char *last, ngx_uint_t *budget);
+static void ngx_http_kairos_session_data(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_ws_event_t *ev);
+static void ngx_http_kairos_session_control(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_ws_event_t *ev);
+static void ngx_http_kairos_session_pong(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_ws_event_t *ev);
+static void ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks);
+static void ngx_http_kairos_session_turn(ngx_http_kairos_session_t *ks);
+static void ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks);
+static ngx_int_t ngx_http_kairos_session_queue_close(
+    ngx_http_kairos_session_t *ks);
+static void ngx_http_kairos_session_shut(ngx_http_kairos_session_t *ks);
+static void ngx_http_kairos_session_free(ngx_http_kairos_session_t *ks);
+
+
+static void
+ngx_http_kairos_session_read_handler(ngx_event_t *rev)
+{
+    ngx_connection_t           *c;
+    ngx_http_kairos_session_t  *ks;
+
+    c = rev->data;
+    ks = c->data;
+
+    if (c->close) {
+        c->close = 0;
+        ngx_http_kairos_session_told_to_close(ks);
+        return;
+    }
+
+    if (rev->timedout) {
+        rev->timedout = 0;
+        ngx_http_kairos_session_timed_out(ks);
+        return;
+    }
+
+    if (ks->lost) {
+        return;
+    }
+
+    c->log->action = "reading from the client";
+
+    if (ngx_http_kairos_session_read(ks) != NGX_OK
+        || ngx_handle_read_event(rev, rev->eof ? NGX_CLOSE_EVENT : 0)
+           != NGX_OK)
+    {
+        ngx_http_kairos_session_lose(ks);
+    }
+}
+
+
+static void
+ngx_http_kairos_session_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t  *c;
+
+    c = wev->data;
+
+    ngx_http_kairos_session_mark(c->data);
+}
+
+
+/*
+ * The end of a turn of the event loop: each marked socket is flushed once.
+ * Who is marked meanwhile is served too, by another call.
+ */
+static void
+ngx_http_kairos_session_turn_handler(ngx_event_t *ev)
+{
+    ngx_queue_t                 dirty, *q;
+    ngx_http_kairos_sessions_t  *sessions;
+
+    sessions = ev->data;
+
+    ngx_queue_init(&dirty);
+    ngx_queue_add(&dirty, &sessions->dirty);
+    ngx_queue_init(&sessions->dirty);
+
+    while (!ngx_queue_empty(&dirty)) {
+        q = ngx_queue_head(&dirty);
+
+        ngx_queue_remove(q);
+        ngx_queue_init(q);
+
+        ngx_http_kairos_session_turn(
+                      ngx_queue_data(q, ngx_http_kairos_session_t, dirty));
+    }
+}
+
+
+static u_char *
+ngx_http_kairos_session_log_handler(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char            *p;
+    ngx_connection_t  *c;
+
+    if (log->action) {
+        p = ngx_snprintf(buf, len, " while %s", log->action);
+        len -= p - buf;
+        buf = p;
+    }
+
+    /* not the session, which the connection may outlive */
+
+    c = log->data;
+
+    return ngx_snprintf(buf, len, ", client: %V, server: %V",
+                        &c->addr_text, &c->listening->addr_text);
+}
+
+
+ngx_int_t
+ngx_http_kairos_sessions_init(ngx_http_kairos_sessions_t *sessions,
+    ngx_cycle_t *cycle)
+{
+    ngx_memzero(sessions, sizeof(ngx_http_kairos_sessions_t));
+
+    sessions->buffer = ngx_palloc(cycle->pool, NGX_HTTP_KAIROS_READ_BUFFER);
+    if (sessions->buffer == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_queue_init(&sessions->dirty);
+
+    sessions->log = cycle->log;
+    sessions->turn.handler = ngx_http_kairos_session_turn_handler;
+    sessions->turn.data = sessions;
+    sessions->turn.log = cycle->log;
+
+    return NGX_OK;
+}
+
+
+ngx_http_kairos_session_t *
+ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
+    const ngx_http_kairos_limits_t *limits,
+    const ngx_http_kairos_session_handlers_t *handlers, ngx_log_t *log)
+{
+    ngx_http_kairos_session_t  *ks;
+
+    ks = ngx_calloc(sizeof(ngx_http_kairos_session_t), log);
+    if (ks == NULL) {
+        return NULL;
+    }
+
+    ks->id = ++sessions->last_id;
+    ks->sessions = sessions;
+    ks->limits = limits;
+    ks->handlers = handlers;
+    ks->reader.max_message = limits->message_size;
+
+    ngx_queue_init(&ks->channels);
+    ngx_queue_init(&ks->dirty);
+
+    sessions->nsessions++;
+
+    return ks;
+}
+
+
+void
+ngx_http_kairos_session_discard(ngx_http_kairos_session_t *ks)
+{
+    ngx_http_kairos_session_drop(ks, 1);
+
+    if (!ngx_queue_empty(&ks->dirty)) {
+        ngx_queue_remove(&ks->dirty);
+    }
+
+    if (ks->queue != NULL) {
+        ngx_free(ks->queue);
+    }
+
+    if (ks->input.start != NULL) {
+        ngx_free(ks->input.start);
+    }
+
+    if (ks->partial.start != NULL) {
+        ngx_free(ks->partial.start);
+    }
+
+    if (ks->claims.data != NULL) {
+        ngx_free(ks->claims.data);
+    }
+
+    ks->sessions->nsessions--;
+
+    ngx_free(ks);
+}
+
+
+ngx_int_t
+ngx_http_kairos_session_feed_input(ngx_http_kairos_session_t *ks,
+    u_char *data, size_t len, ngx_log_t *log)
+{
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    /* bounded by what was read at once */
+
+    if (ngx_http_kairos_buf_reserve(&ks->input, len, NGX_MAX_SIZE_T_VALUE, log)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ks->input.last = ngx_cpymem(ks->input.last, data, len);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_kairos_session_start(ngx_http_kairos_session_t *ks,
+    ngx_connection_t *c)
+{
+    ks->connection = c;
+    ks->active = ngx_current_msec;
+
+    c->data = ks;
+    c->log->handler = ngx_http_kairos_session_log_handler;
+    c->log->data = c;
+    c->log->action = NULL;
+
+    c->read->handler = ngx_http_kairos_session_read_handler;
+    c->write->handler = ngx_http_kairos_session_write_handler;
+
+    /* a worker that shuts down tells idle connections, see c->close */
+    c->idle = 1;
+
+    ngx_log_error(NGX_LOG_INFO, c->log, 0, "kairos opened socket %uL", ks->id);
+
+    if (ngx_exiting) {
+        ngx_http_kairos_session_told_to_close(ks);
+
+    } else {
+        ngx_http_kairos_session_arm(ks);
+    }
+
+    if (c->read->ready || ngx_http_kairos_buf_used(&ks->input)) {
+        ngx_post_event(c->read, &ngx_posted_events);
+    }
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_http_kairos_session_lose(ks);
+    }
+}
+
+
+void
+ngx_http_kairos_session_close(ngx_http_kairos_session_t *ks, ngx_uint_t code,
+    const char *reason)
+{
+    if (ks->ending) {
+        return;
+    }
+
+    ks->ending = 1;
+    ks->code = (uint16_t) code;
+    ks->reason = reason;
+
+    ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+                  "kairos closes socket %uL with code %ui: %s", ks->id, code,
+                  reason ? reason : "the client said so");
+
+    ngx_http_kairos_session_mark(ks);
+}
+
+
+/*
+ * The worker shuts down: with c->error because worker_shutdown_timeout
+ * passed, else the socket has kairos_drain left, or a random part of it, so
+ * that not all clients come back in the same moment.
+ */
+static void
+ngx_http_kairos_session_told_to_close(ngx_http_kairos_session_t *ks)
+{
+    if (ks->connection->error) {
+        ngx_http_kairos_session_lose(ks);
+        return;
+    }
+
+    if (ks->draining) {
+        return;
+    }
+
+    ks->draining = 1;
+    ks->drain_at = ngx_current_msec;
+
+    if (ks->limits->drain) {
+        ks->drain_at += (ngx_msec_t) ngx_random() % ks->limits->drain;
+    }
+
+    if (!ks->ending) {
+        ngx_http_kairos_session_arm(ks);
+    }
+}
+
+
+static void
+ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
+{
+    ngx_msec_t  now;
+
+    now = ngx_current_msec;
+
+    if (ks->ending) {
+        ngx_http_kairos_session_lose(ks);
+        return;
+    }
+
+    if (ks->draining && (ngx_msec_int_t) (ks->drain_at - now) <= 0) {
+        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_RESTART,
+                                      "the server restarts, connect again");
+        return;
+    }
+
+    if (now - ks->active >= ks->limits->idle_timeout) {
+        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_PROTOCOL,
+                                      "idle for too long");
+        return;
+    }
+
+    ngx_http_kairos_session_arm(ks);
+}
+
+
+/*
+ * Sets the timer to what comes first.  A frame does not touch the timer: it
+ * notes the time, and the timer looks when it expires.
+ */
+static void
+ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
+{
+    ngx_msec_int_t  left, drain;
+
+    left = (ngx_msec_int_t) (ks->active + ks->limits->idle_timeout
+                             - ngx_current_msec);
+
+    if (ks->draining) {
+        drain = (ngx_msec_int_t) (ks->drain_at - ngx_current_msec);
+        left = ngx_min(left, drain);
+    }
+
+    ngx_add_timer(ks->connection->read, (ngx_msec_t) ngx_max(left, 1));
+}
+
+
+/*
+ * Reads and takes in what is there, within the budget; the rest waits for
+ * the next turn.  NGX_ERROR: the connection is dead.
+ */
+static ngx_int_t
+ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks)
+{
+    u_char            *pos, *last;
+    ssize_t            n;
+    ngx_uint_t         budget;
+    ngx_event_t       *rev;
+    ngx_connection_t  *c;
+
+    c = ks->connection;
+    rev = c->read;
+    budget = NGX_HTTP_KAIROS_BUDGET;
+
+    ngx_http_kairos_session_input(ks, &ks->input.pos, ks->input.last, &budget);
+
+    if (ngx_http_kairos_buf_used(&ks->input)) {
+        ngx_post_event(rev, &ngx_posted_next_events);
+        return NGX_OK;
+    }
+
+    ngx_http_kairos_buf_release(&ks->input, 0);
+
+    do {
+        n = c->recv(c, ks->sessions->buffer, NGX_HTTP_KAIROS_READ_BUFFER);
+
+        if (n == NGX_AGAIN) {
+            return NGX_OK;
+        }
+
+        if (n == 0 && ks->peer_closed) {
+            /* it may still wait for our close frame */
+            return NGX_OK;
+        }
+
+        if (n == NGX_ERROR || n == 0) {
+            return NGX_ERROR;
+        }
+
+        ks->active = ngx_current_msec;
+
+        pos = ks->sessions->buffer;
+        last = pos + n;
+
+        ngx_http_kairos_session_input(ks, &pos, last, &budget);
+
+        if (ngx_http_kairos_session_feed_input(ks, pos, last - pos, c->log)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        budget -= (budget != 0);
+
+    } while (budget != 0);
+
+    ngx_post_event(rev, &ngx_posted_next_events);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_kairos_session_input(ngx_http_kairos_session_t *ks, u_char **pos,
+    u_char *last, ngx_uint_t *budget)
+{
+    ngx_http_kairos_ws_event_t  ev;
+
+    while (*pos < last && *budget != 0) {
+
+        if (ks->deaf) {
+            *pos = last;
+            return;
+        }
+
+        ngx_http_kairos_ws_read(&ks->reader, pos, last, &ev);
+
+        switch (ev.type) {
+
+        case NGX_HTTP_KAIROS_WS_MORE:
+            return;
+
+        case NGX_HTTP_KAIROS_WS_DATA:
+            ngx_http_kairos_session_data(ks, &ev);
+            break;
+
+        case NGX_HTTP_KAIROS_WS_CTRL:
+            ngx_http_kairos_session_control(ks, &ev);
+            break;
+
+        default: /* NGX_HTTP_KAIROS_WS_FAIL */
+            ks->deaf = 1;
+            ngx_http_kairos_session_close(ks, ev.code, ev.reason);
+            ngx_http_kairos_session_mark(ks);
+            break;
+        }
+
+        --*budget;
+    }
+}
+
+
+static void
+ngx_http_kairos_session_data(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_ws_event_t *ev)
+{
+    size_t                  size;
+    ngx_uint_t              binary;
+    ngx_http_kairos_buf_t  *b;
+
+    if (ks->ending) {
+        return;
+    }
+
+    b = &ks->partial;
+    binary = (ev->opcode == NGX_HTTP_KAIROS_WS_BINARY);
+
+    /* a message that came whole is not copied */
+
+    if (ev->last && ngx_http_kairos_buf_used(b) == 0) {
+        ks->handlers->message(ks, binary, ev->data, ev->len);
+        return;
+    }
+
+    size = ev->len;
+
+    if (size == 0 && !ev->last) {
+        return;
+    }
+
+    if (ngx_http_kairos_buf_reserve(b, size, ks->limits->message_size,
+                                    ks->connection->log)
+        != NGX_OK)
+    {
+        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_INTERNAL,
+                                      "out of memory");
+        return;
+    }
+
+    b->last = ngx_cpymem(b->last, ev->data, size);
+
+    if (ev->last) {
+        ks->handlers->message(ks, binary, b->pos,
+                              ngx_http_kairos_buf_used(b));
+        b->pos = b->last;
+        ngx_http_kairos_buf_release(b, 0);
+    }
+}
+
+
+static void
+ngx_http_kairos_session_control(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_ws_event_t *ev)
+{
+    switch (ev->opcode) {
+
+    case NGX_HTTP_KAIROS_WS_PING:
+        ngx_http_kairos_session_pong(ks, ev);
+        break;
+
+    case NGX_HTTP_KAIROS_WS_CLOSE:
+        ks->deaf = 1;
+        ks->peer_closed = 1;
+
+        /* the answer, or the answer to ours */
+        ngx_http_kairos_session_close(ks, ev->code, NULL);
+        ngx_http_kairos_session_mark(ks);
+        break;
+
+    default: /* NGX_HTTP_KAIROS_WS_PONG */
+        break;
+    }
+}
+
+
+static void
+ngx_http_kairos_session_pong(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_ws_event_t *ev)
+{
+    u_char                 *p;
+    ngx_http_kairos_msg_t  *msg;
+
+    msg = ngx_http_kairos_msg_alloc(
+                       ngx_http_kairos_ws_header_size(ev->len) + ev->len,
+                       ks->connection->log);
+    if (msg == NULL) {
+        return;
+    }
+
+    p = ngx_http_kairos_ws_header(msg->data, NGX_HTTP_KAIROS_WS_PONG, ev->len);
+    ngx_memcpy(p, ev->data, ev->len);
+
+    ngx_http_kairos_session_send(ks, msg);
+    ngx_http_kairos_msg_release(msg);
+}
+
+
+/*
+ * The connection is of no use any more: no close frame, no waiting.
+ */
+static void
+ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks)
+{
+    if (ks->lost) {
+        return;
+    }
+
+    ks->lost = 1;
+
+    if (!ks->ending) {
+        ks->ending = 1;
+
+        ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+                      "kairos lost socket %uL", ks->id);
+    }
+
+    ngx_http_kairos_session_mark(ks);
+}
+
+
+static void
+ngx_http_kairos_session_turn(ngx_http_kairos_session_t *ks)
+{
+    ngx_int_t  rc;
+
+    if (ks->ending && !ks->gone) {
+        ngx_http_kairos_session_end(ks);
+    }
+
+    if (ks->lost) {
+        ngx_http_kairos_session_free(ks);
+        return;
+    }
+
+    ks->connection->log->action = "sending to the client";
+
+    rc = ngx_http_kairos_session_flush(ks);
+
+    if (rc == NGX_ERROR) {
+        ngx_http_kairos_session_lose(ks);
+        return;
+    }
+
+    if (!ks->ending || rc == NGX_AGAIN) {
+        return;
+    }
+
+    if (ks->peer_closed) {
+        ngx_http_kairos_session_free(ks);
+        return;
+    }
+
+    if (ks->deaf) {
+        ngx_http_kairos_session_shut(ks);
+    }
+}
+
+
+/*
+ * Tells the layer above, then says goodbye behind what is queued.
+ */
+static void
+ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks)
+{
+    ks->gone = 1;
+    ks->handlers->gone(ks);
+
+    if (ks->lost) {
+        return;
+    }
+
+    /* who does not read shall not make us wait for its goodbye */
+
+    if (ks->code == NGX_HTTP_KAIROS_WS_OVERLOAD) {
+        ngx_http_kairos_session_drop(ks, 0);
+    }
+
+    if (ngx_http_kairos_session_queue_close(ks) != NGX_OK) {
+        ks->lost = 1;
+        return;
+    }
+
+    if (ks->connection->read->timer_set) {
+        ngx_del_timer(ks->connection->read);
+    }
+
+    ngx_add_timer(ks->connection->read, NGX_HTTP_KAIROS_LINGER);
+}
+
+
+static ngx_int_t
+ngx_http_kairos_session_queue_close(ngx_http_kairos_session_t *ks)
+{
+    u_char                 *last;
+    ngx_int_t               rc;
+    ngx_str_t               reason;
+    ngx_http_kairos_msg_t  *msg;
+
+    msg = ngx_http_kairos_msg_alloc(2 + NGX_HTTP_KAIROS_WS_MAX_CONTROL,
+                                    ks->connection->log);
+    if (msg == NULL) {
+        return NGX_ERROR;
+    }
+
+    reason.data = (u_char *) (ks->reason ? ks->reason : "");
+    reason.len = ngx_strlen(reason.data);
+
+    last = ngx_http_kairos_ws_close_frame(msg->data, ks->code, &reason);
+    msg->len = last - msg->data;
+
+    rc = ngx_http_kairos_session_queue(ks, msg);
+    ngx_http_kairos_msg_release(msg);
+
+    return rc;
+}
+
+
+/*
+ * The close frame is out, and no frame of the peer can be understood any
+ * more: half-close, so that it sees the end of our stream and ends its own.
+ */
+static void
+ngx_http_kairos_session_shut(ngx_http_kairos_session_t *ks)
+{
+    ngx_connection_t  *c;
+
+    if (ks->shut) {
+        return;
+    }
+
+    ks->shut = 1;
+    c = ks->connection;
+
+    if (ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN) == -1) {
+        ngx_connection_error(c, ngx_socket_errno,
+                             ngx_shutdown_socket_n " failed");
+        ngx_http_kairos_session_lose(ks);
+        return;
+    }
+
+#if (NGX_SSL)
+    if (c->ssl != NULL) {
+        c->ssl->no_send_shutdown = 1;
+    }
+#endif
+}
+
+
+static void
+ngx_http_kairos_session_free(ngx_http_kairos_session_t *ks)
+{
+    ngx_connection_t  *c;
+
+    c = ks->connection;
+
+    c->log->action = "closing the connection";
+    c->idle = 0;
+    c->error |= ks->lost;
+
+    ngx_http_kairos_session_discard(ks);
+
+    /* TLS may keep the connection for a while, with handlers of its own */
+    c->data = NULL;
+
+    ngx_http_close_connection(c);
+}
