@@ -1,0 +1,210 @@
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_kairos_shm.h"
+
+/* a platform that has neither (macOS, NetBSD < 10) cannot build kairos */
+#include <sys/eventfd.h>
+#include <sys/random.h>
+
+
+static ngx_int_t ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone,
+    ngx_log_t *log);
+static ngx_uint_t ngx_http_kairos_shm_nslots(ngx_http_kairos_zone_t *zone);
+static ngx_int_t ngx_http_kairos_shm_hold(ngx_http_kairos_zone_t *zone,
+    ngx_http_kairos_wakes_t *wakes);
+static void ngx_http_kairos_shm_release(void *data);
+
+
+ngx_int_t
+ngx_http_kairos_shm_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_http_kairos_zone_t  *ozone = data;
+
+    ngx_http_kairos_zone_t  *zone;
+
+    zone = shm_zone->data;
+    zone->shm_zone = shm_zone;
+    zone->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (ozone != NULL) {
+        zone->sh = ozone->sh;
+
+        return (ozone->wakes == NULL)
+                   ? NGX_OK : ngx_http_kairos_shm_hold(zone, ozone->wakes);
+    }
+
+    if (shm_zone->shm.exists) {
+        zone->sh = zone->shpool->data;
+        return NGX_OK;
+    }
+
+    return ngx_http_kairos_shm_build(zone, shm_zone->shm.log);
+}
+
+
+ngx_int_t
+ngx_http_kairos_shm_wakes(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
+{
+    ngx_uint_t                i, n;
+    ngx_http_kairos_wakes_t  *wakes;
+
+    if (zone->wakes != NULL) {
+        return NGX_OK;
+    }
+
+    n = zone->sh->nslots;
+
+    wakes = ngx_alloc(sizeof(ngx_http_kairos_wakes_t) + n * sizeof(int), log);
+    if (wakes == NULL) {
+        return NGX_ERROR;
+    }
+
+    wakes->refs = 0;
+    wakes->n = n;
+
+    for (i = 0; i < n; i++) {
+        wakes->fd[i] = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
+
+        if (wakes->fd[i] == -1) {
+            ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
+                          "eventfd() failed for kairos_zone \"%V\"",
+                          &zone->name);
+            goto failed;
+        }
+    }
+
+    if (ngx_http_kairos_shm_hold(zone, wakes) != NGX_OK) {
+        goto failed;
+    }
+
+    return NGX_OK;
+
+failed:
+
+    while (i--) {
+        (void) close(wakes->fd[i]);
+    }
+
+    ngx_free(wakes);
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * The slots take what they need, the ring all that is left, less a page or
+ * two for what later versions keep beside it.
+ */
+static ngx_int_t
+ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
+{
+    size_t                     len;
+    ngx_uint_t                 nslots, pages;
+    ngx_slab_pool_t           *shpool;
+    ngx_http_kairos_shared_t  *sh;
+
+    shpool = zone->shpool;
+    nslots = ngx_http_kairos_shm_nslots(zone);
+
+    len = sizeof(" in kairos_zone \"\"") + zone->name.len;
+
+    shpool->log_ctx = ngx_slab_alloc(shpool, len);
+    if (shpool->log_ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(shpool->log_ctx, " in kairos_zone \"%V\"%Z", &zone->name);
+
+    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_kairos_shared_t)
+                                 + nslots * sizeof(ngx_http_kairos_slot_t));
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    pages = shpool->pfree;
+    pages -= (pages > NGX_HTTP_KAIROS_MIN_PAGES);
+
+    sh->size = pages * ngx_pagesize;
+    sh->ring = ngx_slab_alloc(shpool, sh->size);
+    if (pages == 0 || sh->ring == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "kairos_zone \"%V\" is too small for %ui workers",
+                      &zone->name, nslots);
+        return NGX_ERROR;
+    }
+
+    sh->nslots = nslots;
+
+    if (getrandom(&sh->instance, sizeof(sh->instance), 0)
+        != (ssize_t) sizeof(sh->instance))
+    {
+        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno, "getrandom() failed");
+        return NGX_ERROR;
+    }
+
+    shpool->data = sh;
+    zone->sh = sh;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Enough for a few generations of workers at once: old ones live on after a
+ * reload until their last client has left.
+ */
+static ngx_uint_t
+ngx_http_kairos_shm_nslots(ngx_http_kairos_zone_t *zone)
+{
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(zone->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    return ngx_max(NGX_HTTP_KAIROS_MIN_SLOTS,
+                   4 * (ngx_uint_t) ngx_max(ccf->worker_processes, 1));
+}
+
+
+/*
+ * This configuration holds the eventfds until its pool is destroyed.
+ */
+static ngx_int_t
+ngx_http_kairos_shm_hold(ngx_http_kairos_zone_t *zone,
+    ngx_http_kairos_wakes_t *wakes)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(zone->cycle->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_kairos_shm_release;
+    cln->data = wakes;
+
+    wakes->refs++;
+    zone->wakes = wakes;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_kairos_shm_release(void *data)
+{
+    ngx_http_kairos_wakes_t  *wakes = data;
+
+    ngx_uint_t  i;
+
+    if (--wakes->refs) {
+        return;
+    }
+
+    for (i = 0; i < wakes->n; i++) {
+        (void) close(wakes->fd[i]);
+    }
+
+    ngx_free(wakes);
+}

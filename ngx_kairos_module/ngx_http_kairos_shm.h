@@ -1,0 +1,85 @@
+/*
+ * A kairos_zone: what the workers share, and its birth.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_SHM_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_SHM_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#if (NGX_PTR_SIZE < 8)
+#error kairos counts positions in machine words: 64-bit platforms only
+#endif
+
+
+#define NGX_HTTP_KAIROS_MIN_PAGES  8
+#define NGX_HTTP_KAIROS_MIN_SLOTS  32
+
+
+/* a worker's place; aligned so that no two share a cache line */
+typedef struct {
+    ngx_atomic_t     pid;         /* 0: free */
+    ngx_atomic_t     wake;        /* its eventfd was written to, or will be */
+    ngx_atomic_t     position;    /* read so far; for diagnostics */
+    ngx_atomic_t     unused[5];
+} ngx_http_kairos_slot_t;
+
+
+/* in shared memory; all workers have it at the same address */
+typedef struct {
+    uint64_t                 instance;   /* random, of this birth */
+    u_char                  *ring;
+    size_t                   size;       /* of the ring */
+    ngx_uint_t               nslots;
+
+    ngx_atomic_t             reserved;   /* bytes before it may be garbage */
+    ngx_atomic_t             head;       /* bytes before it are whole */
+
+    ngx_atomic_t             published;  /* counters */
+    ngx_atomic_t             overruns;
+
+    ngx_http_kairos_slot_t   slots[1];
+} ngx_http_kairos_shared_t;
+
+
+/*
+ * The slots' eventfds: made once, by the master, and passed on to the zone
+ * of the next configuration, so that all generations of workers have them.
+ */
+typedef struct {
+    ngx_uint_t       refs;        /* configurations that hold them */
+    ngx_uint_t       n;
+    int              fd[1];
+} ngx_http_kairos_wakes_t;
+
+
+/* shm_zone->data: this configuration's view of the zone */
+typedef struct {
+    ngx_str_t                  name;
+    ngx_uint_t                 index;    /* in the main configuration */
+    ngx_cycle_t               *cycle;
+    ngx_shm_zone_t            *shm_zone;
+    ngx_slab_pool_t           *shpool;
+    ngx_http_kairos_shared_t  *sh;
+    ngx_http_kairos_wakes_t   *wakes;
+} ngx_http_kairos_zone_t;
+
+
+/*
+ * shm_zone->init of a zone whose data is a ngx_http_kairos_zone_t with name
+ * and cycle set.
+ */
+ngx_int_t ngx_http_kairos_shm_init(ngx_shm_zone_t *shm_zone, void *data);
+
+/*
+ * For init_module, in the master: makes the eventfds if no earlier
+ * configuration has.  NGX_ERROR: logged.
+ */
+ngx_int_t ngx_http_kairos_shm_wakes(ngx_http_kairos_zone_t *zone,
+    ngx_log_t *log);
+
+
+#endif /* _NGX_HTTP_KAIROS_SHM_H_INCLUDED_ */
