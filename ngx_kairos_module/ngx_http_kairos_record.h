@@ -1,0 +1,63 @@
+/*
+ * A record of the ring: one published message as it lies in shared memory.
+ * Arithmetic on bytes alone; who may write when is ngx_http_kairos_ring.c's.
+ *
+ * Positions count bytes from the birth of the zone and never wrap; a
+ * position's place in memory is its remainder by the ring's size.  Records
+ * begin at multiples of NGX_HTTP_KAIROS_RECORD_ALIGN and may wrap around the
+ * end of the memory.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_RECORD_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_RECORD_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_kairos_phx.h"
+
+
+#define NGX_HTTP_KAIROS_RECORD_ALIGN  16
+
+/* topic and event of a record; also what the binary serializer can carry */
+#define NGX_HTTP_KAIROS_NAME_MAX      255
+
+
+/* what begins each record; the bytes of topic, event and payload follow */
+typedef struct {
+    uint32_t    size;         /* of the whole record, aligned */
+    uint32_t    payload;
+    u_char      topic;
+    u_char      event;
+    u_char      binary;
+    u_char      reserved[5];
+} ngx_http_kairos_record_t;
+
+
+/*
+ * Bytes that the message takes in the ring; 0 if it has no place in any ring
+ * (a name above NGX_HTTP_KAIROS_NAME_MAX, a payload of 4 GB).
+ */
+size_t ngx_http_kairos_record_size(const ngx_http_kairos_phx_msg_t *m);
+
+/* Writes the message, of which record_size() is not 0, at the position. */
+void ngx_http_kairos_record_write(u_char *ring, size_t size, uint64_t pos,
+    const ngx_http_kairos_phx_msg_t *m);
+
+/*
+ * Copies len bytes at the position.  A copy of a place that is being written
+ * is garbage: the caller tells from the positions, afterwards.
+ */
+void ngx_http_kairos_record_copy(u_char *dst, const u_char *ring, size_t size,
+    uint64_t pos, size_t len);
+
+/*
+ * Reads a copied record; slices of *m point into it, refs are empty.
+ * NGX_ERROR: the parts do not fill len.
+ */
+ngx_int_t ngx_http_kairos_record_parse(u_char *data, size_t len,
+    ngx_http_kairos_phx_msg_t *m);
+
+
+#endif /* _NGX_HTTP_KAIROS_RECORD_H_INCLUDED_ */

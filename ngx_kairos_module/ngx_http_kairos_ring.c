@@ -1,0 +1,465 @@
+/*
+ * The ring.
+ *
+ * A writer, under the zone's mutex, moves sh->reserved past the record it is
+ * about to write, writes, and moves sh->head last: a record is read only when
+ * it is whole, and what a writer that died left behind is written over.  A
+ * reader takes no lock.  It copies a record out and looks at sh->reserved
+ * afterwards: if that is more than the ring's size ahead of the record, the
+ * copy may be torn, and the reader was overrun.
+ *
+ * Waking: a writer that moved the head sets wake of each other slot, and who
+ * was the first writes to the eventfd.  A reader clears wake before it looks
+ * at the head.  Of the two, both with a barrier in between, at least one sees
+ * the other.  A worker that is killed between the flag and the eventfd leaves
+ * a slot that nobody wakes any more: so each worker that starts, also the one
+ * that takes the place of the killed, wakes all.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_http_kairos_ring.h"
+
+#include <sys/eventfd.h>
+
+
+/* a message takes at most this part of the ring */
+#define NGX_HTTP_KAIROS_RING_PART  4
+
+/* milliseconds between two looks of a worker that got no slot */
+#define NGX_HTTP_KAIROS_RING_POLL  20
+
+
+static void ngx_http_kairos_ring_wake_handler(ngx_event_t *rev);
+static void ngx_http_kairos_ring_poll_handler(ngx_event_t *ev);
+
+static ngx_http_kairos_slot_t *ngx_http_kairos_ring_take_slot(
+    ngx_http_kairos_ring_t *ring);
+static ngx_uint_t ngx_http_kairos_ring_dead(ngx_pid_t pid);
+static ngx_int_t ngx_http_kairos_ring_listen(ngx_http_kairos_ring_t *ring,
+    int fd);
+static int ngx_http_kairos_ring_fd(ngx_http_kairos_ring_t *ring,
+    ngx_http_kairos_slot_t *slot);
+static ngx_atomic_uint_t ngx_http_kairos_ring_append(
+    ngx_http_kairos_ring_t *ring, const ngx_http_kairos_phx_msg_t *m,
+    size_t size);
+static void ngx_http_kairos_ring_wake(ngx_http_kairos_ring_t *ring,
+    ngx_uint_t force);
+static void ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
+    ngx_atomic_uint_t until);
+static ngx_int_t ngx_http_kairos_ring_next(ngx_http_kairos_ring_t *ring,
+    ngx_http_kairos_phx_msg_t *m);
+static ngx_int_t ngx_http_kairos_ring_copy(ngx_http_kairos_ring_t *ring,
+    size_t len);
+static void ngx_http_kairos_ring_overrun(ngx_http_kairos_ring_t *ring);
+
+
+static void
+ngx_http_kairos_ring_wake_handler(ngx_event_t *rev)
+{
+    uint64_t                 value;
+    ngx_connection_t        *c;
+    ngx_http_kairos_ring_t  *ring;
+
+    c = rev->data;
+    ring = c->data;
+
+    if (read(c->fd, &value, sizeof(uint64_t)) == -1 && ngx_errno != NGX_EAGAIN)
+    {
+        ngx_log_error(NGX_LOG_ALERT, ring->log, ngx_errno,
+                      "read() of an eventfd failed");
+    }
+
+    ring->slot->wake = 0;
+    ngx_memory_barrier();
+
+    ngx_http_kairos_ring_read(ring, ring->zone->sh->head);
+}
+
+
+static void
+ngx_http_kairos_ring_poll_handler(ngx_event_t *ev)
+{
+    ngx_http_kairos_ring_t  *ring;
+
+    ring = ev->data;
+
+    ngx_http_kairos_ring_read(ring, ring->zone->sh->head);
+
+    ngx_add_timer(ev, NGX_HTTP_KAIROS_RING_POLL);
+}
+
+
+ngx_int_t
+ngx_http_kairos_ring_open(ngx_http_kairos_ring_t *ring,
+    ngx_http_kairos_zone_t *zone, ngx_http_kairos_hub_t *hub,
+    const ngx_http_kairos_ring_handlers_t *handlers, ngx_cycle_t *cycle)
+{
+    ngx_memzero(ring, sizeof(ngx_http_kairos_ring_t));
+
+    ring->zone = zone;
+    ring->hub = hub;
+    ring->handlers = handlers;
+    ring->log = cycle->log;
+
+    ring->slot = ngx_http_kairos_ring_take_slot(ring);
+
+    ngx_http_kairos_ring_wake(ring, 1);
+
+    if (ring->slot != NULL) {
+        return ngx_http_kairos_ring_listen(ring,
+                                ngx_http_kairos_ring_fd(ring, ring->slot));
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ring->log, 0,
+                  "all %ui places for workers in kairos_zone \"%V\" are "
+                  "taken, this one looks for messages every %d ms; restart "
+                  "nginx, or let old workers end",
+                  zone->sh->nslots, &zone->name, NGX_HTTP_KAIROS_RING_POLL);
+
+    ring->poll.handler = ngx_http_kairos_ring_poll_handler;
+    ring->poll.data = ring;
+    ring->poll.log = cycle->log;
+    ring->poll.cancelable = 1;
+
+    ngx_add_timer(&ring->poll, NGX_HTTP_KAIROS_RING_POLL);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_kairos_ring_close(ngx_http_kairos_ring_t *ring)
+{
+    if (ring->poll.timer_set) {
+        ngx_del_timer(&ring->poll);
+    }
+
+    /* the eventfd is the zone's, and ends with the process */
+
+    if (ring->slot != NULL) {
+        ring->slot->pid = 0;
+        ring->slot = NULL;
+    }
+
+    if (ring->buffer != NULL) {
+        ngx_free(ring->buffer);
+        ring->buffer = NULL;
+    }
+}
+
+
+ngx_int_t
+ngx_http_kairos_ring_publish(ngx_http_kairos_ring_t *ring,
+    const ngx_http_kairos_phx_msg_t *m)
+{
+    size_t             size;
+    ngx_atomic_uint_t  end;
+
+    size = ngx_http_kairos_record_size(m);
+
+    if (size == 0 || size > ring->zone->sh->size / NGX_HTTP_KAIROS_RING_PART) {
+        return NGX_DECLINED;
+    }
+
+    end = ngx_http_kairos_ring_append(ring, m, size);
+
+    ngx_http_kairos_ring_wake(ring, 0);
+    ngx_http_kairos_ring_read(ring, end);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Takes a free slot, or one whose worker was killed, and sets the position.
+ */
+static ngx_http_kairos_slot_t *
+ngx_http_kairos_ring_take_slot(ngx_http_kairos_ring_t *ring)
+{
+    ngx_uint_t                 i, n;
+    ngx_http_kairos_slot_t    *slot;
+    ngx_http_kairos_shared_t  *sh;
+
+    sh = ring->zone->sh;
+    slot = NULL;
+
+    n = (ring->zone->wakes != NULL) ? ring->zone->wakes->n : 0;
+
+    ngx_shmtx_lock(&ring->zone->shpool->mutex);
+
+    for (i = 0; i < n; i++) {
+
+        if (sh->slots[i].pid == 0
+            || ngx_http_kairos_ring_dead((ngx_pid_t) sh->slots[i].pid))
+        {
+            slot = &sh->slots[i];
+            slot->wake = 0;
+            slot->position = sh->head;
+            slot->pid = (ngx_atomic_uint_t) ngx_pid;
+            break;
+        }
+    }
+
+    ring->position = sh->head;
+
+    ngx_shmtx_unlock(&ring->zone->shpool->mutex);
+
+    return slot;
+}
+
+
+static ngx_uint_t
+ngx_http_kairos_ring_dead(ngx_pid_t pid)
+{
+    return kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH;
+}
+
+
+static ngx_int_t
+ngx_http_kairos_ring_listen(ngx_http_kairos_ring_t *ring, int fd)
+{
+    ngx_int_t          event;
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(fd, ring->log);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->data = ring;
+    c->log = ring->log;
+    c->read->log = ring->log;
+    c->write->log = ring->log;
+    c->read->handler = ngx_http_kairos_ring_wake_handler;
+
+    /* not a client: nobody waits for its end when the worker ends */
+    c->read->channel = 1;
+    c->write->channel = 1;
+
+    ring->connection = c;
+
+    event = (ngx_event_flags & NGX_USE_CLEAR_EVENT) ? NGX_CLEAR_EVENT
+                                                    : NGX_LEVEL_EVENT;
+
+    return ngx_add_event(c->read, NGX_READ_EVENT, event);
+}
+
+
+static int
+ngx_http_kairos_ring_fd(ngx_http_kairos_ring_t *ring,
+    ngx_http_kairos_slot_t *slot)
+{
+    return ring->zone->wakes->fd[slot - ring->zone->sh->slots];
+}
+
+
+/*
+ * Returns the position behind the message.
+ */
+static ngx_atomic_uint_t
+ngx_http_kairos_ring_append(ngx_http_kairos_ring_t *ring,
+    const ngx_http_kairos_phx_msg_t *m, size_t size)
+{
+    ngx_atomic_uint_t          head, end;
+    ngx_http_kairos_shared_t  *sh;
+
+    sh = ring->zone->sh;
+
+    ngx_shmtx_lock(&ring->zone->shpool->mutex);
+
+    head = sh->head;
+    end = head + size;
+
+    /* it may be further already, if a writer died */
+
+    if (end > sh->reserved) {
+        sh->reserved = end;
+    }
+
+    ngx_memory_barrier();
+
+    ngx_http_kairos_record_write(sh->ring, sh->size, head, m);
+
+    ngx_memory_barrier();
+
+    sh->head = end;
+    sh->published++;
+
+    ngx_shmtx_unlock(&ring->zone->shpool->mutex);
+
+    return end;
+}
+
+
+/*
+ * force: also who was woken by another already.
+ */
+static void
+ngx_http_kairos_ring_wake(ngx_http_kairos_ring_t *ring, ngx_uint_t force)
+{
+    uint64_t                   one;
+    ngx_uint_t                 i, n;
+    ngx_http_kairos_slot_t    *slot;
+    ngx_http_kairos_shared_t  *sh;
+
+    sh = ring->zone->sh;
+    n = (ring->zone->wakes != NULL) ? ring->zone->wakes->n : 0;
+    one = 1;
+
+    ngx_memory_barrier();
+
+    for (i = 0; i < n; i++) {
+        slot = &sh->slots[i];
+
+        if (slot->pid == 0 || slot == ring->slot) {
+            continue;
+        }
+
+        if (!force
+            && (slot->wake != 0 || !ngx_atomic_cmp_set(&slot->wake, 0, 1)))
+        {
+            continue;
+        }
+
+        /* EAGAIN: the counter is full, so its reader has been woken */
+
+        if (write(ngx_http_kairos_ring_fd(ring, slot), &one, sizeof(uint64_t))
+            == -1
+            && ngx_errno != NGX_EAGAIN)
+        {
+            ngx_log_error(NGX_LOG_ALERT, ring->log, ngx_errno,
+                          "write() to an eventfd failed");
+        }
+    }
+}
+
+
+/*
+ * Hands on what lies between our position and until.
+ */
+static void
+ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
+    ngx_atomic_uint_t until)
+{
+    ngx_http_kairos_phx_msg_t  m;
+
+    while (ring->position < until) {
+
+        if (ngx_http_kairos_ring_next(ring, &m) != NGX_OK) {
+            ngx_http_kairos_ring_overrun(ring);
+            break;
+        }
+
+        ring->handlers->message(ring->hub, &m);
+    }
+
+    if (ring->slot != NULL) {
+        ring->slot->position = ring->position;
+    }
+}
+
+
+/*
+ * Takes out the record at our position, and moves it.  NGX_OK; NGX_DECLINED:
+ * it was overwritten; NGX_ERROR: it cannot be read (logged).
+ */
+static ngx_int_t
+ngx_http_kairos_ring_next(ngx_http_kairos_ring_t *ring,
+    ngx_http_kairos_phx_msg_t *m)
+{
+    size_t                     size;
+    ngx_http_kairos_record_t  *rec;
+
+    if (ngx_http_kairos_ring_copy(ring, sizeof(ngx_http_kairos_record_t))
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    rec = (ngx_http_kairos_record_t *) ring->buffer;
+    size = rec->size;
+
+    if (size < sizeof(ngx_http_kairos_record_t)
+        || size > ring->zone->sh->size / NGX_HTTP_KAIROS_RING_PART)
+    {
+        ngx_log_error(NGX_LOG_ALERT, ring->log, 0,
+                      "record of %uz bytes in kairos_zone \"%V\"",
+                      size, &ring->zone->name);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_kairos_ring_copy(ring, size) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ring->position += size;
+
+    if (ngx_http_kairos_record_parse(ring->buffer, size, m) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ALERT, ring->log, 0,
+                      "malformed record in kairos_zone \"%V\"",
+                      &ring->zone->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Copies len bytes from our position to the buffer.  NGX_DECLINED: they were
+ * overwritten; or there is no memory, which loses the message just as well.
+ */
+static ngx_int_t
+ngx_http_kairos_ring_copy(ngx_http_kairos_ring_t *ring, size_t len)
+{
+    ngx_http_kairos_shared_t  *sh;
+
+    sh = ring->zone->sh;
+
+    if (len > ring->buffer_size) {
+
+        if (ring->buffer != NULL) {
+            ngx_free(ring->buffer);
+        }
+
+        ring->buffer_size = ngx_max(2 * len, 4096);
+        ring->buffer = ngx_alloc(ring->buffer_size, ring->log);
+
+        if (ring->buffer == NULL) {
+            ring->buffer_size = 0;
+            return NGX_DECLINED;
+        }
+    }
+
+    ngx_http_kairos_record_copy(ring->buffer, sh->ring, sh->size,
+                                ring->position, len);
+
+    ngx_memory_barrier();
+
+    return (sh->reserved - ring->position > sh->size) ? NGX_DECLINED : NGX_OK;
+}
+
+
+static void
+ngx_http_kairos_ring_overrun(ngx_http_kairos_ring_t *ring)
+{
+    ngx_atomic_uint_t          head;
+    ngx_http_kairos_shared_t  *sh;
+
+    sh = ring->zone->sh;
+    head = sh->head;
+
+    (void) ngx_atomic_fetch_add(&sh->overruns, 1);
+
+    ngx_log_error(NGX_LOG_WARN, ring->log, 0,
+                  "this worker lost %uA bytes of messages in kairos_zone "
+                  "\"%V\" of %uz bytes; its clients are told to join again, "
+                  "a larger zone makes this rarer",
+                  head - ring->position, &ring->zone->name, sh->size);
+
+    ring->position = head;
+    ring->handlers->overrun(ring->hub);
+}
