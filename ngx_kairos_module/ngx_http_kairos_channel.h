@@ -29,7 +29,8 @@ ngx_http_kairos_channel_t *ngx_http_kairos_channel_find(
 
 /*
  * Makes the socket a member of the topic; the caller has seen that it is
- * none yet.  Copies topic and join_ref.  Sends nothing.  NULL: no memory.
+ * none yet, or closes the older channel right after.  Copies topic and
+ * join_ref.  Sends nothing.  NULL: no memory.
  */
 ngx_http_kairos_channel_t *ngx_http_kairos_channel_open(
     ngx_http_kairos_session_t *ks, const ngx_str_t *topic,
@@ -46,7 +47,7 @@ void ngx_http_kairos_channel_reply(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *req, ngx_uint_t ok,
     const ngx_str_t *response);
 
-/* The same with {"reason": text}. */
+/* The same with {"reason": text}; text is UTF-8, cut at 512 bytes. */
 void ngx_http_kairos_channel_refuse(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *req, const char *reason);
 
@@ -61,6 +62,14 @@ void ngx_http_kairos_channel_push(ngx_http_kairos_channel_t *ch,
 void ngx_http_kairos_channel_say_close(ngx_http_kairos_channel_t *ch);
 void ngx_http_kairos_channel_say_error(ngx_http_kairos_channel_t *ch,
     const ngx_str_t *reason);
+
+/*
+ * The message as a WebSocket frame of this serializer; the reference is the
+ * caller's.  NULL: it has no form there, or no memory (logged).
+ */
+ngx_http_kairos_msg_t *ngx_http_kairos_channel_frame(
+    ngx_http_kairos_phx_vsn_e vsn, const ngx_http_kairos_phx_msg_t *m,
+    ngx_log_t *log);
 
 
 #endif /* _NGX_HTTP_KAIROS_CHANNEL_H_INCLUDED_ */

@@ -10,9 +10,23 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_kairos_ring.h"
 #include "ngx_http_kairos_session.h"
 #include "ngx_http_kairos_topic.h"
 
+
+struct ngx_http_kairos_hub_s {
+    ngx_http_kairos_zone_t    *zone;
+    ngx_http_kairos_topics_t   topics;    /* with members in this worker */
+    ngx_http_kairos_ring_t     ring;
+    ngx_log_t                 *log;
+};
+
+
+/* For init_process and exit_process. */
+ngx_int_t ngx_http_kairos_hub_open(ngx_http_kairos_hub_t *hub,
+    ngx_http_kairos_zone_t *zone, ngx_cycle_t *cycle);
+void ngx_http_kairos_hub_close(ngx_http_kairos_hub_t *hub);
 
 /*
  * Sends m (its topic, event, payload; refs empty) to every member in this
@@ -24,6 +38,7 @@ ngx_uint_t ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
 /*
  * The same for every member in every worker.  NGX_OK; NGX_DECLINED: the
  * message is larger than the ring takes (nobody got it); NGX_ERROR.
+ * Any plain topic's channel in this worker may have been closed meanwhile.
  */
 ngx_int_t ngx_http_kairos_hub_publish(ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_phx_msg_t *m);

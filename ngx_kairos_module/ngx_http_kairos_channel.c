@@ -1,0 +1,295 @@
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_kairos_channel.h"
+#include "ngx_http_kairos_json.h"
+
+
+/* bytes of a reason, before it is made JSON (at most six times as many) */
+#define NGX_HTTP_KAIROS_REASON_MAX  512
+
+
+static void ngx_http_kairos_channel_say(ngx_http_kairos_channel_t *ch,
+    const char *event, const ngx_str_t *payload);
+static void ngx_http_kairos_channel_send(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *m);
+static ngx_http_kairos_msg_t *ngx_http_kairos_channel_frame_reply(
+    ngx_http_kairos_session_t *ks, const ngx_http_kairos_phx_msg_t *m,
+    const ngx_str_t *status);
+static u_char *ngx_http_kairos_channel_reason(u_char *p,
+    const ngx_str_t *reason);
+
+
+ngx_http_kairos_channel_t *
+ngx_http_kairos_channel_find(ngx_http_kairos_session_t *ks,
+    const ngx_str_t *topic)
+{
+    ngx_str_t                  *name;
+    ngx_queue_t                *q;
+    ngx_http_kairos_channel_t  *ch;
+
+    /* at most kairos_max_channels, mostly a handful */
+
+    for (q = ngx_queue_head(&ks->channels);
+         q != ngx_queue_sentinel(&ks->channels);
+         q = ngx_queue_next(q))
+    {
+        ch = ngx_queue_data(q, ngx_http_kairos_channel_t, queue);
+        name = &ch->topic->sn.str;
+
+        if (name->len == topic->len
+            && ngx_memcmp(name->data, topic->data, topic->len) == 0)
+        {
+            return ch;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_kairos_channel_t *
+ngx_http_kairos_channel_open(ngx_http_kairos_session_t *ks,
+    const ngx_str_t *topic, const ngx_str_t *join_ref)
+{
+    u_char                     *p;
+    ngx_http_kairos_channel_t  *ch;
+
+    ch = ngx_alloc(sizeof(ngx_http_kairos_channel_t) + join_ref->len,
+                   ks->connection->log);
+    if (ch == NULL) {
+        return NULL;
+    }
+
+    ch->topic = ngx_http_kairos_topic_add(ks->topics, topic, &ch->member);
+    if (ch->topic == NULL) {
+        ngx_free(ch);
+        return NULL;
+    }
+
+    p = (u_char *) ch + sizeof(ngx_http_kairos_channel_t);
+
+    ch->ks = ks;
+    ch->join_ref.len = join_ref->len;
+    ch->join_ref.data = p;
+
+    if (join_ref->len) {
+        ngx_memcpy(p, join_ref->data, join_ref->len);
+    }
+
+    /* the newest first: it is the likeliest to be asked for */
+
+    ngx_queue_insert_head(&ks->channels, &ch->queue);
+    ks->nchannels++;
+
+    return ch;
+}
+
+
+void
+ngx_http_kairos_channel_close(ngx_http_kairos_channel_t *ch)
+{
+    ngx_http_kairos_topic_remove(ch->topic, &ch->member);
+
+    ngx_queue_remove(&ch->queue);
+    ch->ks->nchannels--;
+
+    ngx_free(ch);
+}
+
+
+void
+ngx_http_kairos_channel_reply(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *req, ngx_uint_t ok,
+    const ngx_str_t *response)
+{
+    ngx_str_t                   status;
+    ngx_http_kairos_msg_t      *msg;
+    ngx_http_kairos_phx_msg_t   m;
+
+    if (req->ref.len == 0) {
+        return;
+    }
+
+    m = *req;
+    m.payload = *response;
+    m.binary = 0;
+
+    if (ok) {
+        ngx_str_set(&status, "ok");
+
+    } else {
+        ngx_str_set(&status, "error");
+    }
+
+    msg = ngx_http_kairos_channel_frame_reply(ks, &m, &status);
+
+    if (msg != NULL) {
+        ngx_http_kairos_session_send(ks, msg);
+        ngx_http_kairos_msg_release(msg);
+    }
+}
+
+
+void
+ngx_http_kairos_channel_refuse(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *req, const char *reason)
+{
+    u_char     buf[sizeof("{\"reason\":\"\"}") + 6 * NGX_HTTP_KAIROS_REASON_MAX];
+    ngx_str_t  text, response;
+
+    text.data = (u_char *) reason;
+    text.len = ngx_min(ngx_strlen(reason), NGX_HTTP_KAIROS_REASON_MAX);
+
+    response.data = buf;
+    response.len = ngx_http_kairos_channel_reason(buf, &text) - buf;
+
+    ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+                  "kairos refused \"%V\" on topic \"%V\": %V",
+                  &req->event, &req->topic, &text);
+
+    ngx_http_kairos_channel_reply(ks, req, 0, &response);
+}
+
+
+void
+ngx_http_kairos_channel_push(ngx_http_kairos_channel_t *ch,
+    const ngx_str_t *event, const ngx_str_t *payload)
+{
+    ngx_http_kairos_phx_msg_t  m;
+
+    ngx_memzero(&m, sizeof(ngx_http_kairos_phx_msg_t));
+
+    m.topic = ch->topic->sn.str;
+    m.event = *event;
+    m.payload = *payload;
+
+    ngx_http_kairos_channel_send(ch->ks, &m);
+}
+
+
+void
+ngx_http_kairos_channel_say_close(ngx_http_kairos_channel_t *ch)
+{
+    ngx_str_t  payload = ngx_string("{}");
+
+    ngx_http_kairos_channel_say(ch, "phx_close", &payload);
+}
+
+
+void
+ngx_http_kairos_channel_say_error(ngx_http_kairos_channel_t *ch,
+    const ngx_str_t *reason)
+{
+    u_char     buf[sizeof("{\"reason\":\"\"}") + 6 * NGX_HTTP_KAIROS_REASON_MAX];
+    ngx_str_t  text, payload;
+
+    text.data = reason->data;
+    text.len = ngx_min(reason->len, NGX_HTTP_KAIROS_REASON_MAX);
+
+    payload.data = buf;
+    payload.len = ngx_http_kairos_channel_reason(buf, &text) - buf;
+
+    ngx_http_kairos_channel_say(ch, "phx_error", &payload);
+}
+
+
+ngx_http_kairos_msg_t *
+ngx_http_kairos_channel_frame(ngx_http_kairos_phx_vsn_e vsn,
+    const ngx_http_kairos_phx_msg_t *m, ngx_log_t *log)
+{
+    u_char                 *p;
+    size_t                  len;
+    ngx_uint_t              opcode;
+    ngx_http_kairos_msg_t  *msg;
+
+    len = ngx_http_kairos_phx_size(vsn, m);
+    if (len == 0) {
+        return NULL;
+    }
+
+    msg = ngx_http_kairos_msg_alloc(ngx_http_kairos_ws_header_size(len) + len,
+                                    log);
+    if (msg == NULL) {
+        return NULL;
+    }
+
+    opcode = m->binary ? NGX_HTTP_KAIROS_WS_BINARY : NGX_HTTP_KAIROS_WS_TEXT;
+
+    p = ngx_http_kairos_ws_header(msg->data, opcode, len);
+    (void) ngx_http_kairos_phx_write(p, vsn, m);
+
+    return msg;
+}
+
+
+/*
+ * With ref as well as join_ref, as Phoenix sends it: a client drops the
+ * event if neither is the join it knows.
+ */
+static void
+ngx_http_kairos_channel_say(ngx_http_kairos_channel_t *ch, const char *event,
+    const ngx_str_t *payload)
+{
+    ngx_http_kairos_phx_msg_t  m;
+
+    ngx_memzero(&m, sizeof(ngx_http_kairos_phx_msg_t));
+
+    m.topic = ch->topic->sn.str;
+    m.event.data = (u_char *) event;
+    m.event.len = ngx_strlen(event);
+    m.payload = *payload;
+    m.join_ref = ch->join_ref;
+    m.ref = ch->join_ref;
+
+    ngx_http_kairos_channel_send(ch->ks, &m);
+}
+
+
+static void
+ngx_http_kairos_channel_send(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *m)
+{
+    ngx_http_kairos_msg_t  *msg;
+
+    msg = ngx_http_kairos_channel_frame(ks->vsn, m, ks->connection->log);
+
+    if (msg != NULL) {
+        ngx_http_kairos_session_send(ks, msg);
+        ngx_http_kairos_msg_release(msg);
+    }
+}
+
+
+static ngx_http_kairos_msg_t *
+ngx_http_kairos_channel_frame_reply(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *m, const ngx_str_t *status)
+{
+    u_char                 *p;
+    size_t                  len;
+    ngx_http_kairos_msg_t  *msg;
+
+    len = ngx_http_kairos_phx_reply_size(ks->vsn, m, status);
+
+    msg = ngx_http_kairos_msg_alloc(ngx_http_kairos_ws_header_size(len) + len,
+                                    ks->connection->log);
+    if (msg == NULL) {
+        return NULL;
+    }
+
+    p = ngx_http_kairos_ws_header(msg->data, NGX_HTTP_KAIROS_WS_TEXT, len);
+    (void) ngx_http_kairos_phx_reply(p, ks->vsn, m, status);
+
+    return msg;
+}
+
+
+static u_char *
+ngx_http_kairos_channel_reason(u_char *p, const ngx_str_t *reason)
+{
+    p = ngx_cpymem(p, "{\"reason\":", sizeof("{\"reason\":") - 1);
+    p = ngx_http_kairos_json_string(p, reason);
+    *p++ = '}';
+
+    return p;
+}

@@ -1,0 +1,151 @@
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_kairos_channel.h"
+#include "ngx_http_kairos_hub.h"
+
+
+static void ngx_http_kairos_hub_message(ngx_http_kairos_hub_t *hub,
+    const ngx_http_kairos_phx_msg_t *m);
+static void ngx_http_kairos_hub_overrun(ngx_http_kairos_hub_t *hub);
+static void ngx_http_kairos_hub_fail(ngx_http_kairos_topic_t *tp,
+    const ngx_str_t *reason);
+
+
+static const ngx_http_kairos_ring_handlers_t  ngx_http_kairos_hub_handlers = {
+    ngx_http_kairos_hub_message,
+    ngx_http_kairos_hub_overrun
+};
+
+
+static void
+ngx_http_kairos_hub_message(ngx_http_kairos_hub_t *hub,
+    const ngx_http_kairos_phx_msg_t *m)
+{
+    (void) ngx_http_kairos_hub_deliver(hub, m);
+}
+
+
+/*
+ * Routes come from the replicator, not through the ring: they lost nothing.
+ */
+static void
+ngx_http_kairos_hub_overrun(ngx_http_kairos_hub_t *hub)
+{
+    ngx_str_t                 reason;
+    ngx_http_kairos_topic_t  *tp, *next;
+
+    ngx_str_set(&reason, "messages were lost, join again");
+
+    for (tp = ngx_http_kairos_topic_next(&hub->topics, NULL);
+         tp != NULL;
+         tp = next)
+    {
+        next = ngx_http_kairos_topic_next(&hub->topics, tp);
+
+        if (tp->route == NULL) {
+            ngx_http_kairos_hub_fail(tp, &reason);
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_kairos_hub_open(ngx_http_kairos_hub_t *hub,
+    ngx_http_kairos_zone_t *zone, ngx_cycle_t *cycle)
+{
+    hub->zone = zone;
+    hub->log = cycle->log;
+
+    ngx_http_kairos_topics_init(&hub->topics, cycle->log);
+
+    return ngx_http_kairos_ring_open(&hub->ring, zone, hub,
+                                     &ngx_http_kairos_hub_handlers, cycle);
+}
+
+
+void
+ngx_http_kairos_hub_close(ngx_http_kairos_hub_t *hub)
+{
+    ngx_http_kairos_ring_close(&hub->ring);
+}
+
+
+ngx_uint_t
+ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
+    const ngx_http_kairos_phx_msg_t *m)
+{
+    ngx_uint_t                  vsn;
+    ngx_queue_t                *q;
+    ngx_http_kairos_msg_t      *msgs[NGX_HTTP_KAIROS_PHX_NVSN];
+    ngx_http_kairos_topic_t    *tp;
+    ngx_http_kairos_channel_t  *ch;
+
+    tp = ngx_http_kairos_topic_find(&hub->topics, &m->topic);
+    if (tp == NULL) {
+        return 0;
+    }
+
+    ngx_memzero(msgs, sizeof(msgs));
+
+    for (q = ngx_queue_head(&tp->members);
+         q != ngx_queue_sentinel(&tp->members);
+         q = ngx_queue_next(q))
+    {
+        ch = ngx_queue_data(q, ngx_http_kairos_channel_t, member);
+        vsn = ch->ks->vsn;
+
+        if (msgs[vsn] == NULL) {
+            msgs[vsn] = ngx_http_kairos_channel_frame(ch->ks->vsn, m,
+                                                      hub->log);
+            if (msgs[vsn] == NULL) {
+                continue;
+            }
+        }
+
+        ngx_http_kairos_session_send(ch->ks, msgs[vsn]);
+    }
+
+    for (vsn = 0; vsn < NGX_HTTP_KAIROS_PHX_NVSN; vsn++) {
+        if (msgs[vsn] != NULL) {
+            ngx_http_kairos_msg_release(msgs[vsn]);
+        }
+    }
+
+    return tp->nmembers;
+}
+
+
+ngx_int_t
+ngx_http_kairos_hub_publish(ngx_http_kairos_hub_t *hub,
+    const ngx_http_kairos_phx_msg_t *m)
+{
+    return ngx_http_kairos_ring_publish(&hub->ring, m);
+}
+
+
+ngx_http_kairos_topic_t *
+ngx_http_kairos_hub_topic(ngx_http_kairos_hub_t *hub, const ngx_str_t *name)
+{
+    return ngx_http_kairos_topic_find(&hub->topics, name);
+}
+
+
+/*
+ * Tells every member of a plain topic to join again, and closes its channel;
+ * the topic is freed with the last.
+ */
+static void
+ngx_http_kairos_hub_fail(ngx_http_kairos_topic_t *tp, const ngx_str_t *reason)
+{
+    ngx_uint_t                  n;
+    ngx_http_kairos_channel_t  *ch;
+
+    for (n = tp->nmembers; n; n--) {
+        ch = ngx_queue_data(ngx_queue_head(&tp->members),
+                            ngx_http_kairos_channel_t, member);
+
+        ngx_http_kairos_channel_say_error(ch, reason);
+        ngx_http_kairos_channel_close(ch);
+    }
+}
