@@ -1,0 +1,360 @@
+/*
+ * What a client's message means.  Every message that carries a ref is
+ * answered; the exception is Phoenix' own: what speaks of a join that is no
+ * more (a stale join_ref) is dropped, because its sender knows.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_kairos_channel.h"
+#include "ngx_http_kairos_dispatch.h"
+#include "ngx_http_kairos_hub.h"
+#include "ngx_http_kairos_json.h"
+#include "ngx_http_kairos_query.h"
+
+
+#define ngx_http_kairos_is(s, text)                                          \
+    ((s)->len == sizeof(text) - 1                                            \
+     && ngx_memcmp((s)->data, text, sizeof(text) - 1) == 0)
+
+#define ngx_http_kairos_begins(s, text)                                      \
+    ((s)->len >= sizeof(text) - 1                                            \
+     && ngx_memcmp((s)->data, text, sizeof(text) - 1) == 0)
+
+
+static void ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
+    ngx_uint_t binary, u_char *data, size_t len);
+static void ngx_http_kairos_dispatch_gone(ngx_http_kairos_session_t *ks);
+
+static void ngx_http_kairos_dispatch_phoenix(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m);
+static void ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m);
+static void ngx_http_kairos_dispatch_join_plain(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m, ngx_http_kairos_channel_t *old);
+static void ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m);
+static void ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m);
+static void ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m);
+static ngx_uint_t ngx_http_kairos_dispatch_stale(
+    ngx_http_kairos_channel_t *ch, const ngx_http_kairos_phx_msg_t *m);
+static const char *ngx_http_kairos_dispatch_no_body(
+    const ngx_http_kairos_phx_msg_t *m);
+static void ngx_http_kairos_dispatch_ok(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *m);
+static void ngx_http_kairos_dispatch_end(ngx_http_kairos_channel_t *ch,
+    ngx_uint_t lost);
+
+
+const ngx_http_kairos_session_handlers_t  ngx_http_kairos_dispatch_handlers = {
+    ngx_http_kairos_dispatch_message,
+    ngx_http_kairos_dispatch_gone
+};
+
+
+static void
+ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
+    ngx_uint_t binary, u_char *data, size_t len)
+{
+    const char                 *reason;
+    ngx_http_kairos_phx_msg_t   m;
+
+    if (ngx_http_kairos_phx_parse(ks->vsn, binary, data, len, &m, &reason)
+        != NGX_OK)
+    {
+        /* as Phoenix does, whose serializer raises */
+        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_INTERNAL, reason);
+        return;
+    }
+
+    if (ngx_http_kairos_is(&m.topic, "phoenix")) {
+        ngx_http_kairos_dispatch_phoenix(ks, &m);
+        return;
+    }
+
+    if (m.topic.len > NGX_HTTP_KAIROS_NAME_MAX) {
+        ngx_http_kairos_channel_refuse(ks, &m,
+                                       "the topic is longer than 255 bytes");
+        return;
+    }
+
+    if (m.event.len > NGX_HTTP_KAIROS_NAME_MAX) {
+        ngx_http_kairos_channel_refuse(ks, &m,
+                                       "the event is longer than 255 bytes");
+        return;
+    }
+
+    if (ngx_http_kairos_is(&m.event, "phx_join")) {
+        ngx_http_kairos_dispatch_join(ks, &m);
+        return;
+    }
+
+    if (ngx_http_kairos_is(&m.event, "phx_leave")) {
+        ngx_http_kairos_dispatch_leave(ks, &m);
+        return;
+    }
+
+    ngx_http_kairos_dispatch_push(ks, &m);
+}
+
+
+static void
+ngx_http_kairos_dispatch_gone(ngx_http_kairos_session_t *ks)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(&ks->channels)) {
+        q = ngx_queue_head(&ks->channels);
+
+        ngx_http_kairos_dispatch_end(
+                      ngx_queue_data(q, ngx_http_kairos_channel_t, queue), 1);
+    }
+
+    ngx_http_kairos_query_gone(ks);
+}
+
+
+/*
+ * The topic of the connection itself; its replies have no join_ref.
+ */
+static void
+ngx_http_kairos_dispatch_phoenix(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m)
+{
+    ngx_str_null(&m->join_ref);
+
+    if (ngx_http_kairos_is(&m->event, "heartbeat")) {
+        ngx_http_kairos_dispatch_ok(ks, m);
+        return;
+    }
+
+    ngx_http_kairos_channel_refuse(ks, m, "unmatched topic");
+}
+
+
+static void
+ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m)
+{
+    ngx_http_kairos_channel_t  *old;
+
+    if (m->binary
+        || (m->payload.data[0] != '{' && !ngx_http_kairos_is(&m->payload,
+                                                             "null")))
+    {
+        ngx_http_kairos_channel_refuse(ks, m,
+                             "the payload of a join must be an object or null");
+        return;
+    }
+
+    old = ngx_http_kairos_channel_find(ks, &m->topic);
+
+    if (old == NULL && ks->nchannels >= ks->limits->max_channels) {
+        ngx_http_kairos_channel_refuse(ks, m,
+                                       "too many channels on this socket");
+        return;
+    }
+
+    if (!ngx_http_kairos_query_is_route(&m->topic)) {
+        ngx_http_kairos_dispatch_join_plain(ks, m, old);
+        return;
+    }
+
+    if (old != NULL) {
+        ngx_http_kairos_channel_say_close(old);
+        ngx_http_kairos_dispatch_end(old, 1);
+    }
+
+    ngx_http_kairos_query_join(ks, m);
+}
+
+
+/*
+ * A second join takes the place of the first, which is closed behind the
+ * reply, as Phoenix does: its client knows by the join_ref which is meant.
+ */
+static void
+ngx_http_kairos_dispatch_join_plain(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m, ngx_http_kairos_channel_t *old)
+{
+    if (ngx_http_kairos_channel_open(ks, &m->topic, &m->join_ref) == NULL) {
+        ngx_http_kairos_channel_refuse(ks, m, "the server is out of memory");
+        return;
+    }
+
+    ngx_http_kairos_dispatch_ok(ks, m);
+
+    if (old != NULL) {
+        ngx_http_kairos_channel_say_close(old);
+        ngx_http_kairos_channel_close(old);
+    }
+}
+
+
+static void
+ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m)
+{
+    ngx_http_kairos_channel_t  *ch;
+
+    ch = ngx_http_kairos_channel_find(ks, &m->topic);
+
+    if (ch == NULL) {
+        ngx_str_null(&m->join_ref);
+
+        /* also for a topic never joined, as Phoenix: the state is as asked */
+        (void) ngx_http_kairos_query_cancel_join(ks, &m->topic);
+        ngx_http_kairos_dispatch_ok(ks, m);
+        return;
+    }
+
+    if (ngx_http_kairos_dispatch_stale(ch, m)) {
+        return;
+    }
+
+    ngx_http_kairos_dispatch_ok(ks, m);
+
+    ngx_http_kairos_channel_say_close(ch);
+    ngx_http_kairos_dispatch_end(ch, 0);
+}
+
+
+static void
+ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m)
+{
+    ngx_http_kairos_channel_t  *ch;
+
+    ch = ngx_http_kairos_channel_find(ks, &m->topic);
+
+    if (ch == NULL) {
+        ngx_str_null(&m->join_ref);
+        ngx_http_kairos_channel_refuse(ks, m, "unmatched topic");
+        return;
+    }
+
+    if (ngx_http_kairos_dispatch_stale(ch, m)) {
+        return;
+    }
+
+    if (ngx_http_kairos_begins(&m->event, "phx_")) {
+        ngx_http_kairos_channel_refuse(ks, m,
+                        "events that begin with phx_ are the protocol's own");
+        return;
+    }
+
+    if (ngx_http_kairos_query_is_route(&m->topic)) {
+        ngx_http_kairos_channel_refuse(ks, m, "this topic is read-only");
+        return;
+    }
+
+    if (ngx_http_kairos_is(&m->event, "subscribe")
+        || ngx_http_kairos_is(&m->event, "WAL"))
+    {
+        ngx_http_kairos_query_subscribe(ks, m);
+        return;
+    }
+
+    ngx_http_kairos_dispatch_publish(ks, m);
+}
+
+
+static void
+ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m)
+{
+    u_char       buf[512];
+    ngx_int_t    rc;
+    const char  *reason;
+
+    reason = ngx_http_kairos_dispatch_no_body(m);
+
+    if (reason != NULL) {
+        ngx_http_kairos_channel_refuse(ks, m, reason);
+        return;
+    }
+
+    rc = ngx_http_kairos_hub_publish(ks->hub, m);
+
+    if (rc == NGX_OK) {
+        ngx_http_kairos_dispatch_ok(ks, m);
+        return;
+    }
+
+    ngx_snprintf(buf, sizeof(buf),
+                 "a message of %uz bytes is too large for kairos_zone \"%V\", "
+                 "which must be at least four times as large%Z",
+                 m->payload.len, &ks->hub->zone->name);
+
+    ngx_http_kairos_channel_refuse(ks, m, (char *) buf);
+}
+
+
+/*
+ * Whether the message is of another join of the topic than the one that is
+ * open.  Old V1 clients send no join_ref.
+ */
+static ngx_uint_t
+ngx_http_kairos_dispatch_stale(ngx_http_kairos_channel_t *ch,
+    const ngx_http_kairos_phx_msg_t *m)
+{
+    if (m->join_ref.len == 0 && ch->ks->vsn == NGX_HTTP_KAIROS_PHX_V1) {
+        return 0;
+    }
+
+    return m->join_ref.len != ch->join_ref.len
+           || ngx_memcmp(m->join_ref.data, ch->join_ref.data, m->join_ref.len)
+              != 0;
+}
+
+
+/*
+ * The original's clients find what they sent under "body": a push without one
+ * is a mistake, and its sender is told.  Returns NULL, or what is wrong.
+ */
+static const char *
+ngx_http_kairos_dispatch_no_body(const ngx_http_kairos_phx_msg_t *m)
+{
+    ngx_http_kairos_json_t  object, body;
+
+    if (m->binary) {
+        return NULL;
+    }
+
+    if (m->payload.data[0] != '{') {
+        return "the payload of a push must be an object with a \"body\"";
+    }
+
+    object.type = NGX_HTTP_KAIROS_JSON_OBJECT;
+    object.raw = m->payload;
+
+    if (ngx_http_kairos_json_member(&object, "body", &body) != NGX_OK) {
+        return "the payload of a push must have a \"body\"";
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_kairos_dispatch_ok(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *m)
+{
+    ngx_str_t  response = ngx_string("{}");
+
+    ngx_http_kairos_channel_reply(ks, m, 1, &response);
+}
+
+
+static void
+ngx_http_kairos_dispatch_end(ngx_http_kairos_channel_t *ch, ngx_uint_t lost)
+{
+    if (ngx_http_kairos_query_is_route(&ch->topic->sn.str)) {
+        ngx_http_kairos_query_leave(ch, lost);
+    }
+
+    ngx_http_kairos_channel_close(ch);
+}

@@ -1,0 +1,20 @@
+/*
+ * What a client's message means.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_DISPATCH_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_DISPATCH_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_kairos_session.h"
+
+
+/* of every session */
+extern const ngx_http_kairos_session_handlers_t
+    ngx_http_kairos_dispatch_handlers;
+
+
+#endif /* _NGX_HTTP_KAIROS_DISPATCH_H_INCLUDED_ */
