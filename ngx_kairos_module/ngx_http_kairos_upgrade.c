@@ -1,0 +1,699 @@
+/*
+ * From an HTTP request to a socket, RFC 6455 section 4.2.
+ *
+ * The request is checked and the session made while a refusal can still be
+ * said; then the 101 goes out as any response.  When it has, and from a
+ * posted event, so that no caller of nginx's HTTP code stands on the stack,
+ * the request is freed and the connection given to the session.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+#include <ngx_sha1.h>
+
+#include "ngx_http_kairos_conf.h"
+#include "ngx_http_kairos_dispatch.h"
+#include "ngx_http_kairos_http.h"
+#include "ngx_http_kairos_upgrade.h"
+
+
+#define NGX_HTTP_KAIROS_GUID   "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+#define NGX_HTTP_KAIROS_KEY    24      /* 16 bytes in base64 */
+#define NGX_HTTP_KAIROS_SHA1   20
+
+#define NGX_HTTP_UPGRADE_REQUIRED  426
+
+
+/* in the request's pool: dies with it */
+typedef struct {
+    ngx_http_request_t         *request;
+    ngx_http_kairos_session_t  *ks;       /* NULL: handed over */
+    ngx_event_t                 event;
+} ngx_http_kairos_upgrade_t;
+
+
+/* a refusal */
+typedef struct {
+    ngx_uint_t                  status;
+    const char                 *reason;
+} ngx_http_kairos_refusal_t;
+
+
+static void ngx_http_kairos_upgrade_event_handler(ngx_event_t *ev);
+static void ngx_http_kairos_upgrade_write_handler(ngx_http_request_t *r);
+static void ngx_http_kairos_upgrade_cleanup(void *data);
+
+static void ngx_http_kairos_upgrade_check(ngx_http_request_t *r,
+    ngx_http_kairos_refusal_t *no);
+static const char *ngx_http_kairos_upgrade_check_key(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_kairos_upgrade_has_token(ngx_http_request_t *r,
+    const char *name, const char *token);
+static ngx_int_t ngx_http_kairos_upgrade_vsn(ngx_http_request_t *r,
+    ngx_http_kairos_phx_vsn_e *vsn);
+static ngx_int_t ngx_http_kairos_upgrade_refuse(ngx_http_request_t *r,
+    ngx_http_kairos_refusal_t *no);
+static ngx_http_kairos_upgrade_t *ngx_http_kairos_upgrade_create(
+    ngx_http_request_t *r, ngx_http_kairos_phx_vsn_e vsn);
+static ngx_int_t ngx_http_kairos_upgrade_switch(ngx_http_request_t *r);
+static ngx_int_t ngx_http_kairos_upgrade_accept(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_kairos_upgrade_buffered(ngx_http_request_t *r);
+static void ngx_http_kairos_upgrade_wait(ngx_http_request_t *r);
+static void ngx_http_kairos_upgrade_hand_over(ngx_http_kairos_upgrade_t *up);
+static void ngx_http_kairos_upgrade_free_buffers(ngx_connection_t *c,
+    ngx_http_connection_t *hc);
+static ngx_int_t ngx_http_kairos_upgrade_nodelay(ngx_connection_t *c,
+    ngx_uint_t on);
+
+
+/*
+ * The 101 was given to nginx.
+ */
+static void
+ngx_http_kairos_upgrade_event_handler(ngx_event_t *ev)
+{
+    ngx_connection_t           *c;
+    ngx_http_request_t         *r;
+    ngx_http_kairos_upgrade_t  *up;
+
+    up = ev->data;
+    r = up->request;
+    c = r->connection;
+
+    if (c->error) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_run_posted_requests(c);
+        return;
+    }
+
+    if (ngx_http_kairos_upgrade_buffered(r)) {
+        r->write_event_handler = ngx_http_kairos_upgrade_write_handler;
+        ngx_http_kairos_upgrade_wait(r);
+        ngx_http_run_posted_requests(c);
+        return;
+    }
+
+    ngx_http_kairos_upgrade_hand_over(up);
+}
+
+
+/*
+ * The client takes the 101 slowly, or limit_rate does.
+ */
+static void
+ngx_http_kairos_upgrade_write_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_event_t                *wev;
+    ngx_http_kairos_upgrade_t  *up;
+
+    wev = r->connection->write;
+
+    if (wev->timedout) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, NGX_ETIMEDOUT,
+                      "client timed out");
+        r->connection->timedout = 1;
+        ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
+        return;
+    }
+
+    if (!wev->delayed) {
+        rc = ngx_http_output_filter(r, NULL);
+
+        if (rc == NGX_ERROR) {
+            ngx_http_finalize_request(r, NGX_ERROR);
+            return;
+        }
+    }
+
+    if (ngx_http_kairos_upgrade_buffered(r)) {
+        ngx_http_kairos_upgrade_wait(r);
+        return;
+    }
+
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    up = ngx_http_get_module_ctx(r, ngx_http_kairos_module);
+
+    ngx_post_event(&up->event, &ngx_posted_events);
+}
+
+
+/*
+ * The request ends, before or after the connection was handed over.
+ */
+static void
+ngx_http_kairos_upgrade_cleanup(void *data)
+{
+    ngx_http_kairos_upgrade_t  *up = data;
+
+    if (up->event.posted) {
+        ngx_delete_posted_event(&up->event);
+    }
+
+    if (up->ks != NULL) {
+        ngx_http_kairos_session_discard(up->ks);
+        up->ks = NULL;
+    }
+}
+
+
+ngx_int_t
+ngx_http_kairos_upgrade(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_kairos_refusal_t   no;
+    ngx_http_kairos_upgrade_t  *up;
+    ngx_http_kairos_phx_vsn_e   vsn;
+
+    ngx_memzero(&no, sizeof(ngx_http_kairos_refusal_t));
+
+    ngx_http_kairos_upgrade_check(r, &no);
+
+    if (no.status == 0
+        && ngx_http_kairos_upgrade_vsn(r, &vsn) != NGX_OK)
+    {
+        no.status = NGX_HTTP_FORBIDDEN;
+        no.reason = "parameter vsn must be 1.0.x or 2.0.x";
+    }
+
+    if (no.status) {
+        return ngx_http_kairos_upgrade_refuse(r, &no);
+    }
+
+    up = ngx_http_kairos_upgrade_create(r, vsn);
+    if (up == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_kairos_upgrade_switch(r);
+
+    if (rc == NGX_ERROR || rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    /* the request stays until our event has come */
+
+    r->main->count++;
+
+    ngx_post_event(&up->event, &ngx_posted_events);
+
+    return NGX_DONE;
+}
+
+
+/*
+ * What must be so before the 101, in the order in which a developer would
+ * like to hear of it.  Leaves no->status 0 if all is well.
+ */
+static void
+ngx_http_kairos_upgrade_check(ngx_http_request_t *r,
+    ngx_http_kairos_refusal_t *no)
+{
+    ngx_str_t   *version, *origin;
+    ngx_uint_t   n;
+
+    no->status = NGX_HTTP_BAD_REQUEST;
+
+    if (r->http_version != NGX_HTTP_VERSION_11) {
+        no->reason = "a WebSocket needs HTTP/1.1";
+        return;
+    }
+
+    if (r->method != NGX_HTTP_GET) {
+        no->status = NGX_HTTP_NOT_ALLOWED;
+        no->reason = "only GET is allowed here";
+        return;
+    }
+
+    if (!ngx_http_kairos_upgrade_has_token(r, "connection", "upgrade")) {
+        no->reason = "header Connection must contain \"Upgrade\"";
+        return;
+    }
+
+    if (!ngx_http_kairos_upgrade_has_token(r, "upgrade", "websocket")) {
+        no->reason = "header Upgrade must contain \"websocket\"";
+        return;
+    }
+
+    version = ngx_http_kairos_http_header(r, "sec-websocket-version", &n);
+
+    if (n != 1 || version->len != 2
+        || ngx_memcmp(version->data, "13", 2) != 0)
+    {
+        no->status = NGX_HTTP_UPGRADE_REQUIRED;
+        no->reason = "header Sec-WebSocket-Version must be 13";
+        return;
+    }
+
+    no->reason = ngx_http_kairos_upgrade_check_key(r);
+
+    if (no->reason != NULL) {
+        return;
+    }
+
+    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+        no->reason = "a request for a WebSocket has no body";
+        return;
+    }
+
+    if (ngx_http_kairos_http_origin(r, &origin) != NGX_OK) {
+        no->status = NGX_HTTP_FORBIDDEN;
+        no->reason = "this origin is not allowed here";
+        return;
+    }
+
+    no->status = 0;
+}
+
+
+/* Returns NULL, or what is wrong. */
+static const char *
+ngx_http_kairos_upgrade_check_key(ngx_http_request_t *r)
+{
+    u_char      buf[NGX_HTTP_KAIROS_KEY];
+    ngx_str_t  *key, bytes;
+    ngx_uint_t  n;
+
+    key = ngx_http_kairos_http_header(r, "sec-websocket-key", &n);
+
+    if (n == 0) {
+        return "header Sec-WebSocket-Key is absent";
+    }
+
+    if (n > 1) {
+        return "header Sec-WebSocket-Key is there more than once";
+    }
+
+    bytes.data = buf;
+
+    if (key->len != NGX_HTTP_KAIROS_KEY
+        || ngx_decode_base64(&bytes, key) != NGX_OK
+        || bytes.len != 16)
+    {
+        return "header Sec-WebSocket-Key must be 16 bytes in base64";
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Whether the comma-separated lists in the headers of this name contain the
+ * token, in any case of letters.
+ */
+static ngx_uint_t
+ngx_http_kairos_upgrade_has_token(ngx_http_request_t *r, const char *name,
+    const char *token)
+{
+    size_t      len;
+    u_char     *p, *last, *start, *end;
+    ngx_str_t  *value;
+
+    value = ngx_http_kairos_http_header(r, name, NULL);
+    if (value == NULL) {
+        return 0;
+    }
+
+    len = ngx_strlen(token);
+    p = value->data;
+    last = p + value->len;
+
+    while (p < last) {
+
+        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
+            p++;
+        }
+
+        start = p;
+
+        while (p < last && *p != ',') {
+            p++;
+        }
+
+        for (end = p; end > start && (end[-1] == ' ' || end[-1] == '\t');
+             end--)
+        {
+            /* void */
+        }
+
+        if ((size_t) (end - start) == len
+            && ngx_strncasecmp(start, (u_char *) token, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * "2.0.0" of today's clients, "1.0.0" or nothing of old ones.
+ */
+static ngx_int_t
+ngx_http_kairos_upgrade_vsn(ngx_http_request_t *r,
+    ngx_http_kairos_phx_vsn_e *vsn)
+{
+    ngx_str_t  value;
+
+    *vsn = NGX_HTTP_KAIROS_PHX_V1;
+
+    if (ngx_http_arg(r, (u_char *) "vsn", 3, &value) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (value.len < 5
+        || value.data[1] != '.' || value.data[2] != '0' || value.data[3] != '.'
+        || ngx_atoi(value.data + 4, value.len - 4) == NGX_ERROR)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (value.data[0] == '1') {
+        return NGX_OK;
+    }
+
+    if (value.data[0] == '2') {
+        *vsn = NGX_HTTP_KAIROS_PHX_V2;
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_kairos_upgrade_refuse(ngx_http_request_t *r,
+    ngx_http_kairos_refusal_t *no)
+{
+    ngx_str_t  value;
+
+    if (no->status == NGX_HTTP_NOT_ALLOWED) {
+        ngx_str_set(&value, "GET");
+
+        if (ngx_http_kairos_http_add(r, "Allow", &value) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (no->status == NGX_HTTP_UPGRADE_REQUIRED) {
+        ngx_str_set(&value, "13");
+
+        if (ngx_http_kairos_http_add(r, "Sec-WebSocket-Version", &value)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        /* nginx knows no name for it */
+        ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
+    }
+
+    return ngx_http_kairos_http_refuse(r, no->status, no->reason);
+}
+
+
+/*
+ * Makes the session; from here on the request's end discards it.
+ */
+static ngx_http_kairos_upgrade_t *
+ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
+    ngx_http_kairos_phx_vsn_e vsn)
+{
+    ngx_http_cleanup_t           *cln;
+    ngx_http_kairos_hub_t        *hub;
+    ngx_http_kairos_zone_t       *zone;
+    ngx_http_kairos_session_t    *ks;
+    ngx_http_kairos_upgrade_t    *up;
+    ngx_http_kairos_loc_conf_t   *klcf;
+    ngx_http_kairos_main_conf_t  *kmcf;
+
+    klcf = ngx_http_get_module_loc_conf(r, ngx_http_kairos_module);
+    kmcf = ngx_http_get_module_main_conf(r, ngx_http_kairos_module);
+
+    up = ngx_pcalloc(r->pool, sizeof(ngx_http_kairos_upgrade_t));
+    if (up == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ks = ngx_http_kairos_session_create(&kmcf->sessions, &klcf->limits,
+                                        &ngx_http_kairos_dispatch_handlers,
+                                        r->connection->log);
+    if (ks == NULL) {
+        return NULL;
+    }
+
+    zone = klcf->shm_zone->data;
+    hub = &kmcf->hubs[zone->index];
+
+    ks->hub = hub;
+    ks->topics = &hub->topics;
+    ks->feed = (klcf->link != NULL) ? klcf->link->feed : NULL;
+    ks->vsn = vsn;
+
+    up->request = r;
+    up->ks = ks;
+    up->event.handler = ngx_http_kairos_upgrade_event_handler;
+    up->event.data = up;
+    up->event.log = r->connection->log;
+
+    cln->handler = ngx_http_kairos_upgrade_cleanup;
+    cln->data = up;
+
+    ngx_http_set_ctx(r, up, ngx_http_kairos_module);
+
+    return up;
+}
+
+
+/*
+ * Sends the 101.
+ */
+static ngx_int_t
+ngx_http_kairos_upgrade_switch(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+    ngx_str_t  value;
+
+    r->keepalive = 0;
+
+    r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
+    ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
+    r->headers_out.content_length_n = -1;
+    ngx_str_null(&r->headers_out.content_type);
+
+    /* "Connection: upgrade" is nginx's own */
+
+    ngx_str_set(&value, "websocket");
+
+    if (ngx_http_kairos_http_add(r, "Upgrade", &value) != NGX_OK
+        || ngx_http_kairos_upgrade_accept(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_kairos_upgrade_has_token(r, "sec-websocket-protocol",
+                                          "phoenix"))
+    {
+        ngx_str_set(&value, "phoenix");
+
+        if (ngx_http_kairos_http_add(r, "Sec-WebSocket-Protocol", &value)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_send_special(r, NGX_HTTP_FLUSH);
+}
+
+
+static ngx_int_t
+ngx_http_kairos_upgrade_accept(ngx_http_request_t *r)
+{
+    u_char       digest[NGX_HTTP_KAIROS_SHA1];
+    ngx_str_t   *key, hash, accept;
+    ngx_sha1_t   sha1;
+
+    key = ngx_http_kairos_http_header(r, "sec-websocket-key", NULL);
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, key->data, key->len);
+    ngx_sha1_update(&sha1, NGX_HTTP_KAIROS_GUID,
+                    sizeof(NGX_HTTP_KAIROS_GUID) - 1);
+    ngx_sha1_final(digest, &sha1);
+
+    hash.len = NGX_HTTP_KAIROS_SHA1;
+    hash.data = digest;
+
+    accept.data = ngx_pnalloc(r->pool,
+                              ngx_base64_encoded_length(NGX_HTTP_KAIROS_SHA1));
+    if (accept.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_encode_base64(&accept, &hash);
+
+    return ngx_http_kairos_http_add(r, "Sec-WebSocket-Accept", &accept);
+}
+
+
+static ngx_uint_t
+ngx_http_kairos_upgrade_buffered(ngx_http_request_t *r)
+{
+    return r->buffered || r->connection->buffered || r->out != NULL;
+}
+
+
+/*
+ * For the write event, which send_timeout or limit_rate's delay bounds.
+ */
+static void
+ngx_http_kairos_upgrade_wait(ngx_http_request_t *r)
+{
+    ngx_event_t               *wev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    wev = r->connection->write;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (!wev->delayed) {
+        ngx_add_timer(wev, clcf->send_timeout);
+    }
+
+    if (ngx_handle_write_event(wev, clcf->send_lowat) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+    }
+}
+
+
+/*
+ * The end of the request; what it shares with the connection is given back
+ * as nginx does before a connection is kept alive.
+ */
+static void
+ngx_http_kairos_upgrade_hand_over(ngx_http_kairos_upgrade_t *up)
+{
+    ngx_buf_t                  *b;
+    ngx_str_t                   addr_text;
+    ngx_uint_t                  nodelay;
+    ngx_connection_t           *c;
+    ngx_http_request_t         *r;
+    ngx_http_connection_t      *hc;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_kairos_session_t  *ks;
+
+    r = up->request;
+    c = r->connection;
+    ks = up->ks;
+    b = r->header_in;
+
+    if (ngx_http_kairos_session_feed_input(ks, b->pos, b->last - b->pos,
+                                           c->log)
+        != NGX_OK)
+    {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_run_posted_requests(c);
+        return;
+    }
+
+    up->ks = NULL;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    hc = r->http_connection;
+    nodelay = clcf->tcp_nodelay;
+
+    /* realip takes the client's address, which it made of c->pool, back */
+    addr_text = c->addr_text;
+
+    ngx_http_free_request(r, 0);
+
+    c->addr_text = addr_text;
+    c->destroyed = 0;
+    c->sent = 0;
+
+    ngx_http_kairos_upgrade_free_buffers(c, hc);
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    c->write->delayed = 0;
+
+    if (ngx_http_kairos_upgrade_nodelay(c, nodelay) != NGX_OK) {
+        c->error = 1;
+        ngx_http_kairos_session_discard(ks);
+        ngx_http_close_connection(c);
+        return;
+    }
+
+    ngx_http_kairos_session_start(ks, c);
+}
+
+
+static void
+ngx_http_kairos_upgrade_free_buffers(ngx_connection_t *c,
+    ngx_http_connection_t *hc)
+{
+    ngx_chain_t  *cl;
+
+    /* if it lies within the pool it stays until the connection ends */
+
+    if (ngx_pfree(c->pool, c->buffer->start) == NGX_OK) {
+        c->buffer->pos = NULL;
+    }
+
+    for (cl = hc->free; cl; cl = cl->next) {
+        ngx_pfree(c->pool, cl->buf->start);
+    }
+
+    for (cl = hc->busy; cl; cl = cl->next) {
+        ngx_pfree(c->pool, cl->buf->start);
+    }
+
+    hc->free = NULL;
+    hc->busy = NULL;
+    hc->nbusy = 0;
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl != NULL) {
+        ngx_ssl_free_buffer(c);
+    }
+#endif
+}
+
+
+static ngx_int_t
+ngx_http_kairos_upgrade_nodelay(ngx_connection_t *c, ngx_uint_t on)
+{
+    if (c->tcp_nopush == NGX_TCP_NOPUSH_SET) {
+
+        if (ngx_tcp_push(c->fd) == -1) {
+            ngx_connection_error(c, ngx_socket_errno,
+                                 ngx_tcp_push_n " failed");
+            return NGX_ERROR;
+        }
+
+        c->tcp_nopush = NGX_TCP_NOPUSH_UNSET;
+    }
+
+    return on ? ngx_tcp_nodelay(c) : NGX_OK;
+}
