@@ -107,7 +107,9 @@ test('one channel too many is refused, a leave makes room', async (t) => {
 });
 
 
-test('a slow and a dead client leave no memory behind', async (t) => {
+test('clients that come and go leave no memory behind', {
+    skip: process.env.KAIROS_SANITIZE && 'a sanitizer keeps what was freed',
+}, async (t) => {
     const c = await client(t);
 
     await c.join('churn');
@@ -120,6 +122,9 @@ test('a slow and a dead client leave no memory behind', async (t) => {
                 TEXT, '["1","1","churn","phx_join",{}]') });
 
             await raw.nextText('the reply to the join');
+            c.push('churn', 'e', { body: 'x'.repeat(2000) });
+            await c.event('churn', 'e');
+            await c.replyTo(`p${c.refs}`, 'a push');
             raw.destroy();
             await within(raw.ended, 'the end');
         }
@@ -136,7 +141,8 @@ test('a slow and a dead client leave no memory behind', async (t) => {
 
     const grown = memory(worker) - before;
 
-    assert.ok(grown < 1024, `the worker grew by ${grown} kB`);
+    t.diagnostic(`grew by ${grown} kB`);
+    assert.ok(grown < 512, `the worker grew by ${grown} kB`);
 });
 
 
