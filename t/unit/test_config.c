@@ -1,0 +1,302 @@
+/* sources: kr_config.c kr_log.c */
+/* libs: -lpq */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "kr_config.h"
+#include "kr_log.h"
+
+
+static const char *const  variables[] = {
+    "DATABASE_URL", "SLOT", "KAIROS_SOCKET", "KAIROS_SOCKET_GROUP",
+    "KAIROS_LOG_LEVEL", "POOL_SIZE", "BATCH_SIZE", "CHUNK_SIZE",
+    "KAIROS_STATEMENT_TIMEOUT", "KAIROS_REGISTER_WAIT", "KAIROS_ROUTE_GRACE",
+    "KAIROS_SNAPSHOT_MAX", "KAIROS_BACKLOG_MAX", "KAIROS_BACKLOG_TOTAL"
+};
+
+#define VARIABLES  (sizeof(variables) / sizeof(variables[0]))
+
+
+/* Calls it with up to two arguments; what it writes to fd comes to text. */
+static kr_config_result_e
+read_config(kr_config_t *cf, const char *a, const char *b, int fd,
+    char *text, size_t size)
+{
+    int                  argc, saved;
+    FILE                *tmp;
+    char                *argv[4], one[256], two[256];
+    size_t               n;
+    kr_config_result_e   rc;
+
+    argc = 0;
+    argv[argc++] = (char *) "kairos-replicator";
+
+    if (a != NULL) {
+        snprintf(one, sizeof(one), "%s", a);
+        argv[argc++] = one;
+    }
+
+    if (b != NULL) {
+        snprintf(two, sizeof(two), "%s", b);
+        argv[argc++] = two;
+    }
+
+    argv[argc] = NULL;
+
+    tmp = tmpfile();
+    assert_non_null(tmp);
+
+    fflush(stdout);
+    fflush(stderr);
+    saved = dup(fd);
+    assert_int_not_equal(dup2(fileno(tmp), fd), -1);
+
+    rc = kr_config_read(cf, argc, argv);
+
+    fflush(stdout);
+    fflush(stderr);
+    assert_int_not_equal(dup2(saved, fd), -1);
+    close(saved);
+
+    rewind(tmp);
+    n = fread(text, 1, size - 1, tmp);
+    text[n] = '\0';
+    fclose(tmp);
+
+    return rc;
+}
+
+
+static int
+clear(void **state)
+{
+    size_t  i;
+
+    (void) state;
+
+    for (i = 0; i < VARIABLES; i++) {
+        unsetenv(variables[i]);
+    }
+
+    return 0;
+}
+
+
+static void
+test_defaults(void **state)
+{
+    char         text[1024];
+    kr_config_t  cf;
+
+    (void) state;
+
+    assert_int_equal(read_config(&cf, NULL, NULL, STDERR_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_RUN);
+
+    assert_string_equal(text, "");
+    assert_null(cf.database_url);
+    assert_null(cf.socket_group);
+    assert_string_equal(cf.slot, "kairos");
+    assert_string_equal(cf.socket, "/run/kairos/replicator.sock");
+    assert_int_equal(cf.log_level, KR_LOG_NOTICE);
+    assert_int_equal(cf.pool_size, 10);
+    assert_int_equal(cf.statement_timeout, 10000);
+    assert_int_equal(cf.snapshot_max, 16 * 1024 * 1024);
+
+    kr_config_free(&cf);
+}
+
+
+static void
+test_option_over_variable(void **state)
+{
+    char         text[1024];
+    kr_config_t  cf;
+
+    (void) state;
+
+    setenv("SLOT", "from_env", 1);
+    setenv("POOL_SIZE", "", 1);
+
+    assert_int_equal(read_config(&cf, NULL, NULL, STDERR_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_RUN);
+    assert_string_equal(cf.slot, "from_env");
+    assert_int_equal(cf.pool_size, 10);
+    kr_config_free(&cf);
+
+    assert_int_equal(read_config(&cf, "--slot=from_option", NULL,
+                                 STDERR_FILENO, text, sizeof(text)),
+                     KR_CONFIG_RUN);
+    assert_string_equal(cf.slot, "from_option");
+    kr_config_free(&cf);
+
+    assert_int_equal(read_config(&cf, "--slot", "two", STDERR_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_RUN);
+    assert_string_equal(cf.slot, "two");
+    kr_config_free(&cf);
+}
+
+
+static void
+test_values(void **state)
+{
+    char         text[1024];
+    size_t       i;
+    kr_config_t  cf;
+
+    static const struct {
+        const char  *value;
+        int          ms;
+    } times[] = {
+        { "100ms", 100 }, { "1s", 1000 }, { "2m", 120000 }, { "1h", 3600000 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        assert_int_equal(read_config(&cf, "--statement-timeout",
+                                     times[i].value, STDERR_FILENO, text,
+                                     sizeof(text)), KR_CONFIG_RUN);
+        assert_int_equal(cf.statement_timeout, times[i].ms);
+        kr_config_free(&cf);
+    }
+
+    assert_int_equal(read_config(&cf, "--snapshot-max", "64k", STDERR_FILENO,
+                                 text, sizeof(text)), KR_CONFIG_RUN);
+    assert_int_equal(cf.snapshot_max, 65536);
+    kr_config_free(&cf);
+
+    assert_int_equal(read_config(&cf, "--register-wait", "0", STDERR_FILENO,
+                                 text, sizeof(text)), KR_CONFIG_RUN);
+    assert_int_equal(cf.register_wait, 0);
+    kr_config_free(&cf);
+}
+
+
+/* each wrong value gets one line that names the setting and what is allowed */
+static void
+test_wrong(void **state)
+{
+    char         text[1024];
+    size_t       i;
+    kr_config_t  cf;
+
+    static const struct {
+        const char  *a;
+        const char  *b;
+        const char  *says;
+    } cases[] = {
+        { "--slot", "Kairos", "cannot take --slot \"Kairos\": 1 to 63" },
+        { "--slot", "", "cannot take --slot \"\"" },
+        { "--slot", "a-b", "a-z, 0-9 and _" },
+        { "--pool-size", "0", "a number from 1 to 100" },
+        { "--pool-size", "101", "a number from 1 to 100" },
+        { "--pool-size", "ten", "--pool-size \"ten\"" },
+        { "--pool-size", "5 ", "a number from 1 to 100" },
+        { "--pool-size", "-5", "a number from 1 to 100" },
+        { "--pool-size", "99999999999999999999", "a number from 1 to 100" },
+        { "--statement-timeout", "10", "a time with its unit" },
+        { "--statement-timeout", "0", "from 100ms to 1h" },
+        { "--statement-timeout", "99999999999999999h", "from 100ms to 1h" },
+        { "--snapshot-max", "16x", "from 64k to 48m" },
+        { "--snapshot-max", "64m", "from 64k to 48m" },
+        { "--log-level", "loud", "alert, error, warn, notice, info or debug" },
+        { "--socket", "", "a path of 1 to 107 bytes" },
+        { "--backlog-max", "1g", "BACKLOG_TOTAL 268435456 is less than" },
+        { "--slot", NULL, "the option --slot has no value" },
+        { "--slotted", "x", "cannot take the argument \"--slotted\"" },
+        { "slot", "x", "cannot take the argument \"slot\"" },
+        { "-", NULL, "cannot take the argument \"-\"" },
+        { "--database-url", "postgres://u:secret%zz@h/x",
+          "cannot take --database-url: " },
+        { "--database-url", "host=x secret=5", "invalid connection option" },
+        { "--database-url", "host=x pass\"secret\"x=5", "\"...\"" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(read_config(&cf, cases[i].a, cases[i].b,
+                                     STDERR_FILENO, text, sizeof(text)),
+                         KR_CONFIG_BAD);
+        kr_config_free(&cf);
+
+        if (strstr(text, cases[i].says) == NULL) {
+            fail_msg("\"%s\" is not in \"%s\"", cases[i].says, text);
+        }
+
+        assert_null(strstr(text, "secret"));
+
+        /* one line */
+        assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    }
+}
+
+
+static void
+test_wrong_variable(void **state)
+{
+    char         text[1024];
+    kr_config_t  cf;
+
+    (void) state;
+
+    setenv("CHUNK_SIZE", "many", 1);
+
+    assert_int_equal(read_config(&cf, NULL, NULL, STDERR_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_BAD);
+    assert_string_equal(text, "kairos-replicator: cannot take CHUNK_SIZE "
+                        "\"many\": a number from 1 to 10000 is expected\n");
+
+    kr_config_free(&cf);
+}
+
+
+static void
+test_help(void **state)
+{
+    char         text[8192];
+    size_t       i;
+    kr_config_t  cf;
+
+    (void) state;
+
+    assert_int_equal(read_config(&cf, "--help", NULL, STDOUT_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_EXIT);
+    kr_config_free(&cf);
+
+    for (i = 0; i < VARIABLES; i++) {
+        assert_non_null(strstr(text, variables[i]));
+    }
+
+    assert_int_equal(read_config(&cf, "--version", NULL, STDOUT_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_EXIT);
+    kr_config_free(&cf);
+
+    assert_non_null(strstr(text, "kairos-replicator "));
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup(test_defaults, clear),
+        cmocka_unit_test_setup(test_option_over_variable, clear),
+        cmocka_unit_test_setup(test_values, clear),
+        cmocka_unit_test_setup(test_wrong, clear),
+        cmocka_unit_test_setup(test_wrong_variable, clear),
+        cmocka_unit_test_setup(test_help, clear)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
