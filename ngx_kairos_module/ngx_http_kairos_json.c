@@ -107,6 +107,8 @@ ngx_http_kairos_json_end(u_char *pos, u_char *last, const char **reason)
 {
     ngx_http_kairos_json_reader_t  rd;
 
+    ngx_memzero(&rd, sizeof(ngx_http_kairos_json_reader_t));
+
     rd.pos = pos;
     rd.last = last;
 
