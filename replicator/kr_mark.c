@@ -7,25 +7,28 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <event2/util.h>
 
+#include "kr_buf.h"
 #include "kr_log.h"
 #include "kr_mark.h"
 
 
 #define KR_MARK_LINE  256
 
+#define KR_MARK_HEAD  "kairos 1 "
+
 #define KR_MARK_FORMAT                                                       \
-    "kairos 1 %020" PRIu64 " %010" PRIu32 " %-63s %016" PRIx64               \
-    " %016" PRIx64 "\n"
-
-#define KR_MARK_SCAN                                                         \
-    "kairos 1 %20" SCNu64 " %10" SCNu32 " %63s %16" SCNx64 " %16" SCNx64
+    KR_MARK_HEAD "%020" PRIu64 " %010" PRIu32 " %016" PRIx64 " %016" PRIx64  \
+    " %-63s\n"
 
 
+static int kr_mark_parse(kr_mark_t *m, char *line);
+static int kr_mark_number(char **line, int base, uint64_t *number);
 static int kr_mark_same(const kr_mark_t *m, const kr_origin_t *o);
 static void kr_mark_write(kr_mark_t *m);
 
@@ -53,10 +56,7 @@ kr_mark_open(kr_mark_t *m, const char *path)
 
     line[n] = '\0';
 
-    if (sscanf(line, KR_MARK_SCAN, &m->origin.system, &m->origin.timeline,
-               m->origin.slot, &m->epoch, &m->confirmed)
-        != 5)
-    {
+    if (kr_mark_parse(m, line) != KR_OK) {
         kr_log(KR_LOG_WARN, "\"%s\" is not a mark of this program, it is "
                "written anew", path);
 
@@ -119,6 +119,61 @@ kr_mark_close(kr_mark_t *m)
 
 
 static int
+kr_mark_parse(kr_mark_t *m, char *line)
+{
+    size_t    len;
+    uint64_t  timeline;
+
+    if (strncmp(line, KR_MARK_HEAD, sizeof(KR_MARK_HEAD) - 1) != 0
+        || strchr(line, '\n') == NULL)
+    {
+        return KR_ERROR;
+    }
+
+    line += sizeof(KR_MARK_HEAD) - 1;
+
+    if (kr_mark_number(&line, 10, &m->origin.system) != KR_OK
+        || kr_mark_number(&line, 10, &timeline) != KR_OK
+        || kr_mark_number(&line, 16, &m->epoch) != KR_OK
+        || kr_mark_number(&line, 16, &m->confirmed) != KR_OK)
+    {
+        return KR_ERROR;
+    }
+
+    len = strcspn(line, " \n");
+
+    if (len == 0 || len >= sizeof(m->origin.slot)) {
+        return KR_ERROR;
+    }
+
+    m->origin.timeline = (uint32_t) timeline;
+    memcpy(m->origin.slot, line, len);
+    m->origin.slot[len] = '\0';
+
+    return KR_OK;
+}
+
+
+/* a number and the blank after it */
+static int
+kr_mark_number(char **line, int base, uint64_t *number)
+{
+    char  *end;
+
+    errno = 0;
+    *number = strtoull(*line, &end, base);
+
+    if (end == *line || *end != ' ' || errno != 0) {
+        return KR_ERROR;
+    }
+
+    *line = end + 1;
+
+    return KR_OK;
+}
+
+
+static int
 kr_mark_same(const kr_mark_t *m, const kr_origin_t *o)
 {
     return m->origin.system == o->system
@@ -138,7 +193,7 @@ kr_mark_write(kr_mark_t *m)
     }
 
     n = snprintf(line, sizeof(line), KR_MARK_FORMAT, m->origin.system,
-                 m->origin.timeline, m->origin.slot, m->epoch, m->confirmed);
+                 m->origin.timeline, m->epoch, m->confirmed, m->origin.slot);
 
     if (pwrite(m->fd, line, (size_t) n, 0) == n) {
         return;
