@@ -32,6 +32,7 @@ static void kr_server_deadline(evutil_socket_t fd, short what, void *data);
 static void kr_server_read(evutil_socket_t fd, short what, void *data);
 static void kr_server_write(evutil_socket_t fd, short what, void *data);
 
+static void kr_server_flush_dirty(kr_server_t *srv);
 static int kr_server_events(kr_server_t *srv);
 static int kr_server_listen(kr_server_t *srv, const kr_config_t *cf);
 static int kr_server_stale(const struct sockaddr_un *sun);
@@ -148,10 +149,14 @@ kr_server_drained(kr_server_t *srv)
 void
 kr_server_free(kr_server_t *srv)
 {
-    kr_conn_t  *cn;
+    kr_conn_t  *cn, *next;
 
-    while (srv->all != NULL) {
-        cn = srv->all;
+    /* the loop's lists; all of them are among `all` */
+    srv->dirty = NULL;
+    srv->closing = NULL;
+
+    for (cn = srv->all; cn != NULL; cn = next) {
+        next = cn->next;
 
         if (!cn->closing) {
             cn->closing = 1;
@@ -265,6 +270,28 @@ kr_server_flush(evutil_socket_t fd, short what, void *data)
 
     srv = data;
 
+    for ( ;; ) {
+        kr_server_flush_dirty(srv);
+
+        /* not dirty any more, and nothing makes a closing one dirty */
+        cn = srv->closing;
+        if (cn == NULL) {
+            break;
+        }
+
+        srv->closing = cn->next_closing;
+        kr_server_end(cn);
+    }
+
+    kr_server_drained(srv);
+}
+
+
+static void
+kr_server_flush_dirty(kr_server_t *srv)
+{
+    kr_conn_t  *cn;
+
     while (srv->dirty != NULL) {
         cn = srv->dirty;
         srv->dirty = cn->next_dirty;
@@ -274,12 +301,6 @@ kr_server_flush(evutil_socket_t fd, short what, void *data)
             kr_conn_flush(cn);
         }
     }
-
-    while (srv->closing != NULL) {
-        kr_server_end(srv->closing);
-    }
-
-    kr_server_drained(srv);
 }
 
 
@@ -527,9 +548,10 @@ kr_server_add(kr_server_t *srv, int fd)
 
     cn->next = srv->all;
     if (cn->next != NULL) {
-        cn->next->prev = cn;
+        cn->next->link = &cn->next;
     }
 
+    cn->link = &srv->all;
     srv->all = cn;
     srv->nconns++;
 
@@ -537,11 +559,11 @@ kr_server_add(kr_server_t *srv, int fd)
 }
 
 
+/* The only end of a connection, which is on no list but `all` by now. */
 static void
 kr_server_end(kr_conn_t *cn)
 {
-    kr_conn_t    **p;
-    kr_server_t   *srv;
+    kr_server_t  *srv;
 
     srv = cn->server;
 
@@ -553,32 +575,13 @@ kr_server_end(kr_conn_t *cn)
      * gone() first: it sees to it that what is dropped now is not taken for
      * handed on.  It may have queued more, in vain.
      */
-
     srv->handlers->gone(srv->core, cn);
     kr_conn_drop_output(cn);
 
-    for (p = &srv->closing; *p != NULL; p = &(*p)->next_closing) {
-        if (*p == cn) {
-            *p = cn->next_closing;
-            break;
-        }
-    }
-
-    for (p = &srv->dirty; *p != NULL; p = &(*p)->next_dirty) {
-        if (*p == cn) {
-            *p = cn->next_dirty;
-            break;
-        }
-    }
-
-    if (cn->prev != NULL) {
-        cn->prev->next = cn->next;
-    } else {
-        srv->all = cn->next;
-    }
+    *cn->link = cn->next;
 
     if (cn->next != NULL) {
-        cn->next->prev = cn->prev;
+        cn->next->link = cn->link;
     }
 
     srv->nconns--;

@@ -29,8 +29,8 @@ struct kr_out_s {
 struct kr_conn_s {
     kr_server_t                 *server;
     kr_worker_t                 *worker;        /* of the layer above */
-    kr_conn_t                   *prev;
     kr_conn_t                   *next;
+    kr_conn_t                  **link;          /* what points to it */
     kr_conn_t                   *next_dirty;
     kr_conn_t                   *next_closing;
 

@@ -26,8 +26,7 @@
 static int kr_stream_copy_message(kr_stream_t *st, const char *p, size_t len);
 static int kr_stream_copy_end(kr_stream_t *st, int rc);
 static int kr_stream_copy_row(kr_stream_t *st, const char *p, size_t len);
-static int kr_stream_copy_keepalive(kr_stream_t *st, const char *p,
-    size_t len);
+static int kr_stream_copy_keepalive(kr_stream_t *st, const char *p);
 static void kr_stream_copy_bad_row(kr_stream_t *st, uint64_t lsn,
     const char *reason);
 static uint64_t kr_stream_copy_get(const char *p);
@@ -164,7 +163,7 @@ kr_stream_copy_message(kr_stream_t *st, const char *p, size_t len)
     }
 
     if (*p == 'k' && len >= KR_COPY_KEEPALIVE) {
-        return kr_stream_copy_keepalive(st, p, len);
+        return kr_stream_copy_keepalive(st, p);
     }
 
     /* the protocol says that later versions may have more of them */
@@ -209,21 +208,19 @@ kr_stream_copy_row(kr_stream_t *st, const char *p, size_t len)
  * server that shuts down waits for just that.
  */
 static int
-kr_stream_copy_keepalive(kr_stream_t *st, const char *p, size_t len)
+kr_stream_copy_keepalive(kr_stream_t *st, const char *p)
 {
     int       reply;
     uint64_t  lsn;
 
     lsn = kr_stream_copy_get(p + 1);
-    reply = p[KR_COPY_KEEPALIVE - 1];
-
-    (void) len;
+    reply = (p[KR_COPY_KEEPALIVE - 1] != 0);
 
     if (lsn > st->received) {
         st->received = lsn;
     }
 
-    st->answering = (reply != 0);
+    st->answering = (unsigned) reply;
     st->handlers->passed(st->core, lsn);
     st->answering = 0;
 
