@@ -28,12 +28,20 @@ typedef struct {
 typedef struct kr_sql_s  kr_sql_t;
 
 
+#define KR_SQL_MAX_LEN    65536
+#define KR_SQL_MAX_DEPTH  1000     /* of nested or chained expressions */
+
+
 /*
  * Parses the query and refuses all that is not one plain SELECT (other
  * statements, several, INTO, locking clauses, parameters, data-modifying
  * WITH), and, for now, what cannot be refetched row by row: more than one
- * table, grouping, aggregates by GROUP BY or HAVING, DISTINCT, window
- * functions, set operations, WITH, sub-selects.
+ * table, grouping, aggregates (as far as their syntax tells them), DISTINCT,
+ * window functions, set operations, WITH, sub-selects.
+ *
+ * Not seen here, for the catalog to tell: aggregates that look like any
+ * function (sum(x)) and functions that return sets.
+ *
  * KR_OK: *sql is to be freed.  KR_DECLINED: refused, KR_ERROR: no memory;
  * reason gets one sentence that names what was met and what to do, for the
  * developer of a page.
@@ -42,8 +50,11 @@ int kr_sql_parse(const char *query, size_t len, kr_sql_t **sql,
     kr_buf_t *reason);
 void kr_sql_free(kr_sql_t *sql);
 
-/* Every relation that the query reads, every function that it calls by name
- * (operators and casts excepted), for the checks against the catalog. */
+/*
+ * Every relation that the query reads, every function that it calls by name
+ * (operators and casts excepted), for the checks against the catalog, in the
+ * order in which they are met; owned by sql.
+ */
 const kr_sql_table_t *kr_sql_tables(const kr_sql_t *sql, size_t *n);
 const kr_sql_function_t *kr_sql_functions(const kr_sql_t *sql, size_t *n);
 
@@ -55,13 +66,18 @@ const char *kr_sql_canonical(const kr_sql_t *sql);
 typedef struct {
     kr_str_t      table;      /* how the query calls it: alias, or name */
     kr_str_t      pk;         /* column */
-    kr_str_t      pk_type;    /* as format_type() prints it */
+    kr_str_t      pk_type;    /* as format_type(oid, -1) prints it: with the
+                                 modifier a value would be cut or rounded to
+                                 another; with NULL char(n) is char(1) */
     kr_str_t      field;      /* the route's column */
     kr_str_t      field_type;
 } kr_sql_target_t;
 
 
 /*
+ * Templates are appended to out.  KR_OK; KR_ERROR: no memory; KR_DECLINED:
+ * the names or types make no statement (cannot happen with the catalog's).
+ *
  * The snapshot: the client's query and "field = ANY ($1)"; $1 is a text
  * array of values, cast to the field's type.  Each row is one column of
  * text: the row's JSON as row_to_json() prints it.  ORDER BY and LIMIT hold.
@@ -72,8 +88,9 @@ int kr_sql_snapshot(const kr_sql_t *sql, const kr_sql_target_t *t,
 /*
  * The refetch: the client's query without ORDER BY, LIMIT and OFFSET, and
  * "pk = ANY ($1)".  Three text columns a row: pk::text; field::text; and
- * the row's JSON (the columns that the client asked for, no others).  How
- * the JSON is got free of the added columns is private to kr_sql.c.
+ * the row's JSON (the columns that the client asked for, no others).  A cast
+ * to text prints booleans as true and false, and char(n) without its blanks;
+ * kr_value_key() knows both forms.
  */
 int kr_sql_refetch(const kr_sql_t *sql, const kr_sql_target_t *t,
     kr_buf_t *out);

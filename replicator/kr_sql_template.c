@@ -1,0 +1,326 @@
+/*
+ * Templates.  The frame of a statement is written as text, of names from the
+ * catalog alone, and parsed; then parts of the client's tree are put into
+ * the frame's tree, which is printed.  So whatever the client's expressions
+ * hold, they stay what they are: the "a OR b" of a WHERE becomes an argument
+ * of AND as a whole.
+ *
+ * The refetch's frame selects the row's JSON by a sub-select whose columns
+ * are the client's, taken from the row outside:
+ *
+ *     SELECT p.id::text, p.userid::text,
+ *            (SELECT row_to_json(q.*)::text FROM (SELECT ...) q)
+ *       FROM posts p WHERE (...) AND p.id = ANY ($1::bigint[])
+ *
+ * so it holds the client's columns and no others, under whatever names, and
+ * the planner sees a plain scan of the table by its key.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kr_sql_private.h"
+
+
+static int kr_sql_frame(const kr_buf_t *text, PgQuery__ParseResult **frame);
+static PgQuery__SelectStmt *kr_sql_inner(PgQuery__SelectStmt *frame);
+static void kr_sql_where(PgQuery__Node **where, PgQuery__Node **condition);
+static void kr_sql_drop(PgQuery__Node **node);
+static int kr_sql_stars(PgQuery__SelectStmt *stmt, const kr_str_t *table);
+static int kr_sql_star(PgQuery__Node *target, const kr_str_t *table);
+static char *kr_sql_dup(const kr_str_t *s);
+static void kr_sql_condition(kr_buf_t *b, const kr_sql_target_t *t,
+    const kr_str_t *column, const kr_str_t *type);
+static void kr_sql_column(kr_buf_t *b, const kr_sql_target_t *t,
+    const kr_str_t *column);
+
+
+#define kr_sql_swap(type, a, b)                                               \
+    do {                                                                      \
+        type  swap_;                                                          \
+                                                                              \
+        swap_ = (a);                                                          \
+        (a) = (b);                                                            \
+        (b) = swap_;                                                          \
+    } while (0)
+
+
+int
+kr_sql_snapshot(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *out)
+{
+    int                    rc;
+    kr_buf_t               text;
+    PgQuery__Node         *from;
+    PgQuery__SelectStmt   *outer, *client;
+    PgQuery__ParseResult  *tree, *frame;
+
+    memset(&text, 0, sizeof(text));
+
+    kr_buf_str(&text, "SELECT pg_catalog.row_to_json(q.*)::pg_catalog.text"
+                      " FROM (SELECT 1) q WHERE true AND ");
+    kr_sql_condition(&text, t, &t->field, &t->field_type);
+
+    rc = kr_sql_frame(&text, &frame);
+    kr_buf_free(&text);
+
+    if (rc != KR_OK) {
+        return rc;
+    }
+
+    tree = kr_sql_tree_unpack(&sql->packed);
+    if (tree == NULL) {
+        kr_sql_tree_free(frame);
+        return KR_ERROR;
+    }
+
+    outer = kr_sql_tree_select(frame);
+    client = kr_sql_tree_select(tree);
+    from = outer->from_clause[0];
+
+    kr_sql_where(&client->where_clause, &outer->where_clause);
+    kr_sql_drop(&outer->where_clause);
+    kr_sql_swap(PgQuery__Node *, tree->stmts[0]->stmt,
+                from->range_subselect->subquery);
+
+    rc = kr_sql_tree_print(frame, out);
+
+    kr_sql_tree_free(frame);
+    kr_sql_tree_free(tree);
+
+    return rc;
+}
+
+
+int
+kr_sql_refetch(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *out)
+{
+    int                    rc;
+    kr_buf_t               text;
+    PgQuery__SelectStmt   *outer, *inner, *client;
+    PgQuery__ParseResult  *tree, *frame;
+
+    memset(&text, 0, sizeof(text));
+
+    kr_buf_str(&text, "SELECT ");
+    kr_sql_column(&text, t, &t->pk);
+    kr_buf_str(&text, "::pg_catalog.text, ");
+    kr_sql_column(&text, t, &t->field);
+    kr_buf_str(&text, "::pg_catalog.text, (SELECT pg_catalog.row_to_json(q.*)"
+                      "::pg_catalog.text FROM (SELECT 1) q)"
+                      " FROM t WHERE true AND ");
+    kr_sql_condition(&text, t, &t->pk, &t->pk_type);
+
+    rc = kr_sql_frame(&text, &frame);
+    kr_buf_free(&text);
+
+    if (rc != KR_OK) {
+        return rc;
+    }
+
+    tree = kr_sql_tree_unpack(&sql->packed);
+    if (tree == NULL) {
+        kr_sql_tree_free(frame);
+        return KR_ERROR;
+    }
+
+    outer = kr_sql_tree_select(frame);
+    client = kr_sql_tree_select(tree);
+    inner = kr_sql_inner(outer);
+
+    rc = kr_sql_stars(client, &t->table);
+
+    if (rc == KR_OK) {
+        kr_sql_where(&client->where_clause, &outer->where_clause);
+        kr_sql_swap(PgQuery__Node *, client->where_clause,
+                    outer->where_clause);
+        kr_sql_swap(size_t, client->n_from_clause, outer->n_from_clause);
+        kr_sql_swap(PgQuery__Node **, client->from_clause,
+                    outer->from_clause);
+        kr_sql_swap(size_t, client->n_target_list, inner->n_target_list);
+        kr_sql_swap(PgQuery__Node **, client->target_list,
+                    inner->target_list);
+
+        rc = kr_sql_tree_print(frame, out);
+    }
+
+    kr_sql_tree_free(frame);
+    kr_sql_tree_free(tree);
+
+    return rc;
+}
+
+
+static int
+kr_sql_frame(const kr_buf_t *text, PgQuery__ParseResult **frame)
+{
+    int  rc;
+
+    if (text->failed) {
+        return KR_ERROR;
+    }
+
+    rc = kr_sql_tree_parse(text->data, frame, NULL);
+
+    if (rc == KR_OK && kr_sql_tree_select(*frame) == NULL) {
+        /* a type's text that ended the statement */
+        kr_sql_tree_free(*frame);
+        return KR_DECLINED;
+    }
+
+    return rc;
+}
+
+
+/* The SELECT in the frame's third column that takes the client's columns. */
+static PgQuery__SelectStmt *
+kr_sql_inner(PgQuery__SelectStmt *frame)
+{
+    PgQuery__Node        *json;
+    PgQuery__SelectStmt  *select;
+
+    json = frame->target_list[2]->res_target->val;
+    select = json->sub_link->subselect->select_stmt;
+
+    return select->from_clause[0]->range_subselect->subquery->select_stmt;
+}
+
+
+/*
+ * *condition is "true AND c", of the frame: its first argument becomes the
+ * client's WHERE, if there is one, and the whole the new *where; what is
+ * left goes the other way, to be freed with the frame.
+ */
+static void
+kr_sql_where(PgQuery__Node **where, PgQuery__Node **condition)
+{
+    PgQuery__BoolExpr  *both;
+
+    both = (*condition)->bool_expr;
+
+    kr_sql_swap(PgQuery__Node *, *where, both->args[0]);
+
+    if (both->args[0] != NULL) {
+        kr_sql_swap(PgQuery__Node *, *where, *condition);
+        return;
+    }
+
+    /* there was none: *where is "true", and AND has one argument */
+    both->args[0] = *where;
+    *where = both->args[1];
+    both->n_args = 1;
+}
+
+
+static void
+kr_sql_drop(PgQuery__Node **node)
+{
+    if (*node != NULL) {
+        pg_query__node__free_unpacked(*node, NULL);
+        *node = NULL;
+    }
+}
+
+
+/*
+ * "*" means all columns of the tables beside it; in the sub-select it must
+ * say which.
+ */
+static int
+kr_sql_stars(PgQuery__SelectStmt *stmt, const kr_str_t *table)
+{
+    int      rc;
+    size_t   i;
+
+    for (i = 0; i < stmt->n_target_list; i++) {
+        rc = kr_sql_star(stmt->target_list[i], table);
+        if (rc != KR_OK) {
+            return rc;
+        }
+    }
+
+    return KR_OK;
+}
+
+
+static int
+kr_sql_star(PgQuery__Node *target, const kr_str_t *table)
+{
+    PgQuery__Node        *val, *name, **fields;
+    PgQuery__ColumnRef   *ref;
+
+    val = target->res_target->val;
+
+    if (val == NULL || val->node_case != PG_QUERY__NODE__NODE_COLUMN_REF) {
+        return KR_OK;
+    }
+
+    ref = val->column_ref;
+
+    if (ref->n_fields != 1
+        || ref->fields[0]->node_case != PG_QUERY__NODE__NODE_A_STAR)
+    {
+        return KR_OK;
+    }
+
+    name = malloc(sizeof(PgQuery__Node));
+    fields = malloc(2 * sizeof(PgQuery__Node *));
+
+    if (name != NULL) {
+        pg_query__node__init(name);
+        name->string = malloc(sizeof(PgQuery__String));
+    }
+
+    if (name == NULL || fields == NULL || name->string == NULL) {
+        free(fields);
+        free(name);
+        return KR_ERROR;
+    }
+
+    pg_query__string__init(name->string);
+    name->node_case = PG_QUERY__NODE__NODE_STRING;
+    name->string->sval = kr_sql_dup(table);
+
+    fields[0] = name;
+    fields[1] = ref->fields[0];
+
+    free(ref->fields);
+    ref->fields = fields;
+    ref->n_fields = 2;
+
+    return name->string->sval == NULL ? KR_ERROR : KR_OK;
+}
+
+
+static char *
+kr_sql_dup(const kr_str_t *s)
+{
+    char  *p;
+
+    p = malloc(s->len + 1);
+    if (p != NULL) {
+        memcpy(p, s->data, s->len);
+        p[s->len] = '\0';
+    }
+
+    return p;
+}
+
+
+static void
+kr_sql_condition(kr_buf_t *b, const kr_sql_target_t *t,
+    const kr_str_t *column, const kr_str_t *type)
+{
+    kr_sql_column(b, t, column);
+    kr_buf_str(b, " = ANY ($1::");
+    kr_buf_append(b, type->data, type->len);
+    kr_buf_str(b, "[])");
+}
+
+
+static void
+kr_sql_column(kr_buf_t *b, const kr_sql_target_t *t, const kr_str_t *column)
+{
+    kr_buf_ident(b, t->table.data, t->table.len);
+    kr_buf_str(b, ".");
+    kr_buf_ident(b, column->data, column->len);
+}
