@@ -441,6 +441,11 @@ kr_stream_say(kr_stream_t *st)
     advice = kr_pg_lasting(pg);
     level = KR_LOG_ERR;
 
+    /* the slot is in use: after a restart mostly by what is just ending */
+    if (strcmp(pg->sqlstate, "55006") == 0) {
+        level = KR_LOG_WARN;
+    }
+
     if (advice != NULL && !st->started) {
         st->failed = 1;
 
