@@ -64,7 +64,6 @@ kr_match_create(void)
 void
 kr_match_free(kr_match_t *m)
 {
-    kr_match_entry_t   *e;
     kr_match_table_t   *tb, *next;
     kr_match_column_t  *cl, *following;
 
@@ -72,21 +71,23 @@ kr_match_free(kr_match_t *m)
         return;
     }
 
-    for (tb = m->tables; tb != NULL; tb = next) {
+    tb = m->tables;
+    HASH_CLEAR(hh, m->tables);
+
+    for ( /* void */ ; tb != NULL; tb = next) {
         next = tb->hh.next;
 
         for (cl = tb->columns; cl != NULL; cl = following) {
             following = cl->next;
 
             while (cl->entries != NULL) {
-                e = cl->entries;
-                kr_match_free_entry(cl, e);
+                kr_match_free_entry(cl, cl->entries);
             }
 
             free(cl);
         }
 
-        kr_match_free_table(m, tb);
+        free(tb);
     }
 
     kr_buf_free(&m->key);
@@ -464,7 +465,8 @@ kr_match_free_entry(kr_match_column_t *cl, kr_match_entry_t *e)
         }
 
         if (v->refs == NULL) {
-            HASH_DEL(cl->values, v);
+            /* an entry has one ref of a value, so this ends it but once */
+            HASH_DEL(cl->values, v);  /* NOLINT(clang-analyzer-*) */
             free(v);
         }
     }

@@ -549,7 +549,7 @@ kr_value_uuid(const char *p, const char *end, kr_buf_t *out)
 static int
 kr_value_date(const char *p, const char *end, kr_buf_t *out)
 {
-    return kr_value_moment(p, end, 1, NULL, out);
+    return kr_value_moment(p, end, 1, "", out);
 }
 
 
