@@ -47,7 +47,6 @@ static void ngx_http_kairos_session_control(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_ws_event_t *ev);
 static void ngx_http_kairos_session_pong(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_ws_event_t *ev);
-static void ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_turn(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks);
 static ngx_int_t ngx_http_kairos_session_queue_close(
@@ -306,6 +305,26 @@ ngx_http_kairos_session_close(ngx_http_kairos_session_t *ks, ngx_uint_t code,
     ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
                   "kairos closes socket %uL with code %ui: %s", ks->id, code,
                   reason ? reason : "the client said so");
+
+    ngx_http_kairos_session_mark(ks);
+}
+
+
+void
+ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks)
+{
+    if (ks->lost) {
+        return;
+    }
+
+    ks->lost = 1;
+
+    if (!ks->ending) {
+        ks->ending = 1;
+
+        ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+                      "kairos lost socket %uL", ks->id);
+    }
 
     ngx_http_kairos_session_mark(ks);
 }
@@ -587,29 +606,6 @@ ngx_http_kairos_session_pong(ngx_http_kairos_session_t *ks,
 
     ngx_http_kairos_session_send(ks, msg);
     ngx_http_kairos_msg_release(msg);
-}
-
-
-/*
- * The connection is of no use any more: no close frame, no waiting.
- */
-static void
-ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks)
-{
-    if (ks->lost) {
-        return;
-    }
-
-    ks->lost = 1;
-
-    if (!ks->ending) {
-        ks->ending = 1;
-
-        ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
-                      "kairos lost socket %uL", ks->id);
-    }
-
-    ngx_http_kairos_session_mark(ks);
 }
 
 

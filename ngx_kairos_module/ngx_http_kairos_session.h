@@ -163,7 +163,10 @@ void ngx_http_kairos_session_close(ngx_http_kairos_session_t *ks,
     ngx_uint_t code, const char *reason);
 
 
-/* of ngx_http_kairos_session_send.c, for ngx_http_kairos_session.c alone */
+/* between ngx_http_kairos_session.c and ngx_http_kairos_session_send.c */
+
+/* The connection is of no use any more: no close frame, no waiting. */
+void ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks);
 
 /*
  * Writes what is queued.  NGX_OK: all is with the kernel; NGX_AGAIN: the

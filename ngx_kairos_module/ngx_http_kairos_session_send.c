@@ -22,6 +22,8 @@
 #define NGX_HTTP_KAIROS_QUEUE_COST  sizeof(ngx_http_kairos_msg_t *)
 
 
+static ngx_uint_t ngx_http_kairos_session_over(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_msg_t *msg);
 static ngx_int_t ngx_http_kairos_session_grow(ngx_http_kairos_session_t *ks);
 static ngx_int_t ngx_http_kairos_session_write(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_sent(ngx_http_kairos_session_t *ks,
@@ -37,17 +39,20 @@ ngx_http_kairos_session_send(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    /*
-     * The first message passes whatever its size, else one that is larger
-     * than the limit would close the socket on each of its attempts.
-     */
+    if (ngx_http_kairos_session_over(ks, msg)) {
 
-    if (ks->queue_len != 0
-        && ks->queue_bytes + msg->len > ks->limits->queue_size)
-    {
-        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_OVERLOAD,
-                                      "the client reads too slowly");
-        return;
+        /* a burst within one turn is not the client's fault */
+
+        if (ngx_http_kairos_session_flush(ks) == NGX_ERROR) {
+            ngx_http_kairos_session_lose(ks);
+            return;
+        }
+
+        if (ngx_http_kairos_session_over(ks, msg)) {
+            ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_OVERLOAD,
+                                          "the client reads too slowly");
+            return;
+        }
     }
 
     if (ngx_http_kairos_session_queue(ks, msg) != NGX_OK) {
@@ -146,6 +151,20 @@ ngx_http_kairos_session_flush(ngx_http_kairos_session_t *ks)
     ngx_http_kairos_session_emptied(ks);
 
     return NGX_OK;
+}
+
+
+/*
+ * Whether the message would take the queue past its limit.  The first passes
+ * whatever its size, else one that is larger than the limit would close the
+ * socket on each attempt.
+ */
+static ngx_uint_t
+ngx_http_kairos_session_over(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_msg_t *msg)
+{
+    return ks->queue_len != 0
+           && ks->queue_bytes + msg->len > ks->limits->queue_size;
 }
 
 
