@@ -28,7 +28,7 @@ $ENV{KAIROS_TEST} = 1;
 sub free_port
 {
     for (1 .. 100) {
-        my $p = 20000 + int rand 20000;
+        my $p = 10000 + int rand 10000;
 
         return $p if !connected($p) && !connected($p + 10000);
     }
@@ -102,7 +102,10 @@ sub ended
     my $end = time + 60;
 
     while (time < $end) {
-        return $? if waitpid($pid, WNOHANG) == $pid;
+        my $got = waitpid($pid, WNOHANG);
+
+        return $? if $got == $pid;
+        return if $got < 0;
         sleep 0.05;
     }
 
