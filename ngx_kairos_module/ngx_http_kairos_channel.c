@@ -5,8 +5,10 @@
 #include "ngx_http_kairos_json.h"
 
 
-/* bytes of a reason, before it is made JSON (at most six times as many) */
-#define NGX_HTTP_KAIROS_REASON_MAX  512
+/* bytes of a reason; and of what is made of it, at most six for each */
+#define NGX_HTTP_KAIROS_REASON_MAX   512
+#define NGX_HTTP_KAIROS_REASON_JSON                                          \
+    (sizeof("{\"reason\":\"\"}") + 6 * NGX_HTTP_KAIROS_REASON_MAX)
 
 
 static void ngx_http_kairos_channel_say(ngx_http_kairos_channel_t *ch,
@@ -135,7 +137,7 @@ void
 ngx_http_kairos_channel_refuse(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *req, const char *reason)
 {
-    u_char     buf[sizeof("{\"reason\":\"\"}") + 6 * NGX_HTTP_KAIROS_REASON_MAX];
+    u_char     buf[NGX_HTTP_KAIROS_REASON_JSON];
     ngx_str_t  text, response;
 
     text.data = (u_char *) reason;
@@ -181,7 +183,7 @@ void
 ngx_http_kairos_channel_say_error(ngx_http_kairos_channel_t *ch,
     const ngx_str_t *reason)
 {
-    u_char     buf[sizeof("{\"reason\":\"\"}") + 6 * NGX_HTTP_KAIROS_REASON_MAX];
+    u_char     buf[NGX_HTTP_KAIROS_REASON_JSON];
     ngx_str_t  text, payload;
 
     text.data = reason->data;

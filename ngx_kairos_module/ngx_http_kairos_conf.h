@@ -51,4 +51,21 @@ typedef struct {
 extern ngx_module_t  ngx_http_kairos_module;
 
 
+void *ngx_http_kairos_conf_create_main(ngx_conf_t *cf);
+void *ngx_http_kairos_conf_create_loc(ngx_conf_t *cf);
+char *ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent,
+    void *child);
+
+/* setters */
+char *ngx_http_kairos_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_kairos_conf_replicator(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_kairos_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* for ngx_conf_post_t */
+char *ngx_http_kairos_conf_not_zero(ngx_conf_t *cf, void *post, void *data);
+
+
 #endif /* _NGX_HTTP_KAIROS_CONF_H_INCLUDED_ */

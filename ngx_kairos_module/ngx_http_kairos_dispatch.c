@@ -146,7 +146,7 @@ ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
                                                              "null")))
     {
         ngx_http_kairos_channel_refuse(ks, m,
-                             "the payload of a join must be an object or null");
+                            "the payload of a join must be an object or null");
         return;
     }
 

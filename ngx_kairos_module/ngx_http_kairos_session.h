@@ -18,6 +18,10 @@
 #include "ngx_http_kairos_ws.h"
 
 
+/* bytes of the buffer that all sockets of a worker read into */
+#define NGX_HTTP_KAIROS_READ_BUFFER  16384
+
+
 typedef struct ngx_http_kairos_session_s   ngx_http_kairos_session_t;
 typedef struct ngx_http_kairos_sessions_s  ngx_http_kairos_sessions_t;
 typedef struct ngx_http_kairos_hub_s       ngx_http_kairos_hub_t;
@@ -68,8 +72,7 @@ struct ngx_http_kairos_sessions_s {
 
 
 /*
- * The first part is public, the rest private to ngx_http_kairos_session.c
- * and _session_send.c.
+ * The first part is public, the rest private to ngx_http_kairos_session*.c.
  */
 struct ngx_http_kairos_session_s {
     uint64_t                      id;        /* never reused in a worker */
@@ -163,7 +166,13 @@ void ngx_http_kairos_session_close(ngx_http_kairos_session_t *ks,
     ngx_uint_t code, const char *reason);
 
 
-/* between ngx_http_kairos_session.c and ngx_http_kairos_session_send.c */
+/* among ngx_http_kairos_session*.c */
+
+/*
+ * Reads and takes in what is there, within a budget; the rest waits for the
+ * next turn of the event loop.  NGX_ERROR: the connection is dead.
+ */
+ngx_int_t ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks);
 
 /* The connection is of no use any more: no close frame, no waiting. */
 void ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks);
