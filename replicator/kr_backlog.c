@@ -1,8 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <utlist.h>
-
 #include "kr_backlog.h"
 
 

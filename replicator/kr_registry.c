@@ -3,13 +3,6 @@
 
 #include "kr_registry.h"
 
-#undef HASH_NONFATAL_OOM
-#define HASH_NONFATAL_OOM  1
-#undef uthash_nonfatal_oom
-#define uthash_nonfatal_oom(elt)
-
-#include <utlist.h>
-
 
 static int kr_registry_topic(const kr_route_def_t *def, char *topic);
 static kr_route_t *kr_route_create(const kr_route_def_t *def,
@@ -19,7 +12,7 @@ static void kr_route_free(kr_route_t *rt);
 static kr_template_t *kr_template_get(kr_registry_t *reg,
     const kr_route_def_t *def);
 static int kr_template_key(const kr_route_def_t *def, kr_buf_t *key);
-static void kr_template_free(kr_registry_t *reg, kr_template_t *t);
+static void kr_template_leave(kr_registry_t *reg, kr_route_t *rt);
 static char *kr_str_dup(const kr_str_t *s);
 
 
@@ -113,6 +106,8 @@ kr_registry_add(kr_registry_t *reg, const kr_route_def_t *def,
         return KR_ERROR;
     }
 
+    DL_APPEND2(rt->template->routes, rt, tprev, tnext);
+
     HASH_ADD(hh, reg->routes, topic, KR_TOPIC_LEN, rt);
 
     rc = KR_ERROR;
@@ -126,7 +121,7 @@ kr_registry_add(kr_registry_t *reg, const kr_route_def_t *def,
     }
 
     if (rc != KR_OK) {
-        kr_template_free(reg, rt->template);
+        kr_template_leave(reg, rt);
         kr_route_free(rt);
         return rc;
     }
@@ -158,9 +153,7 @@ kr_registry_remove(kr_registry_t *reg, kr_route_t *rt)
     HASH_DELETE(hh, reg->routes, rt);
     rt->removed = 1;
 
-    kr_template_free(reg, rt->template);
-    rt->template = NULL;
-
+    kr_template_leave(reg, rt);
     kr_route_unhold(rt);
 }
 
@@ -404,7 +397,6 @@ kr_template_get(kr_registry_t *reg, const kr_route_def_t *def)
 
     if (t != NULL) {
         kr_buf_free(&key);
-        t->routes++;
         return t;
     }
 
@@ -427,7 +419,6 @@ kr_template_get(kr_registry_t *reg, const kr_route_def_t *def)
         HASH_ADD_KEYPTR(hh, reg->templates, t->key, t->key_len, t);
 
         if (t->hh.tbl != NULL) {
-            t->routes = 1;
             return t;
         }
     }
@@ -457,11 +448,17 @@ kr_template_key(const kr_route_def_t *def, kr_buf_t *key)
 }
 
 
-/* One route less uses it. */
 static void
-kr_template_free(kr_registry_t *reg, kr_template_t *t)
+kr_template_leave(kr_registry_t *reg, kr_route_t *rt)
 {
-    if (--t->routes != 0) {
+    kr_template_t  *t;
+
+    t = rt->template;
+    rt->template = NULL;
+
+    DL_DELETE2(t->routes, rt, tprev, tnext);
+
+    if (t->routes != NULL) {
         return;
     }
 

@@ -15,15 +15,14 @@
 
 #include <stdint.h>
 
-#include <uthash.h>
-
 #include "kairos_feed.h"
+#include "kr_hash.h"
 #include "kr_lsn.h"
 #include "kr_match.h"
 #include "kr_spec.h"
 
 
-#define KR_ROUTES_MAX     1000000    /* of all: a subscribe beyond is refused */
+#define KR_ROUTES_MAX     1000000    /* beyond, a subscribe is refused */
 #define KR_WAITING_MAX    1000       /* subscriptions of one socket that it
                                         did not join yet, likewise */
 #define KR_TICKETS        9          /* of one route, see kr_ticket_t */
@@ -45,7 +44,7 @@ typedef struct kr_template_s  kr_template_t;
 struct kr_template_s {
     char            *key;        /* the hash's, with its length */
     size_t           key_len;
-    unsigned         routes;     /* freed with the last */
+    kr_route_t      *routes;     /* freed with the last */
     char            *refetch;    /* the statement; $1 is text[] of keys */
     char            *pk;         /* the column */
     uint32_t         pk_type;
@@ -76,6 +75,8 @@ struct kr_route_s {
     unsigned         idle:1;     /* in the registry's list of these */
 
     kr_template_t   *template;
+    kr_route_t      *tprev;      /* of the template */
+    kr_route_t      *tnext;
     kr_predicate_t   predicate;  /* strings are owned */
     char            *event;
     char            *spec;       /* what JOINED gives and RESUME gives back */
@@ -101,8 +102,10 @@ struct kr_route_s {
     uint64_t         dropped_time;   /* ms */
     kairos_position_t  dropped_position;
 
-    /* kr_fetch's, while it makes events of a batch */
-    void            *build;
+    /* kr_fetch's */
+    void            *build;          /* while it makes events of a batch */
+    void            *touched;        /* the row that was last noted for it */
+    size_t           touched_at;
 
     UT_hash_handle   hh;
 };
@@ -133,6 +136,7 @@ struct kr_cursor_s {
 
     unsigned         taken;      /* its subscribes under way: no expiry */
     unsigned         queued:1;   /* in one of the registry's two lists */
+    unsigned         left:1;     /* it was a member: it has no snapshot */
     unsigned         joining:1;  /* its JOIN waits for the stream */
     uint64_t         req;        /* of the JOIN */
     uint64_t         deadline;   /* ms, of the wait */
@@ -166,6 +170,7 @@ struct kr_worker_s {
     unsigned         ready:1;    /* READY came */
     unsigned         gone:1;
     unsigned         resuming;   /* RESUMEs under way */
+    uint64_t         slow_since; /* ms; its queue is long; 0: it is not */
     unsigned         refs;       /* requests under way, and the connection */
     kr_socket_t     *sockets;
     kr_member_t     *members;

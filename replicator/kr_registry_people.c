@@ -7,13 +7,6 @@
 
 #include "kr_registry.h"
 
-#undef HASH_NONFATAL_OOM
-#define HASH_NONFATAL_OOM  1
-#undef uthash_nonfatal_oom
-#define uthash_nonfatal_oom(elt)
-
-#include <utlist.h>
-
 
 static kr_member_t *kr_member_find(const kr_route_t *rt,
     const kr_worker_t *wk);

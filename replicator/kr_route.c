@@ -3,8 +3,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <utlist.h>
-
 #include "kr_answer.h"
 #include "kr_log.h"
 #include "kr_route.h"
@@ -133,15 +131,30 @@ kr_routes_expire(kr_routes_t *rs)
 int
 kr_routes_congested(const kr_routes_t *rs)
 {
+    int           congested;
+    uint64_t      now;
     kr_worker_t  *wk;
 
+    congested = 0;
+    now = 0;
+
     DL_FOREACH(rs->registry->workers, wk) {
-        if (kr_conn_queued(wk->conn) > KR_QUEUE_HIGH) {
-            return 1;
+
+        if (kr_conn_queued(wk->conn) <= KR_QUEUE_HIGH) {
+            wk->slow_since = 0;
+            continue;
         }
+
+        now = now == 0 ? kr_now() : now;
+
+        if (wk->slow_since == 0) {
+            wk->slow_since = now;
+        }
+
+        congested |= now - wk->slow_since < KR_QUEUE_PATIENCE;
     }
 
-    return 0;
+    return congested;
 }
 
 

@@ -71,6 +71,12 @@ void kr_route_publish(kr_routes_t *rs, kr_route_t *rt, const kr_event_t *ev);
 kr_cursor_t *kr_route_expect(kr_routes_t *rs, kr_route_t *rt,
     kr_socket_t *so);
 
+/*
+ * The subscribe is over: the cursor waits for the join, or ends if it has
+ * learnt no snapshot and nobody else's subscribe needs it.
+ */
+void kr_route_settle(kr_routes_t *rs, kr_cursor_t *cu);
+
 /* Frames of a worker. */
 void kr_route_join(kr_routes_t *rs, kr_worker_t *wk,
     const kairos_feed_frame_t *f);

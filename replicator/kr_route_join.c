@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#include <utlist.h>
-
 #include "kr_answer.h"
 #include "kr_log.h"
 #include "kr_route.h"
@@ -46,7 +44,7 @@ kr_route_expect(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so)
 
     cu = kr_cursor_find(so, rt);
 
-    if (cu != NULL && cu->lsn == 0 && cu->taken == 0 && !cu->joining) {
+    if (cu != NULL && cu->left && cu->taken == 0 && !cu->joining) {
         /* it left; what it gets now makes up for what it would miss */
         kr_cursor_free(rs->registry, cu, kr_now());
         cu = NULL;
@@ -66,6 +64,24 @@ kr_route_expect(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so)
     cu->taken++;
 
     return cu;
+}
+
+
+void
+kr_route_settle(kr_routes_t *rs, kr_cursor_t *cu)
+{
+    cu->taken--;
+
+    if (cu->taken != 0 || cu->joining) {
+        return;
+    }
+
+    if (cu->lsn == 0 && !cu->left) {
+        kr_cursor_free(rs->registry, cu, kr_now());
+
+    } else {
+        kr_cursor_move(rs->registry, cu, 0, kr_now());
+    }
 }
 
 
@@ -153,6 +169,7 @@ kr_route_leave(kr_routes_t *rs, kr_worker_t *wk, const kairos_feed_frame_t *f)
         }
 
         if (cu != NULL) {
+            cu->left = 1;
             kr_cursor_move(rs->registry, cu, 0, now);
         }
 
@@ -393,7 +410,13 @@ kr_join_cursor(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so, uint64_t now)
     first = first > KR_LOST_LAG ? first - KR_LOST_LAG : 0;
     from = kr_backlog_since(&rs->backlog, rt, first);
 
-    return kr_cursor_add(rs->registry, rt, so, from);
+    cu = kr_cursor_add(rs->registry, rt, so, from);
+
+    if (cu != NULL) {
+        cu->left = 1;
+    }
+
+    return cu;
 }
 
 

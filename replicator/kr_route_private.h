@@ -17,7 +17,9 @@
 #define KR_LOST_LAG       75000      /* ms */
 
 /* a worker that has more to read gets no more than it must */
-#define KR_QUEUE_HIGH     (8u * 1024 * 1024)
+#define KR_QUEUE_HIGH      (8u * 1024 * 1024)
+#define KR_QUEUE_PATIENCE  5000    /* ms; then the others do not wait for it,
+                                      and its queue's limit ends it */
 
 
 /* The timer of rs: tries, and comes again while joins wait. */

@@ -91,6 +91,23 @@ kr_txn_abort(kr_txns_t *ts)
 
 
 void
+kr_txns_forget(kr_txns_t *ts)
+{
+    kr_txn_t  *txn;
+
+    kr_txn_abort(ts);
+
+    for (txn = ts->head; txn != NULL; txn = txn->next) {
+        txn->upto = 0;
+    }
+
+    ts->last = 0;
+    ts->done = 0;
+    ts->first = ts->begun;
+}
+
+
+void
 kr_txn_passed(kr_txns_t *ts, uint64_t lsn)
 {
     if (ts->open != NULL) {
@@ -246,7 +263,7 @@ kr_txn_finish(kr_txns_t *ts, kr_txn_t *txn)
 static void
 kr_txn_done(kr_txns_t *ts, uint64_t lsn)
 {
-    if (lsn > ts->done) {
+    if (lsn > ts->done && !ts->frozen) {
         ts->done = lsn;
         ts->confirm(ts);
     }

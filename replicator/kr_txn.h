@@ -58,6 +58,8 @@ struct kr_txns_s {
     uint64_t      first;     /* number of the oldest in it */
     uint64_t      begun;     /* number of the next */
 
+    unsigned      frozen:1;  /* nothing is confirmed any more */
+
     /* `done` has grown; the list may be read, not changed, within */
     void        (*confirm)(kr_txns_t *ts);
 };
@@ -78,6 +80,9 @@ void kr_txn_commit(kr_txns_t *ts);
  * whole: what is held of it now confirms nothing.
  */
 void kr_txn_abort(kr_txns_t *ts);
+
+/* Positions have lost their meaning: what is outstanding confirms nothing. */
+void kr_txns_forget(kr_txns_t *ts);
 
 /* Nothing is left to read before lsn (a keepalive). */
 void kr_txn_passed(kr_txns_t *ts, uint64_t lsn);

@@ -1,0 +1,556 @@
+/*
+ * The refetch of a template: one at a time, repeated until it saw the
+ * changes that it answers for.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kr_fetch_private.h"
+#include "kr_log.h"
+
+
+#define KR_BATCH_RETRY_MAX    100      /* ms; the changes are not visible */
+#define KR_BATCH_LOST_MIN     100      /* ms; no connection */
+#define KR_BATCH_LOST_MAX     5000
+#define KR_BATCH_FAILED_MAX   5        /* errors in a row that may pass */
+#define KR_BATCH_CONGESTED    5        /* ms; a worker has much to read */
+
+
+static void kr_batch_done(kr_job_t *job);
+static void kr_batch_timer(evutil_socket_t fd, short what, void *data);
+
+static int kr_batch_take(kr_pending_t *pe);
+static int kr_batch_query(kr_pending_t *pe);
+static int kr_batch_pks(kr_pending_t *pe);
+static int kr_batch_visible(kr_pending_t *pe, const PGresult *res);
+static void kr_batch_match(kr_pending_t *pe, const PGresult *res);
+static kr_item_t *kr_batch_find(kr_pending_t *pe, const char *text,
+    size_t len);
+static int kr_item_cmp(const void *one, const void *two);
+static void kr_batch_publish(kr_pending_t *pe);
+static void kr_batch_drop(kr_pending_t *pe);
+static void kr_batch_large(kr_pending_t *pe);
+static void kr_batch_failed(kr_pending_t *pe);
+static int kr_batch_passing(const char *sqlstate);
+static void kr_batch_reset(kr_pending_t *pe, const char *reason);
+static void kr_batch_wait(kr_pending_t *pe, unsigned min, unsigned max);
+static void kr_batch_oldest(kr_pending_t *pe);
+
+
+void
+kr_fetch_run(kr_pending_t *pe)
+{
+    kr_fetch_t  *fe;
+
+    if (pe->running || pe->busy
+        || (pe->timer != NULL && event_pending(pe->timer, EV_TIMEOUT, NULL)))
+    {
+        return;
+    }
+
+    fe = pe->fetch;
+    pe->busy = 1;
+
+    while (!pe->orphan && kr_batch_take(pe) == KR_OK) {
+
+        if (kr_routes_congested(fe->routes)) {
+            kr_batch_wait(pe, KR_BATCH_CONGESTED, KR_BATCH_CONGESTED);
+            break;
+        }
+
+        if (kr_batch_query(pe) == KR_AGAIN) {
+            break;
+        }
+
+        kr_batch_publish(pe);
+    }
+
+    pe->busy = 0;
+
+    if (pe->orphan || (pe->n == 0 && pe->gathering == NULL)) {
+        kr_pending_free(pe);
+    }
+}
+
+
+void
+kr_pending_free(kr_pending_t *pe)
+{
+    size_t       i;
+    kr_item_t   *it, *next;
+    kr_fetch_t  *fe;
+
+    fe = pe->fetch;
+
+    if (pe->running) {
+        kr_pool_cancel(fe->pool, &pe->job);
+    }
+
+    HASH_ITER(hh, pe->gathering, it, next) {
+        HASH_DELETE(hh, pe->gathering, it);
+        kr_item_free(fe, it);
+    }
+
+    for (i = pe->pos; i < pe->n; i++) {
+        kr_item_free(fe, pe->items[i]);
+    }
+
+    if (pe->template != NULL) {
+        pe->template->pending = NULL;
+        pe->template->oldest = UINT64_MAX;
+    }
+
+    if (pe->dirty) {
+        DL_DELETE2(fe->dirty, pe, dprev, dnext);
+    }
+
+    DL_DELETE(fe->pending, pe);
+
+    if (pe->timer != NULL) {
+        event_free(pe->timer);
+    }
+
+    kr_buf_free(&pe->pks);
+    free(pe->items);
+    free(pe);
+}
+
+
+static void
+kr_batch_done(kr_job_t *job)
+{
+    kr_pending_t  *pe;
+
+    pe = (kr_pending_t *) job;
+    pe->running = 0;
+    pe->busy = 1;
+
+    switch (job->status) {
+
+    case KR_JOB_DONE:
+        pe->tries = 0;
+
+        if (!kr_batch_visible(pe, job->results[0])) {
+            kr_batch_wait(pe, 1, KR_BATCH_RETRY_MAX);
+            break;
+        }
+
+        kr_batch_match(pe, job->results[1]);
+        kr_batch_publish(pe);
+        break;
+
+    case KR_JOB_TOO_LARGE:
+        kr_batch_large(pe);
+        break;
+
+    case KR_JOB_FAILED:
+        kr_batch_failed(pe);
+        break;
+
+    default: /* KR_JOB_LOST */
+        kr_batch_wait(pe, KR_BATCH_LOST_MIN, KR_BATCH_LOST_MAX);
+        break;
+    }
+
+    pe->busy = 0;
+
+    if (pe->orphan) {
+        kr_pending_free(pe);
+        return;
+    }
+
+    kr_fetch_run(pe);
+}
+
+
+static void
+kr_batch_timer(evutil_socket_t fd, short what, void *data)
+{
+    (void) fd;
+    (void) what;
+
+    kr_fetch_run(data);
+}
+
+
+/*
+ * Sees to it that items are under way: goes on within the batch, or makes a
+ * new one of what was gathered.  KR_DECLINED: there is nothing to do.
+ */
+static int
+kr_batch_take(kr_pending_t *pe)
+{
+    size_t       n;
+    kr_item_t   *it, *next, **items;
+
+    if (pe->n == 0) {
+        n = HASH_COUNT(pe->gathering);
+
+        if (n == 0) {
+            return KR_DECLINED;
+        }
+
+        if (n > pe->fetch->batch_size) {
+            n = pe->fetch->batch_size;
+        }
+
+        items = realloc(pe->items, 2 * n * sizeof(kr_item_t *));
+
+        if (items == NULL) {
+            kr_batch_wait(pe, KR_BATCH_LOST_MIN, KR_BATCH_LOST_MAX);
+            return KR_DECLINED;
+        }
+
+        pe->items = items;
+
+        HASH_ITER(hh, pe->gathering, it, next) {
+            HASH_DELETE(hh, pe->gathering, it);
+            pe->items[pe->n++] = it;
+
+            if (pe->n == n) {
+                break;
+            }
+        }
+
+        pe->pos = 0;
+        pe->limit = pe->fetch->batch_size;
+    }
+
+    pe->take = pe->n - pe->pos;
+
+    if (pe->take > pe->limit) {
+        pe->take = pe->limit;
+    }
+
+    return KR_OK;
+}
+
+
+/* KR_AGAIN: the query is under way.  KR_OK: none is needed. */
+static int
+kr_batch_query(kr_pending_t *pe)
+{
+    kr_job_t  *job;
+
+    switch (kr_batch_pks(pe)) {
+
+    case KR_DECLINED:
+        return KR_OK;
+
+    case KR_ERROR:
+        kr_batch_wait(pe, KR_BATCH_LOST_MIN, KR_BATCH_LOST_MAX);
+        return KR_AGAIN;
+
+    default: /* KR_OK */
+        break;
+    }
+
+    job = &pe->job;
+
+    job->statements[0].sql = "SELECT pg_catalog.pg_current_snapshot()::text";
+    job->statements[0].nparams = 0;
+    job->statements[1].sql = pe->template->refetch;
+    job->statements[1].nparams = 1;
+    job->statements[1].params[0] = pe->pks.data;
+    job->nstatements = 2;
+    job->transaction = 1;
+    job->max_bytes = pe->fetch->max_bytes;
+    job->done = kr_batch_done;
+
+    pe->running = 1;
+    kr_pool_run(pe->fetch->pool, job);
+
+    return KR_AGAIN;
+}
+
+
+/* The keys of the rows to fetch.  KR_DECLINED: there are none. */
+static int
+kr_batch_pks(kr_pending_t *pe)
+{
+    size_t      i, n;
+    kr_str_t   *pks;
+    kr_item_t  *it;
+
+    pks = malloc(pe->take * sizeof(kr_str_t));
+    if (pks == NULL) {
+        return KR_ERROR;
+    }
+
+    n = 0;
+
+    for (i = pe->pos; i < pe->pos + pe->take; i++) {
+        it = pe->items[i];
+        it->json = NULL;
+        it->field = NULL;
+
+        if (!it->deleted && !it->large) {
+            pks[n].data = it->pk;
+            pks[n++].len = it->pk_len;
+        }
+    }
+
+    kr_buf_reset(&pe->pks);
+    kr_array_literal(&pe->pks, pks, n);
+    free(pks);
+
+    if (pe->pks.failed) {
+        kr_buf_free(&pe->pks);
+        return KR_ERROR;
+    }
+
+    return n == 0 ? KR_DECLINED : KR_OK;
+}
+
+
+/*
+ * A commit is decoded a moment before it is visible: whether the refetch saw
+ * all the changes that it answers for.
+ */
+static int
+kr_batch_visible(kr_pending_t *pe, const PGresult *res)
+{
+    int             sees;
+    size_t          i, k;
+    kr_item_t      *it;
+    kr_snapshot_t   s;
+
+    if (PQntuples(res) != 1
+        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
+                             (size_t) PQgetlength(res, 0, 0), &s)
+           != KR_OK)
+    {
+        kr_log(KR_LOG_ERR, "could not read a snapshot's text");
+        return 0;
+    }
+
+    sees = 1;
+
+    for (i = pe->pos; i < pe->pos + pe->take && sees; i++) {
+        it = pe->items[i];
+
+        for (k = 0; k < it->nxids && sees && !it->deleted; k++) {
+            sees = kr_snapshot_sees(&s, it->xids[k]);
+        }
+    }
+
+    kr_snapshot_free(&s);
+
+    return sees;
+}
+
+
+/* Gives each item its row. */
+static void
+kr_batch_match(kr_pending_t *pe, const PGresult *res)
+{
+    int         row;
+    kr_item_t  *it, **sorted;
+
+    sorted = pe->items + pe->n;
+    memcpy(sorted, pe->items + pe->pos, pe->take * sizeof(kr_item_t *));
+    qsort(sorted, pe->take, sizeof(kr_item_t *), kr_item_cmp);
+
+    for (row = 0; row < PQntuples(res); row++) {
+
+        it = PQgetisnull(res, row, 0) ? NULL : kr_batch_find(pe,
+                                         PQgetvalue(res, row, 0),
+                                         (size_t) PQgetlength(res, row, 0));
+        if (it == NULL) {
+            continue;
+        }
+
+        it->json = PQgetvalue(res, row, 2);
+        it->json_len = (size_t) PQgetlength(res, row, 2);
+
+        if (!PQgetisnull(res, row, 1)) {
+            it->field = PQgetvalue(res, row, 1);
+            it->field_len = (size_t) PQgetlength(res, row, 1);
+        }
+    }
+}
+
+
+static kr_item_t *
+kr_batch_find(kr_pending_t *pe, const char *text, size_t len)
+{
+    kr_item_t        want, *p, **found;
+    const kr_buf_t  *key;
+
+    key = kr_item_key(pe->fetch, pe->template, text, len);
+
+    if (key->failed) {
+        return NULL;
+    }
+
+    want.key = key->data;
+    want.key_len = key->len;
+    p = &want;
+
+    found = bsearch(&p, pe->items + pe->n, pe->take, sizeof(kr_item_t *),
+                    kr_item_cmp);
+
+    return found == NULL ? NULL : *found;
+}
+
+
+static int
+kr_item_cmp(const void *one, const void *two)
+{
+    const kr_item_t  *a, *b;
+
+    a = *(kr_item_t *const *) one;
+    b = *(kr_item_t *const *) two;
+
+    if (a->key_len != b->key_len) {
+        return a->key_len < b->key_len ? -1 : 1;
+    }
+
+    return memcmp(a->key, b->key, a->key_len);
+}
+
+
+/* The items under way become events and are done with. */
+static void
+kr_batch_publish(kr_pending_t *pe)
+{
+    kr_fetch_publish(pe);
+    kr_batch_drop(pe);
+
+    pe->delay = 0;
+
+    if (!pe->orphan) {
+        kr_batch_oldest(pe);
+    }
+
+    kr_routes_advance(pe->fetch->routes, 0);
+}
+
+
+static void
+kr_batch_drop(kr_pending_t *pe)
+{
+    size_t      i;
+    kr_item_t  *it;
+
+    for (i = 0; i < pe->take; i++) {
+        it = pe->items[pe->pos++];
+        kr_item_free(pe->fetch, it);
+    }
+
+    pe->take = 0;
+
+    if (pe->pos == pe->n) {
+        pe->n = 0;
+        pe->pos = 0;
+    }
+}
+
+
+/* Half as many rows at a time, down to one, which is told without its rest. */
+static void
+kr_batch_large(kr_pending_t *pe)
+{
+    if (pe->take > 1) {
+        pe->limit = pe->take / 2;
+        return;
+    }
+
+    pe->items[pe->pos]->large = 1;
+}
+
+
+static void
+kr_batch_failed(kr_pending_t *pe)
+{
+    kr_buf_t   reason;
+    kr_job_t  *job;
+
+    job = &pe->job;
+
+    if (kr_batch_passing(job->sqlstate) && ++pe->tries < KR_BATCH_FAILED_MAX) {
+        kr_batch_wait(pe, KR_BATCH_LOST_MIN, KR_BATCH_LOST_MAX);
+        return;
+    }
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+    kr_buf_printf(&reason, "the query failed: %s",
+                  job->message == NULL ? job->sqlstate : job->message);
+
+    kr_batch_reset(pe, reason.failed ? "the query failed" : reason.data);
+    kr_buf_free(&reason);
+}
+
+
+/*
+ * Serialization, resources, locks and time-outs, an administrator's command,
+ * a server that starts or stops: errors that may not come again.
+ */
+static int
+kr_batch_passing(const char *sqlstate)
+{
+    static const char  *const classes[] = {
+        "08", "25", "40", "53", "55", "57", "58", NULL
+    };
+    const char         *const *p;
+
+    for (p = classes; *p != NULL; p++) {
+        if (strncmp(sqlstate, *p, 2) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Ends all routes of the template, and with the last the template. */
+static void
+kr_batch_reset(kr_pending_t *pe, const char *reason)
+{
+    while (!pe->orphan) {
+        kr_route_reset(pe->fetch->routes, pe->template->routes, reason);
+    }
+}
+
+
+/* The next turn comes from the timer; waits in a row double, up to max. */
+static void
+kr_batch_wait(kr_pending_t *pe, unsigned min, unsigned max)
+{
+    struct timeval  tv;
+
+    pe->delay = pe->delay < min ? min : pe->delay * 2;
+
+    if (pe->delay > max) {
+        pe->delay = max;
+    }
+
+    if (pe->timer == NULL) {
+        pe->timer = event_new(pe->fetch->base, -1, 0, kr_batch_timer, pe);
+    }
+
+    tv.tv_sec = pe->delay / 1000;
+    tv.tv_usec = pe->delay % 1000 * 1000;
+
+    if (pe->timer == NULL || event_add(pe->timer, &tv) != 0) {
+        kr_log(KR_LOG_ALERT, "no memory for a timer");
+        kr_batch_reset(pe, "no memory");
+    }
+}
+
+
+static void
+kr_batch_oldest(kr_pending_t *pe)
+{
+    if (pe->n != 0) {
+        pe->template->oldest = pe->items[pe->pos]->txn->lsn;
+
+    } else if (pe->gathering != NULL) {
+        pe->template->oldest = pe->gathering->txn->lsn;
+
+    } else {
+        pe->template->oldest = UINT64_MAX;
+    }
+}

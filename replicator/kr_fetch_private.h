@@ -1,0 +1,133 @@
+/*
+ * What kr_fetch.c (gathering), kr_fetch_batch.c (the refetch) and
+ * kr_fetch_rows.c (its events) share; no other file includes it.
+ */
+
+#ifndef _KR_FETCH_PRIVATE_H_INCLUDED_
+#define _KR_FETCH_PRIVATE_H_INCLUDED_
+
+
+#include "kr_fetch.h"
+#include "kr_hash.h"
+
+
+typedef enum {
+    KR_ROW_NONE = 0,
+    KR_ROW_DELETE,
+    KR_ROW_INSERT,
+    KR_ROW_UPDATE,
+    KR_ROW_KINDS
+} kr_row_e;
+
+
+/* a route that a waiting row touches */
+typedef struct {
+    kr_route_t         *route;       /* held */
+    unsigned            old:1;       /* the row may have been there before
+                                        the first of its changes */
+    unsigned            new:1;       /* and is there after the last */
+    unsigned            inserted:1;  /* the first was an insert */
+    unsigned            many:1;      /* there was more than one */
+    unsigned            kind:3;      /* kr_row_e, once it was fetched */
+} kr_touch_t;
+
+
+/* a row that waits for its refetch; in a hash by its key */
+typedef struct {
+    kr_txn_t           *txn;         /* of the first change; held */
+    char               *pk;          /* as text; key is in the same memory */
+    size_t              pk_len;
+    char               *key;         /* kr_value_key() */
+    size_t              key_len;
+
+    uint32_t           *xids;        /* of its changes */
+    size_t              nxids;
+    kr_touch_t         *touches;
+    size_t              ntouches;
+    size_t              size;        /* of touches */
+
+    uint64_t            born;        /* number of the first change */
+    unsigned            deleted:1;   /* the last change was a delete */
+    unsigned            large:1;     /* too large to be fetched */
+
+    /* from the result that is at hand */
+    const char         *json;        /* NULL: the query does not return it */
+    size_t              json_len;
+    const char         *field;       /* NULL: SQL's NULL */
+    size_t              field_len;
+
+    UT_hash_handle      hh;
+} kr_item_t;
+
+
+/*
+ * What a template has to fetch.  It is made with the first row and freed
+ * when there is none left.  One refetch at a time: items[0 .. n) is the
+ * batch, items[pos .. pos + take) is under way, gathering what comes
+ * meanwhile.
+ */
+struct kr_pending_s {
+    kr_job_t            job;
+    kr_fetch_t         *fetch;
+    kr_template_t      *template;
+
+    kr_item_t          *gathering;   /* in order of their first change */
+    kr_item_t         **items;       /* 2 * n: the batch in order, and room
+                                        to have it by key */
+    size_t              n;
+    size_t              pos;
+    size_t              take;
+    size_t              limit;       /* of take; less when rows are large */
+
+    kr_buf_t            pks;         /* the parameter */
+    struct event       *timer;
+    unsigned            delay;       /* ms, of the next wait */
+    unsigned            tries;       /* that failed in a row */
+
+    unsigned            running:1;   /* the job is the pool's */
+    unsigned            busy:1;      /* its functions stand on the stack */
+    unsigned            orphan:1;    /* the template is gone */
+    unsigned            dirty:1;     /* to be started by the commit */
+
+    kr_pending_t       *prev;        /* of all */
+    kr_pending_t       *next;
+    kr_pending_t       *dprev;       /* of the dirty */
+    kr_pending_t       *dnext;
+};
+
+
+struct kr_fetch_s {
+    struct event_base  *base;
+    kr_pool_t          *pool;
+    kr_routes_t        *routes;
+    kr_pending_t       *pending;
+    kr_pending_t       *dirty;
+    size_t              load;
+    uint64_t            changes;     /* that were gathered */
+    kr_buf_t            key;
+    size_t              batch_size;
+    size_t              chunk_size;
+    size_t              max_bytes;
+    unsigned            paused:1;
+    unsigned            early:1;     /* a batch is full before the commit */
+};
+
+
+/* Fetches all that there is, or as much as can be now. */
+void kr_fetch_run(kr_pending_t *pe);
+
+/* Cancels, lets go of all, frees; the template keeps no trace of it. */
+void kr_pending_free(kr_pending_t *pe);
+
+/* Makes the events of the items under way. */
+void kr_fetch_publish(kr_pending_t *pe);
+
+void kr_item_free(kr_fetch_t *fe, kr_item_t *it);
+void kr_fetch_loaded(kr_fetch_t *fe, long n);
+
+/* The key of a text of the template's primary key; it is in fe->key. */
+const kr_buf_t *kr_item_key(kr_fetch_t *fe, const kr_template_t *t,
+    const char *text, size_t len);
+
+
+#endif /* _KR_FETCH_PRIVATE_H_INCLUDED_ */

@@ -1,0 +1,93 @@
+/*
+ * What kr_subscribe.c (the question) and kr_subscribe_route.c (its route and
+ * its rows) share; no other file includes it.
+ */
+
+#ifndef _KR_SUBSCRIBE_PRIVATE_H_INCLUDED_
+#define _KR_SUBSCRIBE_PRIVATE_H_INCLUDED_
+
+
+#include "kr_hash.h"
+#include "kr_subscribe.h"
+
+
+typedef struct kr_sub_s  kr_sub_t;
+
+
+/* a request on its way; one step at a time */
+struct kr_sub_s {
+    kr_lookup_t         lookup;
+    kr_job_t            job;
+    kr_subscribes_t    *owner;
+    kr_sub_t           *prev;
+    kr_sub_t           *next;
+
+    kr_worker_t        *worker;     /* held */
+    kr_socket_t        *socket;     /* held; NULL: a RESUME */
+    uint64_t            req;
+
+    char               *topic;      /* of a RESUME */
+    size_t              topic_len;
+    uint32_t            members;
+    kairos_position_t   position;
+
+    kr_spec_t           spec;
+    kr_sql_t           *sql;
+    kr_table_t         *table;      /* held */
+    kr_aim_t            aim;
+    kr_buf_t            snapshot;   /* SQL */
+    kr_buf_t            refetch;
+    kr_buf_t            cast;
+    kr_buf_t            values;     /* the parameter */
+    char               *texts;      /* the values as PostgreSQL has them */
+    kr_str_t           *canonical;
+    size_t              nvalues;
+
+    kr_route_t         *route;      /* held */
+    uint64_t            before;     /* see kr_txn_settled() */
+    struct event       *timer;
+    unsigned            tries;
+    unsigned            looking:1;
+    unsigned            running:1;
+    unsigned            expecting:1;    /* a cursor is kept for it */
+};
+
+
+struct kr_subscribes_s {
+    struct event_base  *base;
+    kr_pool_t          *pool;
+    kr_routes_t        *routes;
+    kr_catalog_t       *catalog;
+    kr_sub_t           *subs;
+    size_t              n;
+    size_t              max_bytes;
+    void              (*resumed)(kr_routes_t *rs);
+};
+
+
+#define kr_sub_of_job(j)                                                      \
+    ((kr_sub_t *) ((char *) (j) - offsetof(kr_sub_t, job)))
+
+
+/* Everything is known: makes the route, and goes on from there. */
+void kr_sub_register(kr_sub_t *sub);
+
+/* Asks the catalog. */
+void kr_sub_look(kr_sub_t *sub);
+
+/* Asks again, the catalog (a RESUME) or for the rows, after ms. */
+void kr_sub_wait(kr_sub_t *sub, unsigned ms);
+
+/* The route of a RESUME is there. */
+void kr_sub_resume(kr_sub_t *sub);
+
+/* The request does not need its cursor any more. */
+void kr_sub_settle(kr_sub_t *sub);
+
+/* Each answers, or not if nobody is there, and ends the request. */
+void kr_sub_failed(kr_sub_t *sub, const char *what);
+void kr_sub_refuse(kr_sub_t *sub, const char *reason);
+void kr_sub_free(kr_sub_t *sub);
+
+
+#endif /* _KR_SUBSCRIBE_PRIVATE_H_INCLUDED_ */

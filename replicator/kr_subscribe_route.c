@@ -1,0 +1,439 @@
+/*
+ * The route of a subscribe, its snapshot, and the reply.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kr_answer.h"
+#include "kr_subscribe_private.h"
+
+
+#define KR_SNAPSHOT_RETRY   100      /* ms, at most between two tries */
+#define KR_SNAPSHOT_TRIES   100
+
+/* of PostgreSQL's WAL, as it is built by default */
+#define KR_WAL_PAGE         8192
+#define KR_WAL_HEADER       24
+#define KR_WAL_LONG_HEADER  40
+
+
+static void kr_sub_snapped(kr_job_t *job);
+static void kr_sub_timer(evutil_socket_t fd, short what, void *data);
+
+static int kr_sub_add(kr_sub_t *sub, const char **reason);
+static void kr_sub_spec(kr_sub_t *sub, kr_buf_t *b);
+static void kr_sub_member(kr_buf_t *b, const char *name, const kr_str_t *s);
+static void kr_sub_snap(kr_sub_t *sub);
+static int kr_sub_settled(kr_sub_t *sub);
+static void kr_sub_again(kr_sub_t *sub);
+static void kr_sub_reply(kr_sub_t *sub);
+static int kr_sub_cursor(kr_sub_t *sub);
+static uint64_t kr_sub_floor(uint64_t lsn);
+static void kr_sub_rows(kr_buf_t *b, const PGresult *res);
+
+
+/*
+ * The index knows the route before the snapshot is taken: what is committed
+ * later than the snapshot is seen by the stream.
+ */
+void
+kr_sub_register(kr_sub_t *sub)
+{
+    const char  *reason;
+
+    if (sub->worker->gone || (sub->socket != NULL && sub->socket->gone)) {
+        kr_sub_free(sub);
+        return;
+    }
+
+    if (kr_sub_add(sub, &reason) != KR_OK) {
+        kr_sub_refuse(sub, reason);
+        return;
+    }
+
+    if (sub->socket == NULL) {
+        kr_sub_resume(sub);
+        return;
+    }
+
+    if (kr_route_expect(sub->owner->routes, sub->route, sub->socket) == NULL) {
+        kr_sub_refuse(sub, "too many subscriptions were not joined yet");
+        return;
+    }
+
+    sub->expecting = 1;
+
+    sub->before = sub->owner->routes->txns->begun;
+    kr_sub_snap(sub);
+}
+
+
+void
+kr_sub_resume(kr_sub_t *sub)
+{
+    if (sub->worker->gone || sub->members == 0) {
+        kr_sub_free(sub);
+        return;
+    }
+
+    if (sub->topic_len != KR_TOPIC_LEN
+        || memcmp(sub->topic, sub->route->topic, KR_TOPIC_LEN) != 0)
+    {
+        kr_sub_refuse(sub, "the route is another one now: subscribe again");
+        return;
+    }
+
+    kr_route_resume(sub->owner->routes, sub->route, sub->worker,
+                    sub->members, &sub->position);
+    kr_sub_free(sub);
+}
+
+
+void
+kr_sub_settle(kr_sub_t *sub)
+{
+    kr_cursor_t  *cu;
+
+    if (!sub->expecting) {
+        return;
+    }
+
+    sub->expecting = 0;
+    cu = kr_cursor_find(sub->socket, sub->route);
+
+    if (cu != NULL) {
+        kr_route_settle(sub->owner->routes, cu);
+    }
+}
+
+
+static void
+kr_sub_snapped(kr_job_t *job)
+{
+    kr_sub_t  *sub;
+
+    sub = kr_sub_of_job(job);
+    sub->running = 0;
+
+    if (job->status != KR_JOB_DONE) {
+        kr_sub_failed(sub, "the query failed: ");
+        return;
+    }
+
+    switch (kr_sub_settled(sub)) {
+
+    case KR_OK:
+        kr_sub_reply(sub);
+        break;
+
+    case KR_AGAIN:
+        kr_sub_again(sub);
+        break;
+
+    default: /* KR_ERROR */
+        kr_sub_refuse(sub, "the snapshot could not be read, try again");
+        break;
+    }
+}
+
+
+static void
+kr_sub_timer(evutil_socket_t fd, short what, void *data)
+{
+    kr_sub_t  *sub;
+
+    (void) fd;
+    (void) what;
+
+    sub = data;
+
+    if (sub->worker->gone || (sub->socket != NULL && sub->socket->gone)) {
+        kr_sub_free(sub);
+
+    } else if (sub->socket == NULL) {
+        kr_sub_look(sub);
+
+    } else {
+        kr_sub_snap(sub);
+    }
+}
+
+
+static int
+kr_sub_add(kr_sub_t *sub, const char **reason)
+{
+    int              rc;
+    kr_buf_t         spec;
+    kr_routes_t     *rs;
+    kr_route_def_t   def;
+
+    memset(&spec, 0, sizeof(kr_buf_t));
+    memset(&def, 0, sizeof(kr_route_def_t));
+
+    kr_sub_spec(sub, &spec);
+
+    def.canonical.data = kr_sql_canonical(sub->sql);
+    def.canonical.len = strlen(def.canonical.data);
+    def.refetch.data = sub->refetch.data;
+    def.refetch.len = sub->refetch.len;
+    def.pk = sub->aim.pk->name;
+    def.pk_type = sub->aim.pk->type;
+    def.alias = sub->spec.alias;
+    def.event = sub->spec.event;
+    def.claims.data = "";
+    def.spec.data = spec.data;
+    def.spec.len = spec.len;
+
+    def.predicate.schema = sub->table->schema;
+    def.predicate.table = sub->table->name;
+    def.predicate.column = sub->aim.field->name;
+    def.predicate.type = sub->aim.field->type;
+    def.predicate.op = KR_EQ;
+    def.predicate.nvalues = sub->nvalues;
+    def.predicate.values = sub->canonical;
+
+    rs = sub->owner->routes;
+
+    rc = spec.failed ? KR_ERROR
+                     : kr_registry_add(rs->registry, &def, rs->txns->last,
+                                       kr_now(), &sub->route);
+    kr_buf_free(&spec);
+
+    if (rc == KR_OK) {
+        kr_route_hold(sub->route);
+        return KR_OK;
+    }
+
+    sub->route = NULL;
+    *reason = rc == KR_ERROR ? "no memory" : "there are too many routes";
+
+    return KR_ERROR;
+}
+
+
+/* What a RESUME needs to make the same route: it can be parsed as a spec. */
+static void
+kr_sub_spec(kr_sub_t *sub, kr_buf_t *b)
+{
+    size_t    i;
+    kr_str_t  query;
+
+    query.data = kr_sql_canonical(sub->sql);
+    query.len = strlen(query.data);
+
+    kr_buf_str(b, "{\"equality\":\"eq\"");
+    kr_sub_member(b, "query", &query);
+    kr_sub_member(b, "table_field", &sub->aim.field->name);
+    kr_sub_member(b, "pk", &sub->aim.pk->name);
+    kr_sub_member(b, "event", &sub->spec.event);
+    kr_sub_member(b, "alias", &sub->spec.alias);
+    kr_buf_str(b, ",\"field_value\":[");
+
+    for (i = 0; i < sub->nvalues; i++) {
+        kr_buf_str(b, i == 0 ? "" : ",");
+        kr_buf_json(b, sub->canonical[i].data, sub->canonical[i].len);
+    }
+
+    kr_buf_str(b, "]}");
+}
+
+
+static void
+kr_sub_member(kr_buf_t *b, const char *name, const kr_str_t *s)
+{
+    kr_buf_printf(b, ",\"%s\":", name);
+    kr_buf_json(b, s->data, s->len);
+}
+
+
+static void
+kr_sub_snap(kr_sub_t *sub)
+{
+    kr_job_t  *job;
+
+    job = &sub->job;
+
+    job->statements[0].sql =
+        "SELECT pg_catalog.pg_current_snapshot()::text,"
+        " pg_catalog.pg_current_wal_insert_lsn()::text";
+    job->statements[0].nparams = 0;
+    job->statements[1].sql = sub->snapshot.data;
+    job->statements[1].nparams = 1;
+    job->statements[1].params[0] = sub->values.data;
+    job->nstatements = 2;
+    job->transaction = 1;
+    job->max_bytes = sub->owner->max_bytes;
+    job->done = kr_sub_snapped;
+
+    sub->running = 1;
+    kr_pool_run(sub->owner->pool, job);
+}
+
+
+/*
+ * A transaction that was read from the stream before the route was there,
+ * but is not visible yet, would be neither in the rows nor in an event.
+ */
+static int
+kr_sub_settled(kr_sub_t *sub)
+{
+    int              rc;
+    kr_snapshot_t    s;
+    const PGresult  *res;
+
+    res = sub->job.results[0];
+
+    if (PQntuples(res) != 1
+        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
+                             (size_t) PQgetlength(res, 0, 0), &s)
+           != KR_OK)
+    {
+        return KR_ERROR;
+    }
+
+    rc = kr_txn_settled(sub->owner->routes->txns, &s, sub->before)
+         ? KR_OK : KR_AGAIN;
+
+    kr_snapshot_free(&s);
+
+    return rc;
+}
+
+
+static void
+kr_sub_again(kr_sub_t *sub)
+{
+    if (++sub->tries > KR_SNAPSHOT_TRIES) {
+        kr_sub_refuse(sub, "a transaction is not visible yet, try again");
+        return;
+    }
+
+    kr_sub_wait(sub, sub->tries < 7 ? 1u << (sub->tries - 1)
+                                    : KR_SNAPSHOT_RETRY);
+}
+
+
+void
+kr_sub_wait(kr_sub_t *sub, unsigned ms)
+{
+    struct timeval  tv;
+
+    if (sub->timer == NULL) {
+        sub->timer = event_new(sub->owner->base, -1, 0, kr_sub_timer, sub);
+    }
+
+    tv.tv_sec = ms / 1000;
+    tv.tv_usec = ms % 1000 * 1000;
+
+    if (sub->timer == NULL || event_add(sub->timer, &tv) != 0) {
+        kr_sub_refuse(sub, "no memory");
+    }
+}
+
+
+static void
+kr_sub_reply(kr_sub_t *sub)
+{
+    kr_buf_t  b;
+
+    if (sub->worker->gone || sub->socket->gone) {
+        kr_sub_free(sub);
+        return;
+    }
+
+    if (sub->route->removed) {
+        kr_sub_refuse(sub, "the route was reset, try again");
+        return;
+    }
+
+    memset(&b, 0, sizeof(kr_buf_t));
+
+    kr_buf_printf(&b, "{\"received\":true,\"route_topics\":[\"%s\"],"
+                  "\"rows\":[", sub->route->topic);
+    kr_sub_rows(&b, sub->job.results[1]);
+    kr_buf_str(&b, "]}");
+
+    if (b.failed || kr_sub_cursor(sub) != KR_OK) {
+        kr_buf_free(&b);
+        kr_sub_refuse(sub, "no memory");
+        return;
+    }
+
+    kr_reply(sub->worker, sub->req, &b);
+
+    kr_buf_free(&b);
+    kr_sub_free(sub);
+}
+
+
+/* The cursor learns the snapshot, unless it has an older one already. */
+static int
+kr_sub_cursor(kr_sub_t *sub)
+{
+    uint64_t         lsn;
+    kr_cursor_t     *cu;
+    const PGresult  *res;
+
+    cu = kr_cursor_find(sub->socket, sub->route);
+
+    if (cu == NULL || cu->lsn != 0 || cu->left) {
+        return KR_OK;
+    }
+
+    res = sub->job.results[0];
+
+    if (kr_lsn_parse(PQgetvalue(res, 0, 1), (size_t) PQgetlength(res, 0, 1),
+                     &lsn) != KR_OK
+        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
+                             (size_t) PQgetlength(res, 0, 0), &cu->snapshot)
+           != KR_OK)
+    {
+        return KR_ERROR;
+    }
+
+    cu->lsn = kr_sub_floor(lsn);
+
+    return KR_OK;
+}
+
+
+/*
+ * The insert position that stands behind the header of a page which holds
+ * nothing else is not reached before something is written there.
+ */
+static uint64_t
+kr_sub_floor(uint64_t lsn)
+{
+    uint64_t  offset;
+
+    offset = lsn % KR_WAL_PAGE;
+
+    if (offset == KR_WAL_HEADER || offset == KR_WAL_LONG_HEADER) {
+        return lsn - offset;
+    }
+
+    return lsn;
+}
+
+
+static void
+kr_sub_rows(kr_buf_t *b, const PGresult *res)
+{
+    int          row;
+    size_t       len;
+    const char  *json;
+
+    for (row = 0; row < PQntuples(res); row++) {
+        json = PQgetvalue(res, row, 0);
+        len = (size_t) PQgetlength(res, row, 0);
+
+        if (len < 2) {
+            continue;
+        }
+
+        kr_buf_str(b, row == 0 ? "" : ",");
+        kr_buf_append(b, json, len - 1);
+        kr_buf_printf(b, "%s\"database_op\":\"query\"}", len > 2 ? "," : "");
+    }
+}
