@@ -151,7 +151,7 @@ kr_sql_parse(const char *query, size_t len, kr_sql_t **sql, kr_buf_t *reason)
     }
 
     if (rc == KR_OK) {
-        rc = kr_sql_tree_print(s->tree, &s->canonical);
+        rc = kr_sql_tree_text(&s->packed, &s->canonical);
 
         if (rc == KR_DECLINED) {
             kr_buf_str(reason, "the query cannot be rewritten without risk:"

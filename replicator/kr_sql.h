@@ -28,8 +28,13 @@ typedef struct {
 typedef struct kr_sql_s  kr_sql_t;
 
 
-#define KR_SQL_MAX_LEN    65536
-#define KR_SQL_MAX_DEPTH  1000     /* of nested or chained expressions */
+/*
+ * Bytes of a query, and steps of nested or chained expressions.  The one
+ * bounds the time that a hostile query takes of the event loop (some 10 us a
+ * byte at worst, templates included), the other the parser's stack.
+ */
+#define KR_SQL_MAX_LEN    16384
+#define KR_SQL_MAX_DEPTH  1000
 
 
 /*

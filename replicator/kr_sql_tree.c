@@ -37,6 +37,9 @@ static int kr_sql_tree_token(kr_sql_measure_t *me, PgQuery__Token token);
 static void kr_sql_tree_refuse(kr_buf_t *reason, const PgQueryError *error);
 static int kr_sql_tree_descend(ProtobufCMessage *msg, kr_sql_visit_pt visit,
     void *data, unsigned level);
+static int kr_sql_tree_field(ProtobufCMessage *msg,
+    const ProtobufCFieldDescriptor *field, kr_sql_visit_pt visit, void *data,
+    unsigned level);
 static size_t kr_sql_tree_children(ProtobufCMessage *msg,
     const ProtobufCFieldDescriptor *field, ProtobufCMessage ***children);
 static int kr_sql_tree_normalize(void *data, ProtobufCMessage *msg);
@@ -124,18 +127,29 @@ kr_sql_tree_unpack(const kr_sql_packed_t *packed)
 int
 kr_sql_tree_print(PgQuery__ParseResult *tree, kr_buf_t *out)
 {
+    int              rc;
+    kr_sql_packed_t  packed;
+
+    rc = kr_sql_tree_pack(tree, &packed);
+
+    if (rc == KR_OK) {
+        rc = kr_sql_tree_text(&packed, out);
+        free(packed.data);
+    }
+
+    return rc;
+}
+
+
+int
+kr_sql_tree_text(const kr_sql_packed_t *packed, kr_buf_t *out)
+{
     int                    rc;
-    kr_sql_packed_t        packed;
     PgQueryProtobuf        pbuf;
     PgQueryDeparseResult   r;
 
-    rc = kr_sql_tree_pack(tree, &packed);
-    if (rc != KR_OK) {
-        return rc;
-    }
-
-    pbuf.len = packed.len;
-    pbuf.data = (char *) packed.data;
+    pbuf.len = packed->len;
+    pbuf.data = (char *) packed->data;
 
     r = pg_query_deparse_protobuf(pbuf);
 
@@ -146,7 +160,7 @@ kr_sql_tree_print(PgQuery__ParseResult *tree, kr_buf_t *out)
         rc = KR_ERROR;
 
     } else {
-        rc = kr_sql_tree_check(r.query, &packed);
+        rc = kr_sql_tree_check(r.query, packed);
     }
 
     if (rc == KR_OK) {
@@ -155,7 +169,6 @@ kr_sql_tree_print(PgQuery__ParseResult *tree, kr_buf_t *out)
     }
 
     pg_query_free_deparse_result(r);
-    free(packed.data);
 
     return rc;
 }
@@ -304,30 +317,54 @@ static int
 kr_sql_tree_descend(ProtobufCMessage *msg, kr_sql_visit_pt visit, void *data,
     unsigned level)
 {
-    int                               rc;
-    unsigned                          i;
-    size_t                            n, k;
-    ProtobufCMessage                **children;
-    const ProtobufCFieldDescriptor   *field;
+    int             rc;
+    unsigned        i;
+    PgQuery__Node  *node;
 
     if (level > KR_SQL_MAX_LEVELS) {
         return KR_DECLINED;
     }
 
-    rc = visit(data, msg);
-    if (rc != KR_OK) {
-        return rc;
+    if (msg->descriptor == &pg_query__node__descriptor) {
+        /* one of some 240 fields is set, and it says which */
+        node = (PgQuery__Node *) msg;
+
+        return kr_sql_tree_field(msg,
+                   protobuf_c_message_descriptor_get_field(msg->descriptor,
+                                                           node->node_case),
+                   visit, data, level);
     }
 
-    for (i = 0; i < msg->descriptor->n_fields; i++) {
-        field = &msg->descriptor->fields[i];
-        n = kr_sql_tree_children(msg, field, &children);
+    rc = visit(data, msg);
 
-        for (k = 0; k < n; k++) {
-            rc = kr_sql_tree_descend(children[k], visit, data, level + 1);
-            if (rc != KR_OK) {
-                return rc;
-            }
+    for (i = 0; rc == KR_OK && i < msg->descriptor->n_fields; i++) {
+        rc = kr_sql_tree_field(msg, &msg->descriptor->fields[i], visit, data,
+                               level);
+    }
+
+    return rc;
+}
+
+
+static int
+kr_sql_tree_field(ProtobufCMessage *msg,
+    const ProtobufCFieldDescriptor *field, kr_sql_visit_pt visit, void *data,
+    unsigned level)
+{
+    int                 rc;
+    size_t              i, n;
+    ProtobufCMessage  **children;
+
+    if (field == NULL || field->type != PROTOBUF_C_TYPE_MESSAGE) {
+        return KR_OK;
+    }
+
+    n = kr_sql_tree_children(msg, field, &children);
+
+    for (i = 0; i < n; i++) {
+        rc = kr_sql_tree_descend(children[i], visit, data, level + 1);
+        if (rc != KR_OK) {
+            return rc;
         }
     }
 
@@ -343,10 +380,6 @@ kr_sql_tree_children(ProtobufCMessage *msg,
     char  *base;
 
     base = (char *) msg;
-
-    if (field->type != PROTOBUF_C_TYPE_MESSAGE) {
-        return 0;
-    }
 
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         *children = *(ProtobufCMessage ***) (base + field->offset);

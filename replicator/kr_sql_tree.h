@@ -22,7 +22,10 @@ typedef struct {
 } kr_sql_packed_t;
 
 
-/* Called for each message, from the root down; KR_OK: go on. */
+/*
+ * Called for each message but PgQuery__Node, which is a wrapper only, from
+ * the root down; KR_OK: go on.
+ */
 typedef int (*kr_sql_visit_pt)(void *data, ProtobufCMessage *msg);
 
 
@@ -51,6 +54,9 @@ PgQuery__ParseResult *kr_sql_tree_unpack(const kr_sql_packed_t *packed);
  * what a query means.  KR_OK; KR_DECLINED: it was not the same; KR_ERROR.
  */
 int kr_sql_tree_print(PgQuery__ParseResult *tree, kr_buf_t *out);
+
+/* The same for a tree that is packed already. */
+int kr_sql_tree_text(const kr_sql_packed_t *packed, kr_buf_t *out);
 
 /* The statement that all of this is about: the only SELECT, or NULL. */
 PgQuery__SelectStmt *kr_sql_tree_select(const PgQuery__ParseResult *tree);

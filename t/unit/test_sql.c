@@ -453,16 +453,16 @@ test_deep(void **state)
     }
 
     /* broad is not deep */
-    assert_int_equal(nested(head, "a in (1,2,3) and ", "b", "", 3000,
+    assert_int_equal(nested(head, "a in (1,2,3) and ", "b", "", 900,
                             &reason), KR_OK);
-    assert_int_equal(nested("select ", "a, ", "b from t", "", 10000, &reason),
+    assert_int_equal(nested("select ", "a, ", "b from t", "", 5000, &reason),
                      KR_OK);
-    assert_int_equal(nested(head, "a = 1 and ", "b", " or c", 2000, &reason),
+    assert_int_equal(nested(head, "a = 1 and ", "b", " or c", 1000, &reason),
                      KR_OK);
 
     assert_int_equal(nested(head, "a and ", "b", "", 20000, &reason),
                      KR_DECLINED);
-    assert_non_null(strstr(reason.data, "longer than 65536"));
+    assert_non_null(strstr(reason.data, "longer than 16384"));
 
     kr_buf_free(&reason);
 }
