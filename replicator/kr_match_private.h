@@ -14,10 +14,7 @@
 #define _KR_MATCH_PRIVATE_H_INCLUDED_
 
 
-/* an element that was not added, for want of memory, has no hh.tbl */
-#define HASH_NONFATAL_OOM  1
-#include <uthash.h>
-
+#include "kr_hash.h"
 #include "kr_match.h"
 
 
