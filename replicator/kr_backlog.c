@@ -12,22 +12,17 @@ static void kr_backlog_free(kr_backlog_t *bl, kr_entry_t *e);
 
 void
 kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
-    const uint32_t *xids, size_t nxids, uint64_t now)
+    const kr_row_t *rows, size_t nrows, uint64_t now)
 {
     size_t       size;
     kr_entry_t  *e;
 
     bl->number++;
 
-    if (nxids > KR_ENTRY_XIDS) {
-        nxids = 0;
-    }
+    size = sizeof(kr_entry_t) + nrows * sizeof(kr_row_t);
 
-    size = sizeof(kr_entry_t) + nxids * sizeof(uint32_t) + b->len;
+    e = size + b->len > bl->route_max ? NULL : malloc(size);
 
-    e = size > bl->route_max ? NULL
-                             : malloc(sizeof(kr_entry_t)
-                                      + nxids * sizeof(uint32_t));
     if (e == NULL) {
         kr_backlog_note(rt, bl->number, now, &rt->last);
         return;
@@ -38,18 +33,15 @@ kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
     e->time = now;
     e->position = rt->last;
     e->block = kr_block_hold(b);
-    e->size = size;
-    e->nxids = nxids;
-
-    if (nxids != 0) {
-        memcpy(e->xids, xids, nxids * sizeof(uint32_t));
-    }
+    e->size = size + b->len;
+    e->nrows = nrows;
+    memcpy(e->rows, rows, nrows * sizeof(kr_row_t));
 
     DL_APPEND(rt->entries, e);
     DL_APPEND2(bl->entries, e, aprev, anext);
 
-    rt->bytes += size;
-    bl->bytes += size;
+    rt->bytes += e->size;
+    bl->bytes += e->size;
 
     while (rt->bytes > bl->route_max) {
         kr_backlog_drop(bl, rt->entries);
@@ -95,21 +87,6 @@ kr_backlog_since(const kr_backlog_t *bl, const kr_route_t *rt, uint64_t time)
     }
 
     return bl->number + 1;
-}
-
-
-int
-kr_entry_needed(const kr_entry_t *e, const kr_snapshot_t *s)
-{
-    size_t  i;
-
-    for (i = 0; i < e->nxids; i++) {
-        if (!kr_snapshot_sees(s, e->xids[i])) {
-            return 1;
-        }
-    }
-
-    return e->nxids == 0;
 }
 
 

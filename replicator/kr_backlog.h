@@ -16,8 +16,15 @@
 #include "kr_server.h"
 
 
-/* an event with more transactions than this is delivered to everybody */
-#define KR_ENTRY_XIDS  64
+/*
+ * A row within an event.  Of the changes that it stands for the last counts:
+ * whoever changes a row waits until the one before is visible, so a snapshot
+ * that sees the last sees them all.
+ */
+typedef struct {
+    uint32_t            xid;         /* of its last change */
+    uint32_t            end;         /* of its JSON, within those of all */
+} kr_row_t;
 
 
 struct kr_entry_s {
@@ -31,8 +38,8 @@ struct kr_entry_s {
     kr_entry_t         *next;
     kr_entry_t         *aprev;       /* of all */
     kr_entry_t         *anext;
-    size_t              nxids;       /* 0: too many to be kept */
-    uint32_t            xids[];
+    size_t              nrows;
+    kr_row_t            rows[];
 };
 
 
@@ -53,7 +60,7 @@ typedef struct {
  * no memory) is as one that was dropped.
  */
 void kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
-    const uint32_t *xids, size_t nxids, uint64_t now);
+    const kr_row_t *rows, size_t nrows, uint64_t now);
 
 /* Drops what is older than bl->keep. */
 void kr_backlog_expire(kr_backlog_t *bl, uint64_t now);
@@ -64,9 +71,6 @@ void kr_backlog_clear(kr_backlog_t *bl, kr_route_t *rt);
 /* The number of the first entry of the route that is not older than that. */
 uint64_t kr_backlog_since(const kr_backlog_t *bl, const kr_route_t *rt,
     uint64_t time);
-
-/* Whether the entry brings something new to who has this snapshot. */
-int kr_entry_needed(const kr_entry_t *e, const kr_snapshot_t *s);
 
 /* < 0, 0, > 0; of one epoch. */
 int kr_position_cmp(const kairos_position_t *a, const kairos_position_t *b);

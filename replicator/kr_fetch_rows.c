@@ -23,8 +23,7 @@ struct kr_build_s {
     kr_build_t   *next;
     kr_buf_t      rows;
     size_t        nrows;
-    uint32_t      xids[KR_ENTRY_XIDS];
-    size_t        nxids;          /* KR_ENTRY_XIDS + 1: too many */
+    kr_row_t     *marks;
 };
 
 
@@ -32,7 +31,8 @@ static void kr_rows_judge(kr_item_t *it, kr_touch_t *to);
 static void kr_rows_of_kind(kr_pending_t *pe, kr_row_e kind,
     kr_build_t **builds);
 static kr_build_t *kr_build_get(kr_route_t *rt, kr_build_t **builds);
-static void kr_build_xids(kr_build_t *b, const kr_item_t *it);
+static int kr_build_row(kr_build_t *b, const kr_item_t *it, kr_row_e kind);
+static int kr_build_mark(kr_build_t *b, const kr_item_t *it);
 static void kr_build_flush(kr_pending_t *pe, kr_build_t *b);
 static void kr_row_append(kr_buf_t *b, const kr_template_t *t,
     const kr_item_t *it, kr_row_e kind);
@@ -99,6 +99,7 @@ kr_fetch_publish(kr_pending_t *pe)
         b->route->build = NULL;
         kr_route_unhold(b->route);
         kr_buf_free(&b->rows);
+        free(b->marks);
         free(b);
     }
 }
@@ -154,17 +155,10 @@ kr_rows_of_kind(kr_pending_t *pe, kr_row_e kind, kr_build_t **builds)
 
             b = kr_build_get(to->route, builds);
 
-            if (b == NULL) {
+            if (b == NULL || kr_build_row(b, it, kind) != KR_OK) {
                 kr_route_reset(pe->fetch->routes, to->route, "no memory");
                 continue;
             }
-
-            if (b->nrows++ != 0) {
-                kr_buf_str(&b->rows, ",");
-            }
-
-            kr_row_append(&b->rows, to->route->template, it, kind);
-            kr_build_xids(b, it);
 
             if (b->nrows == pe->fetch->chunk_size
                 || b->rows.len >= KR_CHUNK_BYTES)
@@ -200,29 +194,40 @@ kr_build_get(kr_route_t *rt, kr_build_t **builds)
 }
 
 
-static void
-kr_build_xids(kr_build_t *b, const kr_item_t *it)
+static int
+kr_build_row(kr_build_t *b, const kr_item_t *it, kr_row_e kind)
 {
-    size_t  i, k;
-
-    for (i = 0; i < it->nxids && b->nxids <= KR_ENTRY_XIDS; i++) {
-
-        for (k = 0; k < b->nxids; k++) {
-            if (b->xids[k] == it->xids[i]) {
-                break;
-            }
-        }
-
-        if (k < b->nxids) {
-            continue;
-        }
-
-        if (k < KR_ENTRY_XIDS) {
-            b->xids[k] = it->xids[i];
-        }
-
-        b->nxids++;
+    if (b->nrows != 0) {
+        kr_buf_str(&b->rows, ",");
     }
+
+    kr_row_append(&b->rows, b->route->template, it, kind);
+
+    return kr_build_mark(b, it);
+}
+
+
+/* Notes whose the row is that was appended; the array grows by doubling. */
+static int
+kr_build_mark(kr_build_t *b, const kr_item_t *it)
+{
+    kr_row_t  *marks;
+
+    if ((b->nrows & (b->nrows - 1)) == 0) {
+        marks = realloc(b->marks, sizeof(kr_row_t)
+                                  * (b->nrows == 0 ? 1 : 2 * b->nrows));
+        if (marks == NULL) {
+            return KR_ERROR;
+        }
+
+        b->marks = marks;
+    }
+
+    b->marks[b->nrows].xid = it->xids[it->nxids - 1];
+    b->marks[b->nrows].end = (uint32_t) b->rows.len;
+    b->nrows++;
+
+    return KR_OK;
 }
 
 
@@ -252,8 +257,8 @@ kr_build_flush(kr_pending_t *pe, kr_build_t *b)
          */
 
         ev.rows = &b->rows;
-        ev.xids = b->xids;
-        ev.nxids = b->nxids;
+        ev.marks = b->marks;
+        ev.nrows = b->nrows;
         ev.txn = pe->items[pe->pos]->txn;
         ev.lsn = pe->items[pe->pos + pe->take - 1]->txn->lsn;
 
@@ -262,7 +267,6 @@ kr_build_flush(kr_pending_t *pe, kr_build_t *b)
     }
 
     b->nrows = 0;
-    b->nxids = 0;
 }
 
 

@@ -188,7 +188,7 @@ kr_route_publish(kr_routes_t *rs, kr_route_t *rt, const kr_event_t *ev)
         kr_server_send(mb->worker->conn, b, kr_txn_hold(ev->txn));
     }
 
-    kr_backlog_add(&rs->backlog, rt, b, ev->xids, ev->nxids, kr_now());
+    kr_backlog_add(&rs->backlog, rt, b, ev->marks, ev->nrows, kr_now());
 
     kr_block_release(b);
 }
@@ -283,7 +283,7 @@ kr_route_block(kr_route_t *rt, const kr_event_t *ev)
     clock_gettime(CLOCK_REALTIME, &ts);
     kr_lsn_format(lsn, rt->last.lsn);
 
-    kr_buf_str(&b, "{\"rows\":[");
+    kr_buf_str(&b, KR_ROWS_PREFIX);
     kr_buf_append(&b, ev->rows->data, ev->rows->len);
     kr_buf_printf(&b, "],\"sent_at\":%llu,\"position\":\"%llx/%s/%u\"}",
                   (unsigned long long) ts.tv_sec * 1000

@@ -37,8 +37,8 @@ typedef struct {
     const kr_buf_t     *rows;       /* JSON objects, commas between */
     uint64_t            lsn;        /* commit of a transaction; all before it
                                        was handed on */
-    const uint32_t     *xids;
-    size_t              nxids;      /* or more than KR_ENTRY_XIDS */
+    const kr_row_t     *marks;      /* one for each row */
+    size_t              nrows;
     kr_txn_t           *txn;        /* held while the event is in a queue */
 } kr_event_t;
 

@@ -332,44 +332,69 @@ kr_join_admit(kr_routes_t *rs, kr_cursor_t *cu)
     kr_send(wk, &f);
 
     DL_FOREACH(rt->entries, e) {
-
-        if (e->number < cu->from) {
-            continue;
-        }
-
-        /*
-         * From the first that is needed on all are: a later one may mend
-         * what a row of an earlier one undid.
-         */
-
-        if (cu->lsn == 0 || kr_entry_needed(e, &cu->snapshot)) {
-            break;
+        if (e->number >= cu->from) {
+            kr_join_replay(cu, e);
         }
     }
 
-    kr_join_replay(cu, e);
     kr_cursor_free(rs->registry, cu, kr_now());
 }
 
 
+/* Sends those rows of an event that the socket's snapshot does not have. */
 static void
 kr_join_replay(kr_cursor_t *cu, kr_entry_t *e)
 {
+    size_t               i, begin;
+    kr_buf_t             b;
+    const char          *rows;
     kairos_feed_frame_t  f;
 
-    for ( /* void */ ; e != NULL; e = e->next) {
+    if (kr_entry_decode(e, &f) != KR_OK) {
+        kr_log(KR_LOG_ALERT, "an event of %s cannot be decoded",
+               cu->route->topic);
+        return;
+    }
 
-        if (kr_entry_decode(e, &f) != KR_OK) {
-            kr_log(KR_LOG_ALERT, "an event of %s cannot be decoded",
-                   cu->route->topic);
-            continue;
+    f.type = KAIROS_FEED_EVENT_TO;
+    f.socket = cu->socket->id;
+
+    if (cu->lsn == 0) {
+        kr_send(cu->socket->worker, &f);
+        return;
+    }
+
+    memset(&b, 0, sizeof(kr_buf_t));
+
+    kr_buf_str(&b, KR_ROWS_PREFIX);
+    rows = (const char *) f.payload.data + b.len;
+    begin = 0;
+
+    for (i = 0; i < e->nrows; i++) {
+
+        if (!kr_snapshot_sees(&cu->snapshot, e->rows[i].xid)) {
+            if (b.len > sizeof(KR_ROWS_PREFIX) - 1) {
+                kr_buf_str(&b, ",");
+            }
+
+            kr_buf_append(&b, rows + begin, e->rows[i].end - begin);
         }
 
-        f.type = KAIROS_FEED_EVENT_TO;
-        f.socket = cu->socket->id;
+        begin = e->rows[i].end + 1;
+    }
 
+    if (b.len > sizeof(KR_ROWS_PREFIX) - 1) {
+
+        /* what stands behind the last row */
+
+        rows += begin - 1;
+        kr_buf_append(&b, rows, (size_t) ((const char *) f.payload.data
+                                          + f.payload.len - rows));
+        kr_slice(&f.payload, b.data, b.len);
         kr_send(cu->socket->worker, &f);
     }
+
+    kr_buf_free(&b);
 }
 
 

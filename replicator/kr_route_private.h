@@ -22,6 +22,10 @@
                                       and its queue's limit ends it */
 
 
+/* how an event's payload begins; the rows follow */
+#define KR_ROWS_PREFIX     "{\"rows\":["
+
+
 /* The timer of rs: tries, and comes again while joins wait. */
 void kr_routes_tick(evutil_socket_t fd, short what, void *data);
 
