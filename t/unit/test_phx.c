@@ -459,6 +459,10 @@ static const struct {
       LONG_255, LONG_255, "x",
       bytes("\0\xff\xff\xff" LONG_255 LONG_255 LONG_255 "x") },
 
+    { "binary reply, the longest fields", V2, "ok", 1, "\"" LONG_255 "\"",
+      "\"" LONG_255 "\"", LONG_255, "", "x",
+      bytes("\1\xff\xff\xff\2" LONG_255 LONG_255 LONG_255 "okx") },
+
     { "binary in V1", V1, NULL, 1, "", "", "t", "e", "x", NULL, 0 },
     { "binary reply in V1", V1, "ok", 1, "", "", "t", "e", "x", NULL, 0 },
     { "binary, too long topic", V2, NULL, 1, "", "", LONG_255 "5", "e", "",
