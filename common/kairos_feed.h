@@ -84,7 +84,9 @@ typedef enum {
     /*
      * The JOIN is accepted.  What the socket missed since its snapshot
      * follows as EVENT_TO frames before any further EVENT of this topic.
-     * spec is opaque to the worker, which gives it back in RESUME.
+     * spec is opaque to the worker, which gives it back in RESUME.  position
+     * is before the first of these EVENT_TO: a worker that loses the feed in
+     * the middle of them resumes from the last that it got.
      */
     KAIROS_FEED_JOINED = 66,      /* req topic spec position */
 

@@ -296,6 +296,44 @@ describe('a worker', () => {
         assert.deepEqual(feed.resumed, []);
     });
 
+    test('says no more at once than the peer reads', async () => {
+        const spec = JSON.stringify('x'.repeat(400000));
+        const topics = [1, 2, 3, 4, 5, 6].map((n) => `rt:${n}`);
+        const c = await client();
+
+        for (const topic of topics) {
+            const joined = c.join(topic);
+            const ask = await feed.frame('JOIN');
+
+            feed.send('JOINED', { req: ask.req, topic, spec,
+                                  position: at(1) });
+            await joined;
+        }
+
+        peer.server.once('connection', (socket) => socket.pause());
+        feed.destroy();
+        feed = await peer.accept();
+
+        /* not told of yet, it ends without a word */
+
+        await c.call('rt:6', 'phx_leave', {});
+
+        feed.socket.resume();
+        assert.equal((await feed.any()).type, 'HELLO');
+
+        for (const topic of topics.slice(0, 5)) {
+            const frame = await feed.any();
+
+            assert.deepEqual([frame.type, frame.topic, frame.spec == spec],
+                             ['RESUME', topic, true]);
+        }
+
+        assert.equal((await feed.any()).type, 'READY');
+
+        await c.call('rt:1', 'phx_leave', {});
+        assert.equal((await feed.any()).topic, 'rt:1');
+    });
+
     test('delivers an event to one or to all', async () => {
         const one = await member('one');
         const two = await member('two');
@@ -590,6 +628,19 @@ describe('a worker', () => {
         peer.welcome = { version: 1, epoch: 1n };
         feed = await peer.next('the attempt after the longest delay',
                                2 * LIMIT);
+    });
+
+    test('ends in order whatever the feed does', async () => {
+        const c = await client();
+        const called = c.call('room', 'subscribe', {});
+
+        await feed.frame('SUBSCRIBE');
+        await peer.close();
+        peer = null;
+        await called;
+
+        await stack.nginx.stop('SIGQUIT');
+        assert.equal((await c.closed).code, 1012);
     });
 
     test('hands over to the next worker at a reload', async () => {
