@@ -605,8 +605,6 @@ ngx_http_kairos_feed_flush(ngx_http_kairos_feed_t *feed)
         return;
     }
 
-    /* posts this turn's handler again if it queued anything */
-
     if (feed->open && !feed->resumed && !ngx_http_kairos_feed_full(feed)) {
         ngx_http_kairos_feed_resume(feed);
     }
