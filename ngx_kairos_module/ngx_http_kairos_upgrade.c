@@ -51,6 +51,8 @@ static void ngx_http_kairos_upgrade_check(ngx_http_request_t *r,
 static const char *ngx_http_kairos_upgrade_check_key(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_kairos_upgrade_has_token(ngx_http_request_t *r,
     const char *name, const char *token);
+static ngx_uint_t ngx_http_kairos_upgrade_list_has(const ngx_str_t *value,
+    const char *token);
 static ngx_int_t ngx_http_kairos_upgrade_vsn(ngx_http_request_t *r,
     ngx_http_kairos_phx_vsn_e *vsn);
 static ngx_int_t ngx_http_kairos_upgrade_refuse(ngx_http_request_t *r,
@@ -169,6 +171,7 @@ ngx_http_kairos_upgrade(ngx_http_request_t *r)
     ngx_http_kairos_phx_vsn_e   vsn;
 
     ngx_memzero(&no, sizeof(ngx_http_kairos_refusal_t));
+    vsn = NGX_HTTP_KAIROS_PHX_V1;
 
     ngx_http_kairos_upgrade_check(r, &no);
 
@@ -308,14 +311,36 @@ static ngx_uint_t
 ngx_http_kairos_upgrade_has_token(ngx_http_request_t *r, const char *name,
     const char *token)
 {
-    size_t      len;
-    u_char     *p, *last, *start, *end;
-    ngx_str_t  *value;
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
 
-    value = ngx_http_kairos_http_header(r, name, NULL);
-    if (value == NULL) {
-        return 0;
+    len = ngx_strlen(name);
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len == len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0
+                && ngx_http_kairos_upgrade_list_has(&h[i].value, token))
+            {
+                return 1;
+            }
+        }
     }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_kairos_upgrade_list_has(const ngx_str_t *value, const char *token)
+{
+    size_t   len;
+    u_char  *p, *last, *start, *end;
 
     len = ngx_strlen(token);
     p = value->data;
@@ -351,15 +376,14 @@ ngx_http_kairos_upgrade_has_token(ngx_http_request_t *r, const char *name,
 
 
 /*
- * "2.0.0" of today's clients, "1.0.0" or nothing of old ones.
+ * "2.0.0" of today's clients, "1.0.0" or nothing of old ones; *vsn is V1
+ * when called.
  */
 static ngx_int_t
 ngx_http_kairos_upgrade_vsn(ngx_http_request_t *r,
     ngx_http_kairos_phx_vsn_e *vsn)
 {
     ngx_str_t  value;
-
-    *vsn = NGX_HTTP_KAIROS_PHX_V1;
 
     if (ngx_http_arg(r, (u_char *) "vsn", 3, &value) != NGX_OK) {
         return NGX_OK;
