@@ -10,7 +10,7 @@
 
 CC          = cc
 PREFIX      = /usr/local
-PORT        = 8080
+PORT       ?= 8080
 
 # nginx's headers and build system, as Debian's nginx-dev installs them
 NGINX_SRC   = /usr/share/nginx/src
