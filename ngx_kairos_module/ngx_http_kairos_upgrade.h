@@ -10,9 +10,45 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_kairos_phx.h"
+
+
+#define NGX_HTTP_UPGRADE_REQUIRED  426
+
+
+/* a refusal; status 0: none */
+typedef struct {
+    ngx_uint_t     status;
+    const char    *reason;        /* static text */
+} ngx_http_kairos_refusal_t;
+
 
 /* <location>/websocket: a content handler */
 ngx_int_t ngx_http_kairos_upgrade(ngx_http_request_t *r);
+
+
+/* of ngx_http_kairos_upgrade_check.c, for ngx_http_kairos_upgrade.c alone */
+
+/*
+ * What must be so before the 101, in the order in which a developer would
+ * like to hear of it.  Leaves no->status 0 if all is well.
+ */
+void ngx_http_kairos_upgrade_check(ngx_http_request_t *r,
+    ngx_http_kairos_refusal_t *no);
+
+/*
+ * The serializer: "2.0.0" of today's clients, "1.0.0" or nothing of old
+ * ones.  *vsn is V1 when called.  NGX_DECLINED: another.
+ */
+ngx_int_t ngx_http_kairos_upgrade_vsn(ngx_http_request_t *r,
+    ngx_http_kairos_phx_vsn_e *vsn);
+
+/*
+ * Whether the comma-separated lists in the headers of this name contain the
+ * token, in any case of letters.
+ */
+ngx_uint_t ngx_http_kairos_upgrade_has_token(ngx_http_request_t *r,
+    const char *name, const char *token);
 
 
 #endif /* _NGX_HTTP_KAIROS_UPGRADE_H_INCLUDED_ */
