@@ -1,0 +1,604 @@
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <jwt.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include "ngx_http_kairos_json.h"
+#include "ngx_http_kairos_jwt.h"
+
+
+/* digits of a time in seconds: none has more for 30000 years */
+#define NGX_HTTP_KAIROS_JWT_DIGITS  12
+
+
+typedef struct {
+    ngx_str_t     name;
+    jwt_alg_t     algorithm;
+    size_t        secret;        /* bytes; 0: a pair of keys */
+    int           type;          /* of the key, EVP_PKEY_... */
+    int           bits;          /* an elliptic curve's; RSA: at least */
+} ngx_http_kairos_jwt_algorithm_t;
+
+
+static const ngx_http_kairos_jwt_algorithm_t *
+    ngx_http_kairos_jwt_find_algorithm(ngx_uint_t algorithm);
+static const char *ngx_http_kairos_jwt_split(const ngx_str_t *token,
+    ngx_str_t *parts);
+static const char *ngx_http_kairos_jwt_check_header(
+    const ngx_http_kairos_jwt_policy_t *policy, const ngx_str_t *part,
+    u_char *buf, ngx_uint_t *algorithm);
+static const char *ngx_http_kairos_jwt_check_signature(
+    const ngx_http_kairos_jwt_policy_t *policy, const ngx_str_t *token,
+    ngx_uint_t algorithm, const ngx_http_kairos_jwt_key_t **key);
+static ngx_uint_t ngx_http_kairos_jwt_signed(
+    const ngx_http_kairos_jwt_key_t *key, const char *token);
+static const char *ngx_http_kairos_jwt_check_claims(
+    const ngx_http_kairos_jwt_policy_t *policy, const ngx_str_t *part,
+    time_t now, ngx_http_kairos_jwt_t *jwt);
+static ngx_int_t ngx_http_kairos_jwt_object(const ngx_str_t *part,
+    u_char *buf, ngx_http_kairos_json_t *object);
+static ngx_int_t ngx_http_kairos_jwt_time(const ngx_http_kairos_json_t *claims,
+    const char *name, time_t *time);
+static void ngx_http_kairos_jwt_subject(const ngx_http_kairos_json_t *claims,
+    ngx_str_t *subject);
+static ngx_uint_t ngx_http_kairos_jwt_is_connection(
+    const ngx_http_kairos_jwt_policy_t *policy,
+    const ngx_http_kairos_json_t *claims);
+static ngx_uint_t ngx_http_kairos_jwt_same(const ngx_str_t *raw,
+    const ngx_str_t *text);
+static ngx_int_t ngx_http_kairos_jwt_digit(u_char ch);
+
+
+static const ngx_http_kairos_jwt_algorithm_t
+    ngx_http_kairos_jwt_algorithms[] = {
+
+    { ngx_string("HS256"), JWT_ALG_HS256, 32, 0, 0 },
+    { ngx_string("HS384"), JWT_ALG_HS384, 48, 0, 0 },
+    { ngx_string("HS512"), JWT_ALG_HS512, 64, 0, 0 },
+    { ngx_string("RS256"), JWT_ALG_RS256, 0, EVP_PKEY_RSA, 2048 },
+    { ngx_string("RS384"), JWT_ALG_RS384, 0, EVP_PKEY_RSA, 2048 },
+    { ngx_string("RS512"), JWT_ALG_RS512, 0, EVP_PKEY_RSA, 2048 },
+    { ngx_string("ES256"), JWT_ALG_ES256, 0, EVP_PKEY_EC, 256 },
+    { ngx_string("ES384"), JWT_ALG_ES384, 0, EVP_PKEY_EC, 384 },
+    { ngx_string("ES512"), JWT_ALG_ES512, 0, EVP_PKEY_EC, 521 },
+    { ngx_null_string, JWT_ALG_NONE, 0, 0, 0 }
+};
+
+
+ngx_int_t
+ngx_http_kairos_jwt_algorithm(const ngx_str_t *name, ngx_uint_t *algorithm)
+{
+    const ngx_http_kairos_jwt_algorithm_t  *a;
+
+    for (a = ngx_http_kairos_jwt_algorithms; a->name.len; a++) {
+
+        if (a->name.len == name->len
+            && ngx_memcmp(a->name.data, name->data, name->len) == 0)
+        {
+            *algorithm = a->algorithm;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+size_t
+ngx_http_kairos_jwt_secret_size(ngx_uint_t algorithm)
+{
+    return ngx_http_kairos_jwt_find_algorithm(algorithm)->secret;
+}
+
+
+const char *
+ngx_http_kairos_jwt_check_key(const ngx_str_t *pem, ngx_uint_t algorithm)
+{
+    BIO                                    *bio;
+    EVP_PKEY                               *key;
+    const char                             *reason;
+    const ngx_http_kairos_jwt_algorithm_t  *a;
+
+    a = ngx_http_kairos_jwt_find_algorithm(algorithm);
+    reason = NULL;
+    key = NULL;
+
+    bio = BIO_new_mem_buf(pem->data, (int) pem->len);
+
+    if (bio != NULL) {
+        key = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+        BIO_free(bio);
+    }
+
+    if (key == NULL) {
+        reason = "it is no public key in PEM";
+
+    } else if (EVP_PKEY_base_id(key) != a->type) {
+        reason = (a->type == EVP_PKEY_RSA) ? "it is no RSA key"
+                                           : "it is no key of a curve";
+
+    } else if (a->type == EVP_PKEY_RSA && EVP_PKEY_bits(key) < a->bits) {
+        reason = "it has fewer than 2048 bits";
+
+    } else if (a->type == EVP_PKEY_EC && EVP_PKEY_bits(key) != a->bits) {
+        reason = "its curve is not the algorithm's";
+    }
+
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+
+    return reason;
+}
+
+
+ngx_int_t
+ngx_http_kairos_jwt_verify(const ngx_http_kairos_jwt_policy_t *policy,
+    const ngx_str_t *token, time_t now, ngx_http_kairos_jwt_t *jwt,
+    const char **reason)
+{
+    ngx_str_t                         parts[3];
+    ngx_uint_t                        algorithm;
+    const ngx_http_kairos_jwt_key_t  *key;
+
+    *reason = ngx_http_kairos_jwt_split(token, parts);
+
+    if (*reason == NULL) {
+        *reason = ngx_http_kairos_jwt_check_header(policy, &parts[0],
+                                                   jwt->text, &algorithm);
+    }
+
+    if (*reason == NULL) {
+        *reason = ngx_http_kairos_jwt_check_signature(policy, token,
+                                                      algorithm, &key);
+    }
+
+    if (*reason == NULL) {
+        *reason = ngx_http_kairos_jwt_check_claims(policy, &parts[1], now,
+                                                   jwt);
+    }
+
+    if (*reason == NULL && key->own && !jwt->connection) {
+        *reason = "the token's algorithm is for connection tokens alone";
+    }
+
+    return (*reason == NULL) ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_http_kairos_jwt_same_subject(const ngx_str_t *claims,
+    const ngx_http_kairos_jwt_t *jwt)
+{
+    u_char                  buf[NGX_HTTP_KAIROS_JWT_MAX];
+    ngx_str_t               subject, text;
+    ngx_http_kairos_json_t  object;
+
+    object.type = NGX_HTTP_KAIROS_JSON_OBJECT;
+    object.raw = *claims;
+
+    ngx_http_kairos_jwt_subject(&object, &subject);
+
+    if (subject.len == jwt->subject.len
+        && ngx_memcmp(subject.data, jwt->subject.data, subject.len) == 0)
+    {
+        return 1;
+    }
+
+    /* one of them may have been written with more escapes */
+
+    if (subject.len == 0 || subject.len > sizeof(buf)
+        || subject.data[0] != '"'
+        || jwt->subject.len == 0 || jwt->subject.data[0] != '"')
+    {
+        return 0;
+    }
+
+    text.data = buf;
+    text.len = ngx_http_kairos_json_unescape(buf, &subject) - buf;
+
+    return ngx_http_kairos_jwt_same(&jwt->subject, &text);
+}
+
+
+ngx_int_t
+ngx_http_kairos_jwt_sign(const ngx_http_kairos_jwt_key_t *key,
+    const char *claims, u_char *buf, ngx_str_t *token)
+{
+    char   *text;
+    jwt_t  *jwt;
+
+    if (jwt_new(&jwt) != 0) {
+        return NGX_ERROR;
+    }
+
+    text = NULL;
+
+    if (jwt_set_alg(jwt, (jwt_alg_t) key->algorithm, key->key.data,
+                    (int) key->key.len)
+            == 0
+        && jwt_add_grants_json(jwt, claims) == 0)
+    {
+        text = jwt_encode_str(jwt);
+    }
+
+    jwt_free(jwt);
+    ERR_clear_error();
+
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    token->data = buf;
+    token->len = ngx_strlen(text);
+
+    if (token->len <= NGX_HTTP_KAIROS_JWT_MAX) {
+        ngx_memcpy(buf, text, token->len);
+    }
+
+    free(text);
+
+    return (token->len <= NGX_HTTP_KAIROS_JWT_MAX) ? NGX_OK : NGX_ERROR;
+}
+
+
+u_char *
+ngx_http_kairos_jwt_decode(u_char *dst, const ngx_str_t *src)
+{
+    size_t      i;
+    uint32_t    bits;
+    ngx_int_t   digit;
+    ngx_uint_t  n;
+
+    if (src->len % 4 == 1) {
+        return NULL;
+    }
+
+    bits = 0;
+    n = 0;
+
+    for (i = 0; i < src->len; i++) {
+        digit = ngx_http_kairos_jwt_digit(src->data[i]);
+
+        if (digit == NGX_ERROR) {
+            return NULL;
+        }
+
+        bits = (bits << 6 | (uint32_t) digit) & 0xffff;
+        n += 6;
+
+        if (n >= 8) {
+            n -= 8;
+            *dst++ = (u_char) (bits >> n);
+        }
+    }
+
+    return dst;
+}
+
+
+static const ngx_http_kairos_jwt_algorithm_t *
+ngx_http_kairos_jwt_find_algorithm(ngx_uint_t algorithm)
+{
+    const ngx_http_kairos_jwt_algorithm_t  *a;
+
+    for (a = ngx_http_kairos_jwt_algorithms; a->name.len; a++) {
+        if (a->algorithm == (jwt_alg_t) algorithm) {
+            break;
+        }
+    }
+
+    return a;
+}
+
+
+/*
+ * "header.payload.signature": three parts, none of them empty.
+ */
+static const char *
+ngx_http_kairos_jwt_split(const ngx_str_t *token, ngx_str_t *parts)
+{
+    u_char      *p, *last;
+    ngx_uint_t   i;
+
+    if (token->len > NGX_HTTP_KAIROS_JWT_MAX) {
+        return "the token is longer than 8192 bytes";
+    }
+
+    p = token->data;
+    last = p + token->len;
+
+    for (i = 0; i < 3; i++) {
+        parts[i].data = p;
+
+        while (p < last && *p != '.') {
+            p++;
+        }
+
+        parts[i].len = p - parts[i].data;
+
+        if (parts[i].len == 0 || (i == 2) != (p == last)) {
+            return "the token is no signed JWT";
+        }
+
+        p++;
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Before anything else is looked at: the algorithm must be one that we chose,
+ * never what the token would like.
+ */
+static const char *
+ngx_http_kairos_jwt_check_header(const ngx_http_kairos_jwt_policy_t *policy,
+    const ngx_str_t *part, u_char *buf, ngx_uint_t *algorithm)
+{
+    ngx_uint_t                              i;
+    ngx_http_kairos_json_t                  header, value;
+    const ngx_http_kairos_jwt_algorithm_t  *a;
+
+    if (ngx_http_kairos_jwt_object(part, buf, &header) != NGX_OK) {
+        return "the token's header is no JSON object in base64url";
+    }
+
+    /* extensions that must be understood, RFC 7515 section 4.1.11 */
+
+    if (ngx_http_kairos_json_member(&header, "crit", &value) == NGX_OK) {
+        return "the token's header has \"crit\", which is not supported";
+    }
+
+    if (ngx_http_kairos_json_member(&header, "alg", &value) != NGX_OK
+        || value.type != NGX_HTTP_KAIROS_JSON_STRING)
+    {
+        return "the token's header names no algorithm";
+    }
+
+    for (i = 0; i < policy->nkeys; i++) {
+        a = ngx_http_kairos_jwt_find_algorithm(policy->keys[i].algorithm);
+
+        if (ngx_http_kairos_jwt_same(&value.raw, &a->name)) {
+            *algorithm = policy->keys[i].algorithm;
+            return NULL;
+        }
+    }
+
+    return "the token has another algorithm than the one allowed here";
+}
+
+
+static const char *
+ngx_http_kairos_jwt_check_signature(const ngx_http_kairos_jwt_policy_t *policy,
+    const ngx_str_t *token, ngx_uint_t algorithm,
+    const ngx_http_kairos_jwt_key_t **key)
+{
+    char        text[NGX_HTTP_KAIROS_JWT_MAX + 1];
+    ngx_uint_t  i;
+
+    ngx_memcpy(text, token->data, token->len);
+    text[token->len] = '\0';
+
+    for (i = 0; i < policy->nkeys; i++) {
+        *key = &policy->keys[i];
+
+        if ((*key)->algorithm == algorithm
+            && ngx_http_kairos_jwt_signed(*key, text))
+        {
+            return NULL;
+        }
+    }
+
+    return "the token's signature is wrong";
+}
+
+
+static ngx_uint_t
+ngx_http_kairos_jwt_signed(const ngx_http_kairos_jwt_key_t *key,
+    const char *token)
+{
+    jwt_t       *jwt;
+    ngx_uint_t   good;
+
+    jwt = NULL;
+    good = 0;
+
+    if (jwt_decode(&jwt, token, key->key.data, (int) key->key.len) == 0) {
+
+        /* libjwt has read the header with a parser of its own */
+        good = (jwt_get_alg(jwt) == (jwt_alg_t) key->algorithm);
+
+        jwt_free(jwt);
+    }
+
+    /* what is left there nginx would take for an error of a TLS connection */
+    ERR_clear_error();
+
+    return good;
+}
+
+
+static const char *
+ngx_http_kairos_jwt_check_claims(const ngx_http_kairos_jwt_policy_t *policy,
+    const ngx_str_t *part, time_t now, ngx_http_kairos_jwt_t *jwt)
+{
+    time_t                  not_before;
+    ngx_int_t               rc;
+    ngx_http_kairos_json_t  claims;
+
+    if (ngx_http_kairos_jwt_object(part, jwt->text, &claims) != NGX_OK) {
+        return "the token's claims are no JSON object in base64url";
+    }
+
+    rc = ngx_http_kairos_jwt_time(&claims, "exp", &jwt->expires);
+
+    if (rc == NGX_DECLINED) {
+        return "the token has no exp";
+    }
+
+    if (rc != NGX_OK) {
+        return "the token's exp is no integer";
+    }
+
+    jwt->expires += policy->leeway;
+
+    if (now >= jwt->expires) {
+        return "the token has expired";
+    }
+
+    rc = ngx_http_kairos_jwt_time(&claims, "nbf", &not_before);
+
+    if (rc == NGX_ERROR) {
+        return "the token's nbf is no integer";
+    }
+
+    if (rc == NGX_OK && now < not_before - policy->leeway) {
+        return "the token is not valid yet";
+    }
+
+    jwt->claims = claims.raw;
+    jwt->connection = ngx_http_kairos_jwt_is_connection(policy, &claims);
+
+    ngx_http_kairos_jwt_subject(&claims, &jwt->subject);
+
+    return NULL;
+}
+
+
+/*
+ * The JSON object in a part of the token, decoded to buf, which is as large
+ * as a token.
+ */
+static ngx_int_t
+ngx_http_kairos_jwt_object(const ngx_str_t *part, u_char *buf,
+    ngx_http_kairos_json_t *object)
+{
+    u_char      *pos, *last;
+    const char  *reason;
+
+    last = ngx_http_kairos_jwt_decode(buf, part);
+    pos = buf;
+
+    if (last == NULL
+        || ngx_http_kairos_json_value(&pos, last, object, &reason) != NGX_OK
+        || object->type != NGX_HTTP_KAIROS_JSON_OBJECT)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_kairos_json_end(pos, last, &reason);
+}
+
+
+/*
+ * A claim in whole seconds.  NGX_DECLINED: it is not there; NGX_ERROR: it is
+ * something else, 1e9, 1.0 and "1" included.
+ */
+static ngx_int_t
+ngx_http_kairos_jwt_time(const ngx_http_kairos_json_t *claims,
+    const char *name, time_t *time)
+{
+    size_t                  i;
+    ngx_http_kairos_json_t  value;
+
+    if (ngx_http_kairos_json_member(claims, name, &value) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (value.type != NGX_HTTP_KAIROS_JSON_NUMBER
+        || value.raw.len > NGX_HTTP_KAIROS_JWT_DIGITS)
+    {
+        return NGX_ERROR;
+    }
+
+    *time = 0;
+
+    for (i = 0; i < value.raw.len; i++) {
+        if (value.raw.data[i] < '0' || value.raw.data[i] > '9') {
+            return NGX_ERROR;
+        }
+
+        *time = *time * 10 + (value.raw.data[i] - '0');
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_kairos_jwt_subject(const ngx_http_kairos_json_t *claims,
+    ngx_str_t *subject)
+{
+    ngx_http_kairos_json_t  value;
+
+    if (ngx_http_kairos_json_member(claims, "sub", &value) == NGX_OK
+        && value.type != NGX_HTTP_KAIROS_JSON_NULL)
+    {
+        *subject = value.raw;
+        return;
+    }
+
+    ngx_str_null(subject);
+}
+
+
+static ngx_uint_t
+ngx_http_kairos_jwt_is_connection(const ngx_http_kairos_jwt_policy_t *policy,
+    const ngx_http_kairos_json_t *claims)
+{
+    ngx_http_kairos_json_t  device, issuer;
+
+    return ngx_http_kairos_json_member(claims, "device", &device) == NGX_OK
+           && device.type == NGX_HTTP_KAIROS_JSON_STRING
+           && ngx_http_kairos_json_equal(&device.raw,
+                                         NGX_HTTP_KAIROS_JWT_DEVICE)
+           && ngx_http_kairos_json_member(claims, "iss", &issuer) == NGX_OK
+           && issuer.type == NGX_HTTP_KAIROS_JSON_STRING
+           && ngx_http_kairos_jwt_same(&issuer.raw, &policy->issuer);
+}
+
+
+/*
+ * Whether a raw JSON string decodes to the text.
+ */
+static ngx_uint_t
+ngx_http_kairos_jwt_same(const ngx_str_t *raw, const ngx_str_t *text)
+{
+    u_char  buf[NGX_HTTP_KAIROS_JWT_MAX], *last;
+
+    if (raw->len > sizeof(buf)) {
+        return 0;
+    }
+
+    last = ngx_http_kairos_json_unescape(buf, raw);
+
+    return (size_t) (last - buf) == text->len
+           && ngx_memcmp(buf, text->data, text->len) == 0;
+}
+
+
+static ngx_int_t
+ngx_http_kairos_jwt_digit(u_char ch)
+{
+    if (ch >= 'A' && ch <= 'Z') {
+        return ch - 'A';
+    }
+
+    if (ch >= 'a' && ch <= 'z') {
+        return ch - 'a' + 26;
+    }
+
+    if (ch >= '0' && ch <= '9') {
+        return ch - '0' + 52;
+    }
+
+    if (ch == '-') {
+        return 62;
+    }
+
+    return (ch == '_') ? 63 : NGX_ERROR;
+}

@@ -1,0 +1,97 @@
+/*
+ * JSON Web Tokens, RFC 7519: verify and sign.  libjwt does the signatures;
+ * which algorithm may be used, and what the claims say, is decided here.
+ * Bytes in, bytes out.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_JWT_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_JWT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* bytes of a token; a longer one is refused */
+#define NGX_HTTP_KAIROS_JWT_MAX       8192
+
+/* the claim "device" of a connection token, as the original has it */
+#define NGX_HTTP_KAIROS_JWT_DEVICE    "nexus"
+
+
+typedef struct {
+    ngx_uint_t    algorithm;     /* a jwt_alg_t of libjwt */
+    ngx_str_t     key;           /* the secret, or a public key in PEM */
+    unsigned      own:1;         /* for connection tokens, and no others */
+} ngx_http_kairos_jwt_key_t;
+
+
+/* what a token must be like; lives with the cycle */
+typedef struct {
+    ngx_http_kairos_jwt_key_t  *keys;    /* each is tried that fits */
+    ngx_uint_t                  nkeys;
+    ngx_str_t                   issuer;  /* of connection tokens */
+    time_t                      leeway;  /* seconds */
+} ngx_http_kairos_jwt_policy_t;
+
+
+/* a verified token; the slices point into text */
+typedef struct {
+    ngx_str_t     claims;        /* JSON, byte for byte as it was signed */
+    ngx_str_t     subject;       /* raw JSON; empty: none, or null */
+    time_t        expires;       /* the first second when it is void,
+                                    the leeway included */
+    unsigned      connection:1;  /* a connection token, made by us */
+    u_char        text[NGX_HTTP_KAIROS_JWT_MAX];
+} ngx_http_kairos_jwt_t;
+
+
+/*
+ * The algorithm of this name, as RFC 7518 spells it.  NGX_DECLINED: this
+ * libjwt has none, or it is "none".
+ */
+ngx_int_t ngx_http_kairos_jwt_algorithm(const ngx_str_t *name,
+    ngx_uint_t *algorithm);
+
+/*
+ * Bytes that a secret must have for its HMAC, RFC 7518 section 3.2; 0: the
+ * algorithm takes a pair of keys.
+ */
+size_t ngx_http_kairos_jwt_secret_size(ngx_uint_t algorithm);
+
+/* Returns NULL, or why the PEM text is no public key for the algorithm. */
+const char *ngx_http_kairos_jwt_check_key(const ngx_str_t *pem,
+    ngx_uint_t algorithm);
+
+/*
+ * Checks the algorithm of the header, then the signature, then the claims:
+ * exp must be an integer in the future, nbf, if there is one, an integer not
+ * in the future.  NGX_OK, or NGX_DECLINED with static text that says why.
+ */
+ngx_int_t ngx_http_kairos_jwt_verify(
+    const ngx_http_kairos_jwt_policy_t *policy, const ngx_str_t *token,
+    time_t now, ngx_http_kairos_jwt_t *jwt, const char **reason);
+
+/*
+ * Whether the subject of these claims, which were verified once, is the
+ * token's.
+ */
+ngx_uint_t ngx_http_kairos_jwt_same_subject(const ngx_str_t *claims,
+    const ngx_http_kairos_jwt_t *jwt);
+
+/*
+ * Signs the claims, JSON that ends with a zero byte; the token, at most
+ * NGX_HTTP_KAIROS_JWT_MAX bytes, is written to buf.  NGX_ERROR: it is
+ * longer, or no memory.
+ */
+ngx_int_t ngx_http_kairos_jwt_sign(const ngx_http_kairos_jwt_key_t *key,
+    const char *claims, u_char *buf, ngx_str_t *token);
+
+/*
+ * Decodes base64url without padding; dst may be src->data.  Returns the end
+ * of what was written, NULL if it is not base64url.
+ */
+u_char *ngx_http_kairos_jwt_decode(u_char *dst, const ngx_str_t *src);
+
+
+#endif /* _NGX_HTTP_KAIROS_JWT_H_INCLUDED_ */
