@@ -85,8 +85,10 @@ typedef enum {
      * The JOIN is accepted.  What the socket missed since its snapshot
      * follows as EVENT_TO frames before any further EVENT of this topic.
      * spec is opaque to the worker, which gives it back in RESUME.  position
-     * is before the first of these EVENT_TO: a worker that loses the feed in
-     * the middle of them resumes from the last that it got.
+     * is that of the topic; while such frames are to follow, it has no epoch,
+     * nor has that of any of them but the last: a worker resumes from the
+     * position of the last frame that it got, and one without an epoch is
+     * answered by RESET.
      */
     KAIROS_FEED_JOINED = 66,      /* req topic spec position */
 

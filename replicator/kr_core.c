@@ -49,6 +49,7 @@ struct kr_core_s {
     struct event         *sweep;
     struct event         *wait;       /* for the workers to register */
 
+    unsigned              met:1;      /* a worker came */
     unsigned              waited:1;
     unsigned              started:1;
     unsigned              dropping:1; /* a transaction that came before */
@@ -73,6 +74,7 @@ static void kr_core_sweep(evutil_socket_t fd, short what, void *data);
 static void kr_core_waited(evutil_socket_t fd, short what, void *data);
 
 static int kr_core_timers(kr_core_t *core);
+static int kr_core_wait(kr_core_t *core, int ms);
 static void kr_core_no_memory(kr_core_t *core);
 static void kr_core_hello(kr_core_t *core, kr_conn_t *cn,
     const kairos_feed_frame_t *f);
@@ -399,8 +401,23 @@ kr_core_timers(kr_core_t *core)
         return KR_ERROR;
     }
 
-    tv.tv_sec = core->cf->register_wait / 1000;
-    tv.tv_usec = core->cf->register_wait % 1000 * 1000;
+    /*
+     * As long as nobody is there nobody misses anything; but the WAL is kept
+     * meanwhile, so this does not last.
+     */
+
+    return kr_core_wait(core, core->cf->register_wait == 0
+                              ? 0 : core->cf->route_grace);
+}
+
+
+static int
+kr_core_wait(kr_core_t *core, int ms)
+{
+    struct timeval  tv;
+
+    tv.tv_sec = ms / 1000;
+    tv.tv_usec = ms % 1000 * 1000;
 
     return event_add(core->wait, &tv) == 0 ? KR_OK : KR_ERROR;
 }
@@ -452,6 +469,14 @@ kr_core_hello(kr_core_t *core, kr_conn_t *cn, const kairos_feed_frame_t *f)
     kr_conn_set(cn, wk);
 
     kr_log(KR_LOG_NOTICE, "worker %u of %u came", wk->pid, wk->workers);
+
+    if (!core->met && !core->started) {
+        core->met = 1;
+
+        if (kr_core_wait(core, core->cf->register_wait) != KR_OK) {
+            core->waited = 1;
+        }
+    }
 
     memset(&welcome, 0, sizeof(kairos_feed_frame_t));
 

@@ -149,6 +149,8 @@ kr_batch_done(kr_job_t *job)
         break;
 
     default: /* KR_JOB_LOST */
+        kr_stream_renew(pe->fetch->routes->stream,
+                        "changed rows cannot be fetched");
         kr_batch_wait(pe, KR_BATCH_LOST_MIN, KR_BATCH_LOST_MAX);
         break;
     }

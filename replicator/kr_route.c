@@ -325,6 +325,11 @@ static int
 kr_resume_gap(kr_routes_t *rs, const kr_route_t *rt,
     const kairos_position_t *p)
 {
+    if (p->epoch == 0) {
+        /* it was lost between a JOINED and the last of what follows it */
+        return 1;
+    }
+
     if (rs->epoch == 0) {
         return rt->last.epoch != 0 && rt->last.epoch != p->epoch;
     }

@@ -29,7 +29,9 @@ static void kr_routes_arm(kr_routes_t *rs);
 static kr_join_e kr_join_judge(kr_routes_t *rs, const kr_cursor_t *cu,
     uint64_t now, const char **reason);
 static void kr_join_admit(kr_routes_t *rs, kr_cursor_t *cu);
-static void kr_join_replay(kr_cursor_t *cu, kr_entry_t *e);
+static int kr_join_needs(const kr_cursor_t *cu, const kr_entry_t *e);
+static int kr_join_lacks(const kr_cursor_t *cu, const kr_row_t *row);
+static void kr_join_replay(kr_cursor_t *cu, const kr_entry_t *e, int last);
 static kr_cursor_t *kr_join_cursor(kr_routes_t *rs, kr_route_t *rt,
     kr_socket_t *so, uint64_t now);
 static void kr_route_position(kr_routes_t *rs, kr_route_t *rt,
@@ -305,10 +307,15 @@ kr_join_judge(kr_routes_t *rs, const kr_cursor_t *cu, uint64_t now,
 }
 
 
+/*
+ * A worker resumes from the position of the last frame that it got, which
+ * must not hide that some of what follows JOINED did not come: all but the
+ * last have a position without an epoch, which no RESUME is served from.
+ */
 static void
 kr_join_admit(kr_routes_t *rs, kr_cursor_t *cu)
 {
-    kr_entry_t           *e;
+    kr_entry_t           *e, *last;
     kr_route_t           *rt;
     kr_worker_t          *wk;
     kairos_feed_frame_t   f;
@@ -321,19 +328,35 @@ kr_join_admit(kr_routes_t *rs, kr_cursor_t *cu)
         return;
     }
 
+    last = NULL;
+
+    DL_FOREACH(rt->entries, e) {
+        if (kr_join_needs(cu, e)) {
+            last = e;
+        }
+    }
+
     memset(&f, 0, sizeof(kairos_feed_frame_t));
 
     f.type = KAIROS_FEED_JOINED;
     f.req = cu->req;
     kr_slice(&f.topic, rt->topic, KR_TOPIC_LEN);
     kr_slice(&f.spec, rt->spec, strlen(rt->spec));
-    kr_route_position(rs, rt, &f.position);
+
+    if (last == NULL) {
+        kr_route_position(rs, rt, &f.position);
+    }
 
     kr_send(wk, &f);
 
-    DL_FOREACH(rt->entries, e) {
-        if (e->number >= cu->from) {
-            kr_join_replay(cu, e);
+    for (e = rt->entries; last != NULL; e = e->next) {
+
+        if (kr_join_needs(cu, e)) {
+            kr_join_replay(cu, e, e == last);
+        }
+
+        if (e == last) {
+            break;
         }
     }
 
@@ -341,9 +364,36 @@ kr_join_admit(kr_routes_t *rs, kr_cursor_t *cu)
 }
 
 
-/* Sends those rows of an event that the socket's snapshot does not have. */
+/* Whether the event has a row that the socket's snapshot does not have. */
+static int
+kr_join_needs(const kr_cursor_t *cu, const kr_entry_t *e)
+{
+    size_t  i;
+
+    if (e->number < cu->from) {
+        return 0;
+    }
+
+    for (i = 0; i < e->nrows; i++) {
+        if (kr_join_lacks(cu, &e->rows[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+kr_join_lacks(const kr_cursor_t *cu, const kr_row_t *row)
+{
+    return cu->lsn == 0 || !kr_snapshot_sees(&cu->snapshot, row->xid);
+}
+
+
+/* Sends the event's rows that are lacked. */
 static void
-kr_join_replay(kr_cursor_t *cu, kr_entry_t *e)
+kr_join_replay(kr_cursor_t *cu, const kr_entry_t *e, int last)
 {
     size_t               i, begin;
     kr_buf_t             b;
@@ -356,14 +406,6 @@ kr_join_replay(kr_cursor_t *cu, kr_entry_t *e)
         return;
     }
 
-    f.type = KAIROS_FEED_EVENT_TO;
-    f.socket = cu->socket->id;
-
-    if (cu->lsn == 0) {
-        kr_send(cu->socket->worker, &f);
-        return;
-    }
-
     memset(&b, 0, sizeof(kr_buf_t));
 
     kr_buf_str(&b, KR_ROWS_PREFIX);
@@ -372,25 +414,32 @@ kr_join_replay(kr_cursor_t *cu, kr_entry_t *e)
 
     for (i = 0; i < e->nrows; i++) {
 
-        if (!kr_snapshot_sees(&cu->snapshot, e->rows[i].xid)) {
-            if (b.len > sizeof(KR_ROWS_PREFIX) - 1) {
-                kr_buf_str(&b, ",");
-            }
-
+        if (kr_join_lacks(cu, &e->rows[i])) {
+            kr_buf_str(&b, b.len == sizeof(KR_ROWS_PREFIX) - 1 ? "" : ",");
             kr_buf_append(&b, rows + begin, e->rows[i].end - begin);
         }
 
         begin = e->rows[i].end + 1;
     }
 
-    if (b.len > sizeof(KR_ROWS_PREFIX) - 1) {
+    /* what stands behind the last row */
 
-        /* what stands behind the last row */
+    rows += begin - 1;
+    kr_buf_append(&b, rows, (size_t) ((const char *) f.payload.data
+                                      + f.payload.len - rows));
 
-        rows += begin - 1;
-        kr_buf_append(&b, rows, (size_t) ((const char *) f.payload.data
-                                          + f.payload.len - rows));
-        kr_slice(&f.payload, b.data, b.len);
+    f.type = KAIROS_FEED_EVENT_TO;
+    f.socket = cu->socket->id;
+    kr_slice(&f.payload, b.data, b.len);
+
+    if (!last) {
+        memset(&f.position, 0, sizeof(kairos_position_t));
+    }
+
+    if (b.failed) {
+        kr_server_close(cu->socket->worker->conn, "no memory");
+
+    } else {
         kr_send(cu->socket->worker, &f);
     }
 

@@ -124,6 +124,18 @@ kr_stream_resume(kr_stream_t *st)
 
 
 void
+kr_stream_renew(kr_stream_t *st, const char *reason)
+{
+    if (st->state != KR_STREAM_COPY || st->stopped) {
+        return;
+    }
+
+    kr_pg_set_error(&st->pg, "", reason);
+    kr_stream_lose(st);
+}
+
+
+void
 kr_stream_stop(kr_stream_t *st)
 {
     st->stopped = 1;

@@ -67,6 +67,13 @@ void kr_stream_resume(kr_stream_t *st);
 void kr_stream_stop(kr_stream_t *st);
 
 /*
+ * Ends the connection and makes a new one: while the pool has none, nothing
+ * that is read can be handed on, and a server that shuts down would wait for
+ * us to confirm it.  lost() follows within the call if it was streaming.
+ */
+void kr_stream_renew(kr_stream_t *st, const char *reason);
+
+/*
  * All up to lsn was handed on: PostgreSQL may forget it.  Never goes back.
  * Sent with the next status update, at once if `now` is set.
  */
