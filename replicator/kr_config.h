@@ -13,14 +13,27 @@
 
 /* strings are owned by the configuration; times in ms, sizes in bytes */
 typedef struct {
-    char         *database_url;        /* DATABASE_URL; NULL: libpq's PG* */
+    char         *database_url;        /* all that was said of the database,
+                                          as libpq reads it; what is missing,
+                                          or NULL: libpq's PG* */
+    char         *host;                /* HOSTNAME; like the next four it */
+    char         *port;                /* DBPORT      has become a part of */
+    char         *user;                /* DBUSERNAME  database_url, and is */
+    char         *password;            /* PASSWORD    NULL then */
+    char         *dbname;              /* DATABASE */
+    int           enable_postgres;     /* ENABLE_POSTGRES */
     char         *slot;                /* SLOT, "kairos" by default */
+    int           create_slot;         /* KAIROS_CREATE_SLOT: if missing */
     char         *socket;              /* KAIROS_SOCKET, --socket */
     char         *socket_group;        /* KAIROS_SOCKET_GROUP; NULL: ours */
     int           log_level;           /* KAIROS_LOG_LEVEL */
     int           pool_size;           /* POOL_SIZE */
+    int           max_concurrency;     /* MAX_CONCURRENCY: jobs at once; not
+                                          more than pool_size */
     int           batch_size;          /* BATCH_SIZE: pks of one refetch */
     int           chunk_size;          /* CHUNK_SIZE: rows of one event */
+    int           flush_interval;      /* FLUSH_INTERVAL: how long changes are
+                                          gathered before a refetch */
     int           statement_timeout;   /* KAIROS_STATEMENT_TIMEOUT */
     int           register_wait;       /* KAIROS_REGISTER_WAIT: how long a
                                           start waits for the workers */
@@ -35,7 +48,9 @@ typedef struct {
 /* what main() is to do after the settings were read */
 typedef enum {
     KR_CONFIG_RUN = 0,
-    KR_CONFIG_EXIT,       /* --help, --version: it was printed, status 0 */
+    KR_CONFIG_CHECK,      /* --check */
+    KR_CONFIG_EXIT,       /* --help, --version, --test, or ENABLE_POSTGRES is
+                             false: it was said, status 0 */
     KR_CONFIG_BAD         /* one line on stderr named the setting */
 } kr_config_result_e;
 

@@ -66,6 +66,13 @@ static const kr_pg_lasting_t  kr_pg_lastings[] = {
     { "KR004", NULL, "name a database that was made with ENCODING 'UTF8' in "
       "DATABASE_URL" },
 
+    { "KR005", NULL, "SELECT pg_create_logical_replication_slot(..., "
+      "'wal2json'), or allow it with KAIROS_CREATE_SLOT=true" },
+
+    { "KR006", NULL, "SELECT pg_drop_replication_slot(...), then "
+      "pg_create_logical_replication_slot(..., 'wal2json'), or allow it with "
+      "KAIROS_CREATE_SLOT=true" },
+
     { NULL, "may not be used as an output plugin", "add wal2json to "
       "output_plugin_libraries and reload PostgreSQL's configuration" },
 

@@ -41,15 +41,16 @@ kr_pool_create(struct event_base *base, const kr_config_t *cf)
     int         i;
     kr_pool_t  *pool;
 
+    /* a job has a connection to itself, so one bound bounds both */
     pool = calloc(1, sizeof(kr_pool_t)
-                     + (size_t) cf->pool_size * sizeof(kr_link_t));
+                     + (size_t) cf->max_concurrency * sizeof(kr_link_t));
     if (pool == NULL) {
         return NULL;
     }
 
     pool->base = base;
     pool->cf = cf;
-    pool->nlinks = cf->pool_size;
+    pool->nlinks = cf->max_concurrency;
 
     kr_jobs_init(&pool->waiting);
     kr_jobs_init(&pool->refused);

@@ -72,6 +72,8 @@ const kr_stream_step_t  kr_stream_steps[] = {
 static int kr_stream_expect(kr_stream_t *st, PGresult *res,
     ExecStatusType status, int columns);
 static int kr_stream_check(kr_stream_t *st, PGresult *res);
+static int kr_stream_must_create(kr_stream_t *st, const char *sqlstate,
+    const char *why);
 static int kr_stream_busy(kr_stream_t *st, PGresult *res);
 static int kr_stream_position(kr_stream_t *st, const char *text,
     uint64_t *lsn);
@@ -132,10 +134,8 @@ kr_stream_looked_up(kr_stream_t *st, PGresult *res)
     }
 
     if (PQgetisnull(res, 0, KR_LOOKUP_NAME)) {
-        kr_log(KR_LOG_NOTICE, "creating the slot \"%s\"", st->cf->slot);
-
         st->next = KR_STREAM_CREATE;
-        return KR_OK;
+        return kr_stream_must_create(st, "KR005", "does not exist");
     }
 
     if (!PQgetisnull(res, 0, KR_LOOKUP_PID)) {
@@ -143,12 +143,10 @@ kr_stream_looked_up(kr_stream_t *st, PGresult *res)
     }
 
     if (strcmp(PQgetvalue(res, 0, KR_LOOKUP_WAL_STATUS), "lost") == 0) {
-        kr_log(KR_LOG_WARN, "the slot \"%s\" was invalidated by PostgreSQL "
-               "(max_slot_wal_keep_size), changes are missing; dropping and "
-               "creating it anew", st->cf->slot);
-
         st->next = KR_STREAM_DROP;
-        return KR_OK;
+        return kr_stream_must_create(st, "KR006", "was invalidated by "
+                                     "PostgreSQL (max_slot_wal_keep_size), "
+                                     "changes are missing");
     }
 
     st->next = KR_STREAM_START;
@@ -300,6 +298,27 @@ kr_stream_check(kr_stream_t *st, PGresult *res)
         kr_pg_set_error(&st->pg, "KR002", text);
         return KR_ERROR;
     }
+
+    return KR_OK;
+}
+
+
+/* sqlstate: of the error if it is forbidden */
+static int
+kr_stream_must_create(kr_stream_t *st, const char *sqlstate, const char *why)
+{
+    char            text[256];
+    kr_log_level_e  level;
+
+    snprintf(text, sizeof(text), "the slot \"%s\" %s", st->cf->slot, why);
+
+    if (!st->cf->create_slot) {
+        kr_pg_set_error(&st->pg, sqlstate, text);
+        return KR_ERROR;
+    }
+
+    level = (st->next == KR_STREAM_DROP) ? KR_LOG_WARN : KR_LOG_NOTICE;
+    kr_log(level, "%s; creating it", text);
 
     return KR_OK;
 }

@@ -1,4 +1,5 @@
-/* sources: kr_config.c kr_log.c */
+/* sources: kr_config.c kr_config_table.c kr_config_value.c */
+/* sources: kr_config_database.c kr_log.c kr_buf.c */
 /* libs: -lpq */
 
 #include <setjmp.h>
@@ -17,7 +18,9 @@
 
 
 static const char *const  variables[] = {
-    "DATABASE_URL", "SLOT", "KAIROS_SOCKET", "KAIROS_SOCKET_GROUP",
+    "DATABASE_URL", "HOSTNAME", "DBPORT", "DBUSERNAME", "PASSWORD",
+    "DATABASE", "ENABLE_POSTGRES", "KAIROS_CREATE_SLOT", "MAX_CONCURRENCY",
+    "FLUSH_INTERVAL", "SLOT", "KAIROS_SOCKET", "KAIROS_SOCKET_GROUP",
     "KAIROS_LOG_LEVEL", "POOL_SIZE", "BATCH_SIZE", "CHUNK_SIZE",
     "KAIROS_STATEMENT_TIMEOUT", "KAIROS_REGISTER_WAIT", "KAIROS_ROUTE_GRACE",
     "KAIROS_SNAPSHOT_MAX", "KAIROS_BACKLOG_MAX", "KAIROS_BACKLOG_TOTAL"
@@ -76,6 +79,49 @@ read_config(kr_config_t *cf, const char *a, const char *b, int fd,
 }
 
 
+/* The pairs of "a='1' b='2'" by their keys: libpq's order is its own. */
+static const char *
+sorted(char *text)
+{
+    static char  out[1024];
+
+    char        *pairs[16], *p, *swap;
+    size_t       i, j, n;
+
+    if (strstr(text, "' ") == NULL) {
+        return text;
+    }
+
+    n = 0;
+    pairs[n++] = text;
+
+    for (p = text; (p = strstr(p, "' ")) != NULL; p += 2) {
+        /* not one that is escaped */
+        if (p[-1] != '\\' || p[-2] == '\\') {
+            p[1] = '\0';
+            pairs[n++] = p + 2;
+        }
+    }
+
+    for (i = 1; i < n; i++) {
+        for (j = i; j > 0 && strcmp(pairs[j - 1], pairs[j]) > 0; j--) {
+            swap = pairs[j];
+            pairs[j] = pairs[j - 1];
+            pairs[j - 1] = swap;
+        }
+    }
+
+    out[0] = '\0';
+
+    for (i = 0; i < n; i++) {
+        strcat(out, i != 0 ? " " : "");
+        strcat(out, pairs[i]);
+    }
+
+    return out;
+}
+
+
 static int
 clear(void **state)
 {
@@ -109,6 +155,10 @@ test_defaults(void **state)
     assert_string_equal(cf.socket, "/run/kairos/replicator.sock");
     assert_int_equal(cf.log_level, KR_LOG_NOTICE);
     assert_int_equal(cf.pool_size, 10);
+    assert_int_equal(cf.max_concurrency, 10);
+    assert_int_equal(cf.flush_interval, 0);
+    assert_int_equal(cf.create_slot, 1);
+    assert_int_equal(cf.enable_postgres, 1);
     assert_int_equal(cf.statement_timeout, 10000);
     assert_int_equal(cf.snapshot_max, 16 * 1024 * 1024);
 
@@ -179,6 +229,163 @@ test_values(void **state)
                                  text, sizeof(text)), KR_CONFIG_RUN);
     assert_int_equal(cf.register_wait, 0);
     kr_config_free(&cf);
+
+    assert_int_equal(read_config(&cf, "--flush-interval=50",
+                                 "--max-concurrency=3", STDERR_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_RUN);
+    assert_int_equal(cf.flush_interval, 50);
+    assert_int_equal(cf.max_concurrency, 3);
+    kr_config_free(&cf);
+
+    /* no more jobs than connections */
+    assert_int_equal(read_config(&cf, "--flush-interval=2s",
+                                 "--max-concurrency=40", STDERR_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_RUN);
+    assert_int_equal(cf.flush_interval, 2000);
+    assert_int_equal(cf.max_concurrency, 10);
+    kr_config_free(&cf);
+}
+
+
+/* what the parts and the URL make together */
+static void
+test_database(void **state)
+{
+    char         text[1024];
+    size_t       i, n;
+    kr_config_t  cf;
+
+    static const struct {
+        const char  *env[5][2];
+        const char  *a;
+        const char  *b;
+        const char  *expected;
+    } cases[] = {
+
+        /* the parts alone */
+        { { { "HOSTNAME", "db.example" }, { "DBPORT", "5433" },
+            { "DBUSERNAME", "u" }, { "PASSWORD", "it's a \\" },
+            { "DATABASE", "app" } }, NULL, NULL,
+          "dbname='app' host='db.example' password='it\\'s a \\\\' "
+          "port='5433' user='u'" },
+
+        /* a HOSTNAME that stands alone is the machine's */
+        { { { "HOSTNAME", "db.example" } }, NULL, NULL, NULL },
+        { { { "HOSTNAME", "db.example" }, { "PASSWORD", "x" } }, NULL, NULL,
+          "password='x'" },
+        { { { "HOSTNAME", "not a host" } }, NULL, NULL, NULL },
+
+        /* they fill what the URL leaves out, no more */
+        { { { "HOSTNAME", "a" }, { "PASSWORD", "x" }, { "DBUSERNAME", "u" },
+            { "DATABASE_URL", "postgres://v@b/app" } }, NULL, NULL,
+          "dbname='app' host='b' password='x' user='v'" },
+        { { { "HOSTNAME", "a" }, { "DBPORT", "1" },
+            { "DATABASE_URL", "hostaddr=127.0.0.1" } }, NULL, NULL,
+          "hostaddr='127.0.0.1' port='1'" },
+
+        /* an option is over all of the environment's */
+        { { { "HOSTNAME", "a" }, { "DATABASE", "app" } },
+          "--database-url=dbname=other", NULL, "dbname=other" },
+        { { { "HOSTNAME", "a" }, { "DATABASE", "app" } },
+          "--database=other", NULL, "dbname='other' host='a'" },
+        { { { "DATABASE_URL", "postgres://b:1/app" } },
+          "--host=c", "--port=2", "dbname='app' host='c' port='2'" },
+        { { { "DATABASE_URL", "hostaddr=127.0.0.1 dbname=app" } },
+          "--host=c", NULL, "dbname='app' host='c'" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        clear(state);
+
+        for (n = 0; n < 5 && cases[i].env[n][0] != NULL; n++) {
+            setenv(cases[i].env[n][0], cases[i].env[n][1], 1);
+        }
+
+        assert_int_equal(read_config(&cf, cases[i].a, cases[i].b,
+                                     STDERR_FILENO, text, sizeof(text)),
+                         KR_CONFIG_RUN);
+        assert_string_equal(text, "");
+
+        if (cases[i].expected == NULL) {
+            assert_null(cf.database_url);
+
+        } else {
+            assert_non_null(cf.database_url);
+            assert_string_equal(sorted(cf.database_url), cases[i].expected);
+        }
+
+        assert_null(cf.password);
+        kr_config_free(&cf);
+    }
+}
+
+
+/* a container's HOSTNAME is its own name, whatever stands beside it */
+static void
+test_own_hostname(void **state)
+{
+    char         own[256], text[1024];
+    kr_config_t  cf;
+
+    (void) state;
+
+    assert_int_equal(gethostname(own, sizeof(own)), 0);
+
+    setenv("HOSTNAME", own, 1);
+    setenv("DATABASE", "app", 1);
+
+    assert_int_equal(read_config(&cf, NULL, NULL, STDERR_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_RUN);
+    assert_string_equal(cf.database_url, "dbname='app'");
+    kr_config_free(&cf);
+
+    /* said in an option it is meant */
+    assert_int_equal(read_config(&cf, "--host", own, STDERR_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_RUN);
+    assert_non_null(strstr(cf.database_url, own));
+    kr_config_free(&cf);
+}
+
+
+static void
+test_flags(void **state)
+{
+    char         text[1024];
+    kr_config_t  cf;
+
+    (void) state;
+
+    setenv("KAIROS_CREATE_SLOT", "True", 1);
+
+    assert_int_equal(read_config(&cf, "--no-create-slot", NULL,
+                                 STDERR_FILENO, text, sizeof(text)),
+                     KR_CONFIG_RUN);
+    assert_int_equal(cf.create_slot, 0);
+    kr_config_free(&cf);
+
+    setenv("KAIROS_CREATE_SLOT", "off", 1);
+
+    assert_int_equal(read_config(&cf, "--check", NULL, STDERR_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_CHECK);
+    assert_int_equal(cf.create_slot, 0);
+    kr_config_free(&cf);
+
+    assert_int_equal(read_config(&cf, "--create-slot", "--check",
+                                 STDERR_FILENO, text, sizeof(text)),
+                     KR_CONFIG_CHECK);
+    assert_int_equal(cf.create_slot, 1);
+    kr_config_free(&cf);
+
+    setenv("ENABLE_POSTGRES", "false", 1);
+
+    assert_int_equal(read_config(&cf, NULL, NULL, STDERR_FILENO, text,
+                                 sizeof(text)), KR_CONFIG_EXIT);
+    assert_non_null(strstr(text, "ENABLE_POSTGRES is false"));
+    kr_config_free(&cf);
+
+    assert_int_equal(read_config(&cf, "--postgres", NULL, STDERR_FILENO,
+                                 text, sizeof(text)), KR_CONFIG_RUN);
+    kr_config_free(&cf);
 }
 
 
@@ -212,6 +419,19 @@ test_wrong(void **state)
         { "--log-level", "loud", "alert, error, warn, notice, info or debug" },
         { "--socket", "", "a path of 1 to 107 bytes" },
         { "--backlog-max", "1g", "BACKLOG_TOTAL 268435456 is less than" },
+        { "--port", "0", "a number from 1 to 65535" },
+        { "--port", "65536", "--port \"65536\"" },
+        { "--host", "postgres://u@h", "a host's name, its address" },
+        { "--host", "a b", "a host's name, its address" },
+        { "--user", "a\nb", "\"a?b\": a name of 1 to 63 bytes" },
+        { "--database", "", "a name of 1 to 63 bytes" },
+        { "--password", "", "cannot take --password: TEXT expected" },
+        { "--max-concurrency", "0", "a number from 1 to 10000" },
+        { "--flush-interval", "11s", "from 0 to 10s are expected" },
+        { "--flush-interval", "x", "milliseconds, or a time" },
+        { "--create-slot=maybe", NULL, "true or false is expected" },
+        { "--no-create-slot=true", NULL, "cannot take the argument" },
+        { "--no-slot", "x", "cannot take the argument \"--no-slot\"" },
         { "--slot", NULL, "the option --slot has no value" },
         { "--slotted", "x", "cannot take the argument \"--slotted\"" },
         { "slot", "x", "cannot take the argument \"slot\"" },
@@ -270,6 +490,9 @@ test_help(void **state)
 
     (void) state;
 
+    /* a wrong setting does not stand in the way */
+    setenv("POOL_SIZE", "x", 1);
+
     assert_int_equal(read_config(&cf, "--help", NULL, STDOUT_FILENO, text,
                                  sizeof(text)), KR_CONFIG_EXIT);
     kr_config_free(&cf);
@@ -293,9 +516,12 @@ main(void)
         cmocka_unit_test_setup(test_defaults, clear),
         cmocka_unit_test_setup(test_option_over_variable, clear),
         cmocka_unit_test_setup(test_values, clear),
+        cmocka_unit_test_setup(test_database, clear),
+        cmocka_unit_test_setup(test_own_hostname, clear),
+        cmocka_unit_test_setup(test_flags, clear),
         cmocka_unit_test_setup(test_wrong, clear),
         cmocka_unit_test_setup(test_wrong_variable, clear),
-        cmocka_unit_test_setup(test_help, clear)
+        cmocka_unit_test_setup_teardown(test_help, clear, clear)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,422 @@
+/*
+ * The kinds of settings: what is a value of each, and where it is stored.
+ */
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/un.h>
+
+#include <libpq-fe.h>
+
+#include "kr_config_private.h"
+#include "kr_log.h"
+
+
+#define KR_CONFIG_MAX_NAME  63      /* bytes, of PostgreSQL's names */
+#define KR_CONFIG_MAX_PORT  65535
+
+
+typedef struct kr_unit_s  kr_unit_t;
+
+struct kr_unit_s {
+    const char     *name;
+    long long       factor;
+};
+
+
+static const kr_unit_t  kr_counts[] = {
+    { "", 1 }, { NULL, 0 }
+};
+
+static const kr_unit_t  kr_times[] = {
+    { "ms", 1 }, { "s", KR_SECOND }, { "m", KR_MINUTE }, { "h", KR_HOUR },
+    { NULL, 0 }
+};
+
+static const kr_unit_t  kr_sizes[] = {
+    { "", 1 }, { "k", KR_KILO }, { "m", KR_MEGA }, { "g", KR_GIGA },
+    { NULL, 0 }
+};
+
+
+static int kr_printable(const char *value);
+static int kr_number(const char *value, const kr_unit_t *units,
+    long long *number);
+static const char *kr_print(char *p, size_t size, long long number,
+    const kr_unit_t *units);
+
+
+int
+kr_set_string(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    char  *copy, **string;
+
+    if (*value == '\0') {
+        snprintf(reason, KR_CONFIG_REASON, "%s expected, it is empty",
+                 s->arg);
+        return KR_ERROR;
+    }
+
+    copy = strdup(value);
+    if (copy == NULL) {
+        snprintf(reason, KR_CONFIG_REASON, "no memory");
+        return KR_ERROR;
+    }
+
+    string = field;
+    free(*string);
+    *string = copy;
+
+    return KR_OK;
+}
+
+
+/* as a string; the message about it does not quote it */
+int
+kr_set_secret(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    return kr_set_string(s, field, value, reason);
+}
+
+
+/*
+ * libpq's words quote what it stumbled on, which may be a piece of the
+ * password: what stands between the first and the last quote is left out.
+ */
+int
+kr_set_url(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    char              *error, *first, *last;
+    PQconninfoOption  *options;
+
+    error = NULL;
+    options = PQconninfoParse(value, &error);
+
+    if (options != NULL) {
+        PQconninfoFree(options);
+        return kr_set_string(s, field, value, reason);
+    }
+
+    if (error == NULL) {
+        snprintf(reason, KR_CONFIG_REASON, "no memory");
+        return KR_ERROR;
+    }
+
+    error[strcspn(error, "\n")] = '\0';
+
+    first = strchr(error, '"');
+    last = strrchr(error, '"');
+
+    if (first == NULL || first == last) {
+        snprintf(reason, KR_CONFIG_REASON, "%.*s",
+                 (int) strcspn(error, "\""), error);
+
+    } else {
+        snprintf(reason, KR_CONFIG_REASON, "%.*s\"...%s",
+                 (int) (first - error), error, last);
+    }
+
+    PQfreemem(error);
+
+    return KR_ERROR;
+}
+
+
+/* a name, an address or a folder of sockets; libpq takes several, too */
+int
+kr_set_host(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    if (!kr_printable(value) || strchr(value, ' ') != NULL
+        || strstr(value, "://") != NULL)
+    {
+        snprintf(reason, KR_CONFIG_REASON, "a host's name, its address or a "
+                 "folder of sockets is expected");
+        return KR_ERROR;
+    }
+
+    return kr_set_string(s, field, value, reason);
+}
+
+
+int
+kr_set_port(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    long long  n;
+
+    if (kr_number(value, kr_counts, &n) != KR_OK || n < 1
+        || n > KR_CONFIG_MAX_PORT)
+    {
+        snprintf(reason, KR_CONFIG_REASON, "a number from 1 to %d is "
+                 "expected", KR_CONFIG_MAX_PORT);
+        return KR_ERROR;
+    }
+
+    return kr_set_string(s, field, value, reason);
+}
+
+
+/* of a role or a database: anything that PostgreSQL would not cut */
+int
+kr_set_name(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    if (!kr_printable(value) || strlen(value) > KR_CONFIG_MAX_NAME) {
+        snprintf(reason, KR_CONFIG_REASON, "a name of 1 to %d bytes without "
+                 "control characters is expected", KR_CONFIG_MAX_NAME);
+        return KR_ERROR;
+    }
+
+    return kr_set_string(s, field, value, reason);
+}
+
+
+int
+kr_set_slot(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    size_t  len;
+
+    len = strlen(value);
+
+    if (len == 0 || len > KR_CONFIG_MAX_NAME
+        || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") != len)
+    {
+        snprintf(reason, KR_CONFIG_REASON, "1 to %d characters of a-z, 0-9 "
+                 "and _ are expected", KR_CONFIG_MAX_NAME);
+        return KR_ERROR;
+    }
+
+    return kr_set_string(s, field, value, reason);
+}
+
+
+int
+kr_set_path(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    struct sockaddr_un  sun;
+
+    if (*value == '\0' || strlen(value) >= sizeof(sun.sun_path)) {
+        snprintf(reason, KR_CONFIG_REASON, "a path of 1 to %zu bytes is "
+                 "expected", sizeof(sun.sun_path) - 1);
+        return KR_ERROR;
+    }
+
+    return kr_set_string(s, field, value, reason);
+}
+
+
+int
+kr_set_level(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    int  level;
+
+    level = kr_log_level(value);
+    if (level < 0) {
+        snprintf(reason, KR_CONFIG_REASON, "%s is expected", s->help);
+        return KR_ERROR;
+    }
+
+    *(int *) field = level;
+
+    return KR_OK;
+}
+
+
+int
+kr_set_flag(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *word;
+        int          flag;
+    } words[] = {
+        { "true", 1 }, { "false", 0 }, { "on", 1 }, { "off", 0 },
+        { "yes", 1 }, { "no", 0 }, { "1", 1 }, { "0", 0 }
+    };
+
+    (void) s;
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasecmp(value, words[i].word) == 0) {
+            *(int *) field = words[i].flag;
+            return KR_OK;
+        }
+    }
+
+    snprintf(reason, KR_CONFIG_REASON, "true or false is expected");
+
+    return KR_ERROR;
+}
+
+
+int
+kr_set_count(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    long long  n;
+
+    if (kr_number(value, kr_counts, &n) != KR_OK || n < s->min || n > s->max) {
+        snprintf(reason, KR_CONFIG_REASON, "a number from %lld to %lld is "
+                 "expected", s->min, s->max);
+        return KR_ERROR;
+    }
+
+    *(int *) field = (int) n;
+
+    return KR_OK;
+}
+
+
+int
+kr_set_time(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    char       min[32], max[32];
+    long long  n;
+
+    if (kr_number(value, kr_times, &n) != KR_OK || n < s->min || n > s->max) {
+        snprintf(reason, KR_CONFIG_REASON, "a time with its unit (ms, s, m, "
+                 "h) from %s to %s is expected",
+                 kr_print(min, sizeof(min), s->min, kr_times),
+                 kr_print(max, sizeof(max), s->max, kr_times));
+        return KR_ERROR;
+    }
+
+    *(int *) field = (int) n;
+
+    return KR_OK;
+}
+
+
+/* a time that may come without its unit */
+int
+kr_set_ms(const kr_setting_t *s, void *field, const char *value, char *reason)
+{
+    char       max[32];
+    long long  n;
+
+    if ((kr_number(value, kr_counts, &n) != KR_OK
+         && kr_number(value, kr_times, &n) != KR_OK)
+        || n < s->min || n > s->max)
+    {
+        snprintf(reason, KR_CONFIG_REASON, "milliseconds, or a time with its "
+                 "unit (ms, s, m, h), from %lld to %s are expected", s->min,
+                 kr_print(max, sizeof(max), s->max, kr_times));
+        return KR_ERROR;
+    }
+
+    *(int *) field = (int) n;
+
+    return KR_OK;
+}
+
+
+int
+kr_set_size(const kr_setting_t *s, void *field, const char *value,
+    char *reason)
+{
+    char       min[32], max[32];
+    long long  n;
+
+    if (kr_number(value, kr_sizes, &n) != KR_OK || n < s->min || n > s->max) {
+        snprintf(reason, KR_CONFIG_REASON, "a size in bytes (or with k, m, "
+                 "g) from %s to %s is expected",
+                 kr_print(min, sizeof(min), s->min, kr_sizes),
+                 kr_print(max, sizeof(max), s->max, kr_sizes));
+        return KR_ERROR;
+    }
+
+    *(size_t *) field = (size_t) n;
+
+    return KR_OK;
+}
+
+
+static int
+kr_printable(const char *value)
+{
+    if (*value == '\0') {
+        return 0;
+    }
+
+    for (/* void */; *value != '\0'; value++) {
+        if (iscntrl((unsigned char) *value)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* digits and one of the units, nothing else; the zero needs no unit */
+static int
+kr_number(const char *value, const kr_unit_t *units, long long *number)
+{
+    char             *end;
+    long long         n;
+    const kr_unit_t  *u;
+
+    if (*value < '0' || *value > '9') {
+        return KR_ERROR;
+    }
+
+    errno = 0;
+    n = strtoll(value, &end, 10);
+
+    if (errno != 0) {
+        return KR_ERROR;
+    }
+
+    if (n == 0 && *end == '\0') {
+        *number = 0;
+        return KR_OK;
+    }
+
+    for (u = units; u->name != NULL; u++) {
+        if (strcmp(u->name, end) == 0) {
+            if (n > INT64_MAX / u->factor) {
+                return KR_ERROR;
+            }
+
+            *number = n * u->factor;
+            return KR_OK;
+        }
+    }
+
+    return KR_ERROR;
+}
+
+
+/* The number in the largest unit that divides it; returns p. */
+static const char *
+kr_print(char *p, size_t size, long long number, const kr_unit_t *units)
+{
+    const kr_unit_t  *u, *best;
+
+    best = units;
+
+    for (u = units; u->name != NULL; u++) {
+        if (number != 0 && number % u->factor == 0) {
+            best = u;
+        }
+    }
+
+    snprintf(p, size, "%lld%s", number / best->factor, best->name);
+
+    return p;
+}
