@@ -2,8 +2,8 @@
  * kairos-replicator: reads the settings, makes the parts, ties them together
  * and runs the loop.
  *
- * Status: 0 after SIGTERM or SIGINT, 1 if the start failed, 2 for a wrong
- * setting.
+ * Status: 0 after SIGTERM or SIGINT, and if --check found all well; 1 if the
+ * start failed or --check found a fault; 2 for a wrong setting.
  */
 
 #include <signal.h>
@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include "kairos_version.h"
+#include "kr_check.h"
 #include "kr_config.h"
 #include "kr_core.h"
 #include "kr_log.h"
@@ -61,6 +62,10 @@ main(int argc, char **argv)
 
     case KR_CONFIG_EXIT:
         rc = KR_EXIT_OK;
+        break;
+
+    case KR_CONFIG_CHECK:
+        rc = (kr_check(&m.cf) == KR_OK) ? KR_EXIT_OK : KR_EXIT_FAILED;
         break;
 
     case KR_CONFIG_BAD:

@@ -1,0 +1,221 @@
+/*
+ * --check: wal2json, tried as the stream would use it.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#include "kr_check_private.h"
+#include "kr_decode.h"
+
+
+#define KR_CHECK_PATIENCE  5000        /* ms for a slot to be made */
+
+
+static int kr_check_try(kr_check_t *ck, const char *sql,
+    ExecStatusType wanted);
+static int kr_check_wait(PGconn *conn, int ms);
+static void kr_check_cancel(PGconn *conn);
+static long long kr_check_now(void);
+static void kr_check_plugin_fault(kr_check_t *ck);
+
+
+/*
+ * A slot that lives as long as the connection is made and read as the stream
+ * would: this finds a wal2json that is missing, forbidden or too old.
+ */
+void
+kr_check_plugin(kr_check_t *ck)
+{
+    int       rc;
+    kr_buf_t  sql;
+
+    if (ck->slot && ck->busy) {
+        kr_buf_str(&ck->text, "wal2json is at work");
+        kr_check_say(ck, KR_CHECK_GOOD);
+        return;
+    }
+
+    if (!ck->logical || ck->stream.conn == NULL) {
+        kr_buf_printf(&ck->text, "wal2json could not be tried: %s",
+                      ck->logical ? "there is no connection for replication"
+                                  : "wal_level is not \"logical\"");
+        kr_buf_str(&ck->mend, "mend that, then check again");
+        kr_check_say(ck, KR_CHECK_NOTE);
+        return;
+    }
+
+    memset(&sql, 0, sizeof(kr_buf_t));
+
+    kr_buf_printf(&sql, "CREATE_REPLICATION_SLOT \"kairos_check_%d\" "
+                  "TEMPORARY LOGICAL \"wal2json\" NOEXPORT_SNAPSHOT",
+                  PQbackendPID(ck->stream.conn));
+    rc = kr_check_try(ck, sql.data, PGRES_TUPLES_OK);
+
+    if (rc == KR_OK) {
+        kr_buf_reset(&sql);
+        kr_buf_printf(&sql, "START_REPLICATION SLOT \"kairos_check_%d\" "
+                      "LOGICAL 0/0 (" KR_DECODE_OPTIONS ")",
+                      PQbackendPID(ck->stream.conn));
+        rc = kr_check_try(ck, sql.data, PGRES_COPY_BOTH);
+    }
+
+    kr_buf_free(&sql);
+
+    if (rc == KR_OK) {
+        kr_buf_str(&ck->text, "wal2json is there");
+        kr_check_say(ck, KR_CHECK_GOOD);
+
+    } else if (rc == KR_AGAIN) {
+        kr_buf_str(&ck->text, "wal2json could not be tried: a slot is made "
+                   "when the transactions that were open before have ended");
+        kr_buf_str(&ck->mend, "SELECT pid, xact_start, query FROM "
+                   "pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY "
+                   "xact_start;");
+        kr_check_say(ck, ck->slot ? KR_CHECK_NOTE : KR_CHECK_FAULT);
+
+    } else {
+        kr_check_plugin_fault(ck);
+    }
+
+    /* the temporary slot goes with it */
+    kr_pg_close(&ck->stream);
+}
+
+
+/*
+ * KR_OK: the answer is as wanted; KR_AGAIN: none came in time; KR_ERROR: the
+ * stream's connection says what is wrong.
+ */
+static int
+kr_check_try(kr_check_t *ck, const char *sql, ExecStatusType wanted)
+{
+    int              rc;
+    PGconn          *conn;
+    PGresult        *res, *rest;
+    ExecStatusType   status;
+
+    conn = ck->stream.conn;
+
+    if (sql == NULL || PQsetnonblocking(conn, 0) != 0
+        || !PQsendQuery(conn, sql))
+    {
+        kr_pg_error(&ck->stream, NULL);
+        return KR_ERROR;
+    }
+
+    rc = kr_check_wait(conn, KR_CHECK_PATIENCE);
+
+    if (rc == KR_AGAIN) {
+        kr_check_cancel(conn);
+    }
+
+    if (rc != KR_OK) {
+        kr_pg_error(&ck->stream, NULL);
+        return rc;
+    }
+
+    res = PQgetResult(conn);
+    status = PQresultStatus(res);
+
+    if (status != wanted) {
+        kr_pg_error(&ck->stream, res);
+    }
+
+    PQclear(res);
+
+    while (status != PGRES_COPY_BOTH && (rest = PQgetResult(conn)) != NULL) {
+        PQclear(rest);
+    }
+
+    return (status == wanted) ? KR_OK : KR_ERROR;
+}
+
+
+static int
+kr_check_wait(PGconn *conn, int ms)
+{
+    int            rc;
+    long long      end, now;
+    struct pollfd  pfd;
+
+    end = kr_check_now() + ms;
+
+    while (PQisBusy(conn)) {
+        now = kr_check_now();
+        if (now >= end) {
+            return KR_AGAIN;
+        }
+
+        pfd.fd = PQsocket(conn);
+        pfd.events = POLLIN;
+
+        rc = poll(&pfd, 1, (int) (end - now));
+
+        if (rc == -1 && errno != EINTR) {
+            return KR_ERROR;
+        }
+
+        if (rc > 0 && !PQconsumeInput(conn)) {
+            return KR_ERROR;
+        }
+    }
+
+    return KR_OK;
+}
+
+
+/* a walsender that makes a slot does not notice that its client went away */
+static void
+kr_check_cancel(PGconn *conn)
+{
+    char       error[256];
+    PGcancel  *cancel;
+
+    cancel = PQgetCancel(conn);
+
+    if (cancel != NULL) {
+        (void) PQcancel(cancel, error, sizeof(error));
+        PQfreeCancel(cancel);
+    }
+}
+
+
+static long long
+kr_check_now(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+
+static void
+kr_check_plugin_fault(kr_check_t *ck)
+{
+    const char    *advice;
+    kr_verdict_e   verdict;
+
+    verdict = KR_CHECK_FAULT;
+    advice = kr_pg_lasting(&ck->stream);
+
+    kr_buf_printf(&ck->text, "wal2json could not be tried: %s",
+                  ck->stream.message.data);
+
+    if (advice != NULL) {
+        kr_buf_str(&ck->mend, advice);
+
+    } else if (strcmp(ck->stream.sqlstate, "53400") == 0) {
+        kr_buf_str(&ck->mend, "ALTER SYSTEM SET max_replication_slots = ...; "
+                   "then restart PostgreSQL");
+
+        /* a slot that is there needs no other */
+        verdict = ck->slot ? KR_CHECK_NOTE : KR_CHECK_FAULT;
+    }
+
+    kr_check_say(ck, verdict);
+}
