@@ -54,7 +54,7 @@ PKG_LIBS    = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS))) \
               $(PKG_LIBS)
 
 NGX_INC     = $(addprefix -I $(N)/,src/core src/event src/event/modules \
-                src/os/unix src/http src/http/modules objs)
+                src/os/unix src/http src/http/modules src/http/v2 objs)
 
 MODULE_SRC  = $(wildcard ngx_kairos_module/*.[ch] common/*.[ch])
 REPL_OBJ    = $(patsubst %.c,$(B)/obj/%.o,$(wildcard replicator/*.c common/*.c))
