@@ -1,0 +1,324 @@
+/* sources: kr_registry.c kr_registry_people.c kr_spec.c kr_json.c */
+/* sources: kr_buf.c kr_lsn.c */
+/* libs: -lcrypto */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kr_registry.h"
+
+
+#define GRACE  8000
+
+
+/* The index, which is tested by itself: counts what it was given. */
+struct kr_match_s {
+    unsigned    n;
+    int         rc;
+};
+
+
+static kr_match_t  *match;
+static unsigned     orphans;
+
+
+kr_match_t *
+kr_match_create(void)
+{
+    match = calloc(1, sizeof(kr_match_t));
+
+    return match;
+}
+
+
+void
+kr_match_free(kr_match_t *m)
+{
+    assert_int_equal(m->n, 0);
+    free(m);
+}
+
+
+int
+kr_match_add(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt)
+{
+    (void) p;
+    (void) rt;
+
+    m->n += m->rc == KR_OK;
+
+    return m->rc;
+}
+
+
+void
+kr_match_remove(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt)
+{
+    (void) p;
+    (void) rt;
+
+    m->n--;
+}
+
+
+static void
+orphaned(kr_pending_t *pe)
+{
+    (void) pe;
+
+    orphans++;
+}
+
+
+static int
+setup(void **state)
+{
+    kr_registry_t  *reg;
+
+    reg = kr_registry_create(GRACE);
+    if (reg == NULL) {
+        return -1;
+    }
+
+    reg->orphaned = orphaned;
+    orphans = 0;
+    *state = reg;
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    kr_registry_free(*state);
+
+    return 0;
+}
+
+
+static int
+add(kr_registry_t *reg, const char *refetch, const char *value,
+    kr_route_t **rt)
+{
+    kr_str_t        v;
+    kr_route_def_t  def;
+
+    static const kr_str_t  empty = kr_str("");
+
+    v.data = value;
+    v.len = strlen(value);
+
+    memset(&def, 0, sizeof(kr_route_def_t));
+
+    def.canonical = empty;
+    def.refetch.data = refetch;
+    def.refetch.len = strlen(refetch);
+    def.pk = empty;
+    def.alias = empty;
+    def.event = empty;
+    def.claims = empty;
+    def.spec = empty;
+    def.predicate.schema = empty;
+    def.predicate.table = empty;
+    def.predicate.column = empty;
+    def.predicate.nvalues = 1;
+    def.predicate.values = &v;
+
+    return kr_registry_add(reg, &def, 0, 1, rt);
+}
+
+
+static void
+test_registry_shared(void **state)
+{
+    kr_route_t     *a, *b, *c;
+    kr_registry_t  *reg;
+
+    reg = *state;
+
+    assert_int_equal(add(reg, "q", "1", &a), KR_OK);
+    assert_int_equal(add(reg, "q", "1", &b), KR_OK);
+    assert_int_equal(add(reg, "q", "2", &c), KR_OK);
+
+    assert_ptr_equal(a, b);
+    assert_ptr_not_equal(a, c);
+    assert_ptr_equal(a->template, c->template);
+    assert_ptr_equal(kr_registry_find(reg, a->topic, KR_TOPIC_LEN), a);
+    assert_null(kr_registry_find(reg, a->topic, KR_TOPIC_LEN - 1));
+    assert_int_equal(match->n, 2);
+}
+
+
+/* A route that the index refuses leaves nothing behind. */
+static void
+test_registry_declined(void **state)
+{
+    kr_route_t     *a;
+    kr_registry_t  *reg;
+
+    reg = *state;
+    match->rc = KR_DECLINED;
+
+    assert_int_equal(add(reg, "q", "1", &a), KR_DECLINED);
+    assert_null(reg->routes);
+    assert_null(reg->templates);
+    assert_null(reg->idle);
+}
+
+
+static void
+test_registry_orphan(void **state)
+{
+    kr_route_t     *a, *b;
+    kr_registry_t  *reg;
+
+    reg = *state;
+
+    assert_int_equal(add(reg, "q", "1", &a), KR_OK);
+    assert_int_equal(add(reg, "q", "2", &b), KR_OK);
+    a->template->pending = (kr_pending_t *) &orphans;
+
+    /* who holds a route keeps its memory only */
+
+    kr_route_hold(a);
+    kr_registry_remove(reg, a);
+    assert_true(a->removed);
+    assert_null(a->template);
+    assert_int_equal(orphans, 0);
+    kr_route_unhold(a);
+
+    kr_registry_remove(reg, b);
+    assert_int_equal(orphans, 1);
+    assert_null(reg->templates);
+}
+
+
+static void
+test_registry_idle(void **state)
+{
+    kr_route_t     *rt;
+    kr_socket_t    *so;
+    kr_cursor_t    *cu;
+    kr_worker_t    *wk;
+    kr_registry_t  *reg;
+
+    reg = *state;
+
+    assert_int_equal(add(reg, "q", "1", &rt), KR_OK);
+    assert_ptr_equal(reg->idle, rt);
+
+    wk = kr_worker_add(reg, NULL);
+    assert_non_null(wk);
+    assert_int_equal(kr_member_add(reg, rt, wk, 2), KR_OK);
+    assert_null(reg->idle);
+
+    so = kr_socket_get(wk, 7, 1);
+    assert_non_null(so);
+    cu = kr_cursor_add(reg, rt, so, 1);
+    assert_non_null(cu);
+    assert_ptr_equal(kr_cursor_find(so, rt), cu);
+
+    assert_int_equal(kr_member_leave(reg, rt, wk, 5), KR_OK);
+    assert_int_equal(kr_member_leave(reg, rt, wk, 6), KR_OK);
+    assert_int_equal(kr_member_leave(reg, rt, wk, 6), KR_DECLINED);
+    assert_null(reg->idle);
+
+    kr_cursor_move(reg, cu, 0, 7);
+    assert_int_equal(cu->expires, 7 + GRACE);
+    kr_cursor_free(reg, cu, 8);
+
+    assert_ptr_equal(reg->idle, rt);
+    assert_int_equal(rt->idle_since, 8);
+    assert_null(kr_socket_get(wk, 7, 0));
+}
+
+
+/* A worker goes with all its people; requests under way keep its memory. */
+static void
+test_registry_worker(void **state)
+{
+    kr_route_t     *rt;
+    kr_socket_t    *so;
+    kr_worker_t    *wk;
+    kr_registry_t  *reg;
+
+    reg = *state;
+
+    assert_int_equal(add(reg, "q", "1", &rt), KR_OK);
+    wk = kr_worker_add(reg, NULL);
+    assert_int_equal(kr_member_add(reg, rt, wk, 1), KR_OK);
+
+    so = kr_socket_get(wk, 1, 1);
+    so->n++;
+    kr_cursor_move(reg, kr_cursor_add(reg, rt, so, 1), 1, 1);
+
+    kr_worker_remove(reg, wk, 5);
+    kr_worker_unhold(wk);
+
+    assert_null(reg->workers);
+    assert_null(reg->joining);
+    assert_ptr_equal(reg->idle, rt);
+    assert_true(so->gone);
+    assert_true(wk->gone);
+
+    so->n--;
+    kr_socket_judge(so);
+}
+
+
+/* However many are lost, the first that may come back is served. */
+static void
+test_registry_tickets(void **state)
+{
+    uint64_t        now;
+    kr_route_t     *rt;
+    kr_registry_t  *reg;
+
+    reg = *state;
+
+    assert_int_equal(add(reg, "q", "1", &rt), KR_OK);
+    assert_int_equal(kr_ticket_first(reg, rt, 1), 0);
+
+    for (now = 1000; now <= 1000 + GRACE; now += 10) {
+        kr_ticket_add(reg, rt, now);
+        assert_int_equal(kr_ticket_first(reg, rt, now), 1000);
+        assert_true(rt->ntickets <= KR_TICKETS);
+    }
+
+    now -= 10;
+
+    /* the first bucket is over when its last is */
+
+    assert_true(kr_ticket_first(reg, rt, now + GRACE / 2)
+                <= now - GRACE / 2);
+    assert_true(kr_ticket_first(reg, rt, now + GRACE) <= now);
+    assert_int_equal(kr_ticket_first(reg, rt, now + GRACE + 1), 0);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(test_registry_shared, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_registry_declined, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_registry_orphan, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_registry_idle, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_registry_worker, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_registry_tickets, setup,
+                                        teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,188 @@
+/* sources: kr_spec.c kr_json.c kr_buf.c */
+/* libs: -lcrypto */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kr_spec.h"
+
+
+#define PAYLOAD(rest)                                                         \
+    "{\"topic\":\"posts:userid\",\"table_field\":\"userid\","                 \
+    "\"equality\":\"eq\",\"query\":\"select 1\",\"pk\":\"id\"," rest "}"
+
+#define VALUE(value)  PAYLOAD("\"event\":\"e\",\"field_value\":" value)
+
+
+static void
+assert_str(const kr_str_t *s, const char *text)
+{
+    assert_int_equal(s->len, strlen(text));
+    assert_memory_equal(s->data, text, s->len);
+}
+
+
+static void
+test_spec_whole(void **state)
+{
+    kr_buf_t   reason;
+    kr_spec_t  s;
+
+    static const char  json[] =
+        "{\"topic\":\"s.posts:user:id\",\"userid\":5,\"table_field\":\"p.f\","
+        "\"field_value\":\" 57 \",\"equality\":\"eq\",\"query\":\"select\","
+        "\"event\":\"po\\u0073ts\",\"pk\":\"id\",\"alias\":null,\"x\":[{}]}";
+
+    (void) state;
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+
+    assert_int_equal(kr_spec_parse(&s, json, sizeof(json) - 1, &reason),
+                     KR_OK);
+    assert_str(&s.topic, "s.posts:user:id");
+    assert_str(&s.table, "s.posts:user");
+    assert_str(&s.field, "p.f");
+    assert_str(&s.query, "select");
+    assert_str(&s.event, "posts");
+    assert_str(&s.pk, "id");
+    assert_str(&s.alias, "");
+    assert_int_equal(s.nvalues, 1);
+    assert_str(&s.values[0], "57");
+
+    kr_spec_free(&s);
+    kr_buf_free(&reason);
+}
+
+
+static void
+test_spec_values(void **state)
+{
+    size_t     i;
+    kr_buf_t   reason, out;
+    kr_spec_t  s;
+
+    static const struct {
+        const char  *json;
+        const char  *literal;
+    } cases[] = {
+        { VALUE("57"), "{\"57\"}" },
+        { VALUE("\"57\""), "{\"57\"}" },
+        { VALUE("true"), "{\"true\"}" },
+        { VALUE("12.50"), "{\"12.50\"}" },
+        { VALUE("123456789012345678901234567890"),
+          "{\"123456789012345678901234567890\"}" },
+        { VALUE("[1,\" a \",false]"), "{\"1\",\"a\",\"false\"}" },
+        { VALUE("\"a\\\"b\\\\c,{}\""), "{\"a\\\"b\\\\c,{}\"}" },
+    };
+
+    (void) state;
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+    memset(&out, 0, sizeof(kr_buf_t));
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(kr_spec_parse(&s, cases[i].json,
+                                       strlen(cases[i].json), &reason),
+                         KR_OK);
+        kr_buf_reset(&out);
+        kr_array_literal(&out, s.values, s.nvalues);
+        assert_string_equal(out.data, cases[i].literal);
+        kr_spec_free(&s);
+    }
+
+    kr_buf_free(&out);
+    kr_buf_free(&reason);
+}
+
+
+static void
+test_spec_refused(void **state)
+{
+    size_t     i;
+    kr_buf_t   reason;
+    kr_spec_t  s;
+
+    /* the sentence begins with, or holds, the name of the field */
+
+    static const struct {
+        const char  *json;
+        const char  *names;
+    } cases[] = {
+        { "", "JSON" },
+        { "[]", "object" },
+        { "{}", "table_field" },
+        { "{\"topic\":5}", "topic" },
+        { PAYLOAD("\"event\":\"e\""), "field_value" },
+        { VALUE("null"), "field_value" },
+        { VALUE("\"\""), "field_value" },
+        { VALUE("\"  \""), "field_value" },
+        { VALUE("[]"), "field_value" },
+        { VALUE("[1,null]"), "field_value" },
+        { VALUE("[[1]]"), "field_value" },
+        { VALUE("{}"), "field_value" },
+        { VALUE("1") "x", "one object" },
+        { PAYLOAD("\"field_value\":1"), "event" },
+        { PAYLOAD("\"field_value\":1,\"event\":\"\""), "event" },
+        { PAYLOAD("\"field_value\":1,\"event\":7"), "event" },
+        { PAYLOAD("\"field_value\":1,\"event\":\"phx_x\""), "event" },
+        { PAYLOAD("\"field_value\":1,\"event\":\"e\",\"alias\":1"), "alias" },
+        { PAYLOAD("\"field_value\":1,\"event\":\"e\",\"equality\":\"no\""),
+          "equality" },
+    };
+
+    (void) state;
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        kr_buf_reset(&reason);
+        assert_int_equal(kr_spec_parse(&s, cases[i].json,
+                                       strlen(cases[i].json), &reason),
+                         KR_DECLINED);
+        assert_non_null(strstr(reason.data, cases[i].names));
+    }
+
+    kr_buf_free(&reason);
+}
+
+
+/* Where a part ends is part of the identity. */
+static void
+test_spec_topic(void **state)
+{
+    char  a[KR_TOPIC_LEN + 1], b[KR_TOPIC_LEN + 1];
+
+    static const kr_str_t  one[] = { kr_str("ab"), kr_str("c") };
+    static const kr_str_t  two[] = { kr_str("a"), kr_str("bc") };
+
+    (void) state;
+
+    assert_int_equal(kr_spec_topic(a, one, 2), KR_OK);
+    assert_int_equal(kr_spec_topic(b, two, 2), KR_OK);
+    assert_int_equal(strlen(a), KR_TOPIC_LEN);
+    assert_memory_equal(a, "rt:", 3);
+    assert_string_not_equal(a, b);
+
+    assert_int_equal(kr_spec_topic(b, one, 2), KR_OK);
+    assert_string_equal(a, b);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_spec_whole),
+        cmocka_unit_test(test_spec_values),
+        cmocka_unit_test(test_spec_refused),
+        cmocka_unit_test(test_spec_topic),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
