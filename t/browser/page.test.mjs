@@ -30,7 +30,7 @@ const TABLE = `
     insert into posts (userid, author, content) values
         (57, 'Ada', 'Rows come from the write-ahead log.'),
         (58, 'Grace', 'Open this page twice and say hello.'),
-        (57, 'Ada', 'An update changes a row in place.');`;
+        (57, 'Ada', 'An update changes a row in place');`;
 
 let browser, stack;
 
@@ -206,10 +206,10 @@ test('every control has a name', async (t) => {
 
 
 test('the picture', { skip: !process.env.KAIROS_PICTURE }, async (t) => {
-    const page = await open(t);
+    const page = await open(t, { viewport: { width: 1280, height: 920 } });
 
-    for (const [name, text] of [['one tab', 'Is this the same topic?'],
-                                ['another tab', 'It is. Hello!']]) {
+    for (const [name, text] of [['Ada', 'Does anybody hear me?'],
+                                ['Grace', 'Loud and clear.']]) {
         await page.getByLabel('Name').fill(name);
         await page.getByLabel('Message').fill(text);
         await page.getByRole('button', { name: 'Send' }).click();
@@ -217,8 +217,10 @@ test('the picture', { skip: !process.env.KAIROS_PICTURE }, async (t) => {
     }
 
     await insert(58, 'Nobody reloads this page.');
-    await page.waitForFunction(() => !document.querySelector('.inserted')
-                                     || document.getAnimations().length < 3);
+    await page.waitForFunction(() => {
+        return document.querySelector('.inserted')?.getAnimations().length
+               === 0;
+    });
 
     const id = await insert(57, 'hello from psql');
 

@@ -115,6 +115,7 @@ class Stack {
 
         if (this.replicator) {
             await this.connected();
+            await this.streaming();
         }
     }
 
@@ -264,11 +265,11 @@ class Replicator {
         assert.equal(started.exited, false,
                      `kairos-replicator did not start:\n${started.output}`);
 
+        /* before it reads the slot it waits for the workers to register */
         if (stack.nginx) {
             await stack.connected();
+            await stack.streaming();
         }
-
-        await stack.streaming();
     }
 
     /* as an administrator stops it; its end must be orderly */
