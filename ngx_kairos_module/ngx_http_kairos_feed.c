@@ -14,9 +14,13 @@
 #include "ngx_http_kairos_feed.h"
 
 
-/* milliseconds */
+/*
+ * Milliseconds.  The longest delay, with half of it by chance on top, is well
+ * within KAIROS_REGISTER_WAIT, for which a replicator that starts waits for
+ * us before it reads the slot.
+ */
 #define NGX_HTTP_KAIROS_FEED_DELAY_MIN   100
-#define NGX_HTTP_KAIROS_FEED_DELAY_MAX   5000
+#define NGX_HTTP_KAIROS_FEED_DELAY_MAX   2000
 #define NGX_HTTP_KAIROS_FEED_HANDSHAKE   10000
 #define NGX_HTTP_KAIROS_FEED_STABLE      5000
 
