@@ -34,5 +34,24 @@ const char *kr_value_type_name(uint32_t type);
  */
 int kr_value_key(uint32_t type, const char *text, size_t len, kr_buf_t *out);
 
+/*
+ * The same for bytes that stand, compared by kr_value_bytes(), in the order
+ * in which PostgreSQL sorts the values: numbers by size and exactly, NaN
+ * last; dates and times by time, with BC and the infinities; false before
+ * true; a uuid by its bytes; text as in the collation C.
+ */
+int kr_value_order(uint32_t type, const char *text, size_t len,
+    kr_buf_t *out);
+
+/*
+ * Compares two values.  KR_OK: *result is below, equal to or above 0;
+ * otherwise as above.
+ */
+int kr_value_compare(uint32_t type, const kr_str_t *a, const kr_str_t *b,
+    int *result);
+
+/* memcmp() of strings: a string's beginning is less than the string. */
+int kr_value_bytes(const char *a, size_t alen, const char *b, size_t blen);
+
 
 #endif /* _KR_VALUE_H_INCLUDED_ */
