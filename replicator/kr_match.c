@@ -26,28 +26,20 @@ typedef enum {
     KR_SIDE_VALUE
 } kr_side_e;
 
-#define KR_HIT_OLD    1
-#define KR_HIT_NEW    2
-#define KR_HIT_BLIND  4
-
-
-static int kr_match_column(kr_match_t *m, const kr_match_column_t *cl,
+static int kr_match_column(kr_match_t *m, kr_match_column_t *cl,
     const kr_change_t *c);
-static int kr_match_side(kr_match_t *m, const kr_match_column_t *cl,
+static int kr_match_side(kr_match_t *m, kr_match_column_t *cl,
     const kr_column_t *row, kr_side_e side, unsigned flag);
 static kr_side_e kr_match_value(const kr_match_column_t *cl,
     const kr_column_t *row);
-static int kr_match_special(kr_match_t *m, const kr_match_column_t *cl,
+static int kr_match_special(kr_match_t *m, kr_match_column_t *cl,
     unsigned flag);
-static int kr_match_key(kr_match_t *m, const kr_match_column_t *cl,
-    unsigned flag);
-static int kr_match_all(kr_match_t *m, const kr_match_column_t *cl,
-    unsigned flags);
-static int kr_match_hit(kr_match_t *m, kr_match_entry_t *e, unsigned flags);
+static int kr_match_text(kr_match_t *m, kr_match_column_t *cl,
+    const char *text, size_t len, unsigned flag);
 static int kr_match_may_be_special(uint32_t type);
 
 
-/* the keys of those values of numeric and float types that are no numbers */
+/* those values of numeric and float types that are no numbers */
 static const kr_str_t  kr_match_specials[] = {
     kr_str("NaN"), kr_str("Infinity"), kr_str("-Infinity")
 };
@@ -56,6 +48,7 @@ static const kr_str_t  kr_match_specials[] = {
 long
 kr_match_change(kr_match_t *m, const kr_change_t *c, kr_hit_t **hits)
 {
+    unsigned            flags;
     kr_match_table_t   *tb;
     kr_match_column_t  *cl;
 
@@ -73,6 +66,14 @@ kr_match_change(kr_match_t *m, const kr_change_t *c, kr_hit_t **hits)
         if (kr_match_column(m, cl, c) != KR_OK) {
             return -1;
         }
+    }
+
+    flags = KR_HIT_WATCH
+            | (c->action != KR_INSERT ? KR_HIT_OLD : 0)
+            | (c->action != KR_DELETE ? KR_HIT_NEW : 0);
+
+    if (kr_match_hit_entries(m, tb->watchers, flags) != KR_OK) {
+        return -1;
     }
 
     *hits = m->hits;
@@ -99,9 +100,15 @@ kr_match_table(kr_match_t *m, const kr_str_t *schema, const kr_str_t *table,
     }
 
     for (cl = tb->columns; cl != NULL; cl = cl->next) {
-        if (kr_match_all(m, cl, KR_HIT_OLD) != KR_OK) {
+        if (kr_match_hit_entries(m, cl->entries, KR_HIT_OLD) != KR_OK) {
             return -1;
         }
+    }
+
+    if (kr_match_hit_entries(m, tb->watchers, KR_HIT_OLD|KR_HIT_WATCH)
+        != KR_OK)
+    {
+        return -1;
     }
 
     *hits = m->hits;
@@ -111,45 +118,63 @@ kr_match_table(kr_match_t *m, const kr_str_t *schema, const kr_str_t *table,
 
 
 int
-kr_predicate_matches(const kr_predicate_t *p, const char *text, size_t len)
+kr_match_hit(kr_match_t *m, const kr_match_entry_t *e, unsigned flags)
 {
-    int       found;
-    size_t    i, n;
-    kr_buf_t  a, b;
+    size_t              size;
+    kr_hit_t           *hit;
+    kr_match_member_t  *mb;
 
-    memset(&a, 0, sizeof(a));
-    memset(&b, 0, sizeof(b));
+    mb = e->member;
 
-    found = (text != NULL && kr_value_key(p->type, text, len, &a) != KR_OK);
+    if (mb->change != m->change) {
 
-    for (i = 0; i < p->nvalues && !found; i++) {
-        kr_buf_reset(&b);
+        if (m->nhits == m->size) {
+            size = m->size == 0 ? KR_MATCH_HITS : m->size * 2;
 
-        if (kr_value_key(p->type, p->values[i].data, p->values[i].len, &b)
-            != KR_OK)
-        {
-            found = 1;
-
-        } else if (text != NULL) {
-            found = (a.len == b.len && memcmp(a.data, b.data, a.len) == 0);
-
-        } else if (kr_match_may_be_special(p->type)) {
-            for (n = 0; n < 3 && !found; n++) {
-                found = strcmp(b.data, kr_match_specials[n].data) == 0;
+            hit = realloc(m->hits, size * sizeof(kr_hit_t));
+            if (hit == NULL) {
+                return KR_ERROR;
             }
+
+            m->hits = hit;
+            m->size = size;
+        }
+
+        mb->change = m->change;
+        mb->hit = m->nhits++;
+
+        hit = &m->hits[mb->hit];
+        memset(hit, 0, sizeof(kr_hit_t));
+        hit->route = mb->route;
+    }
+
+    hit = &m->hits[mb->hit];
+
+    hit->old |= (flags & KR_HIT_OLD) != 0;
+    hit->new |= (flags & KR_HIT_NEW) != 0;
+    hit->blind |= (flags & KR_HIT_BLIND) != 0;
+    hit->watch |= (flags & KR_HIT_WATCH) != 0;
+
+    return KR_OK;
+}
+
+
+int
+kr_match_hit_entries(kr_match_t *m, const kr_match_entry_t *e,
+    unsigned flags)
+{
+    for ( /* void */ ; e != NULL; e = e->next) {
+        if (kr_match_hit(m, e, flags) != KR_OK) {
+            return KR_ERROR;
         }
     }
 
-    kr_buf_free(&a);
-    kr_buf_free(&b);
-
-    return found;
+    return KR_OK;
 }
 
 
 static int
-kr_match_column(kr_match_t *m, const kr_match_column_t *cl,
-    const kr_change_t *c)
+kr_match_column(kr_match_t *m, kr_match_column_t *cl, const kr_change_t *c)
 {
     kr_side_e           old, new;
     const kr_column_t  *was, *is;
@@ -178,18 +203,16 @@ kr_match_column(kr_match_t *m, const kr_match_column_t *cl,
 
 
 static int
-kr_match_side(kr_match_t *m, const kr_match_column_t *cl,
-    const kr_column_t *row, kr_side_e side, unsigned flag)
+kr_match_side(kr_match_t *m, kr_match_column_t *cl, const kr_column_t *row,
+    kr_side_e side, unsigned flag)
 {
-    int  rc;
-
     switch (side) {
 
     case KR_SIDE_NONE:
         return KR_OK;
 
     case KR_SIDE_BLIND:
-        return kr_match_all(m, cl, flag|KR_HIT_BLIND);
+        return kr_match_hit_entries(m, cl->entries, flag|KR_HIT_BLIND);
 
     case KR_SIDE_NULL:
         return kr_match_special(m, cl, flag);
@@ -198,19 +221,7 @@ kr_match_side(kr_match_t *m, const kr_match_column_t *cl,
         break;
     }
 
-    kr_buf_reset(&m->key);
-
-    rc = kr_value_key(cl->type, row->value.data, row->value.len, &m->key);
-
-    if (m->key.failed) {
-        return KR_ERROR;
-    }
-
-    if (rc != KR_OK) {
-        return kr_match_all(m, cl, flag|KR_HIT_BLIND);
-    }
-
-    return kr_match_key(m, cl, flag);
+    return kr_match_text(m, cl, row->value.data, row->value.len, flag);
 }
 
 
@@ -232,20 +243,19 @@ kr_match_value(const kr_match_column_t *cl, const kr_column_t *row)
 
 
 static int
-kr_match_special(kr_match_t *m, const kr_match_column_t *cl, unsigned flag)
+kr_match_special(kr_match_t *m, kr_match_column_t *cl, unsigned flag)
 {
-    size_t  i;
+    size_t           i;
+    const kr_str_t  *s;
 
     if (!kr_match_may_be_special(cl->type)) {
         return KR_OK;
     }
 
     for (i = 0; i < 3; i++) {
-        kr_buf_reset(&m->key);
-        kr_buf_append(&m->key, kr_match_specials[i].data,
-                      kr_match_specials[i].len);
+        s = &kr_match_specials[i];
 
-        if (m->key.failed || kr_match_key(m, cl, flag) != KR_OK) {
+        if (kr_match_text(m, cl, s->data, s->len, flag) != KR_OK) {
             return KR_ERROR;
         }
     }
@@ -255,73 +265,24 @@ kr_match_special(kr_match_t *m, const kr_match_column_t *cl, unsigned flag)
 
 
 static int
-kr_match_key(kr_match_t *m, const kr_match_column_t *cl, unsigned flag)
+kr_match_text(kr_match_t *m, kr_match_column_t *cl, const char *text,
+    size_t len, unsigned flag)
 {
-    kr_match_ref_t    *ref;
-    kr_match_value_t  *v;
+    int  rc;
 
-    v = kr_match_find_value(m, cl, &m->key);
+    kr_buf_reset(&m->key);
 
-    for (ref = v == NULL ? NULL : v->refs; ref != NULL; ref = ref->next) {
-        if (kr_match_hit(m, ref->entry, flag) != KR_OK) {
-            return KR_ERROR;
-        }
+    rc = kr_match_row_key(cl, text, len, &m->key);
+
+    if (rc == KR_ERROR) {
+        return KR_ERROR;
     }
 
-    return KR_OK;
-}
-
-
-static int
-kr_match_all(kr_match_t *m, const kr_match_column_t *cl, unsigned flags)
-{
-    kr_match_entry_t  *e;
-
-    for (e = cl->entries; e != NULL; e = e->next) {
-        if (kr_match_hit(m, e, flags) != KR_OK) {
-            return KR_ERROR;
-        }
+    if (rc != KR_OK) {
+        return kr_match_hit_entries(m, cl->entries, flag|KR_HIT_BLIND);
     }
 
-    return KR_OK;
-}
-
-
-static int
-kr_match_hit(kr_match_t *m, kr_match_entry_t *e, unsigned flags)
-{
-    size_t     size;
-    kr_hit_t  *hit;
-
-    if (e->change != m->change) {
-
-        if (m->nhits == m->size) {
-            size = m->size == 0 ? KR_MATCH_HITS : m->size * 2;
-
-            hit = realloc(m->hits, size * sizeof(kr_hit_t));
-            if (hit == NULL) {
-                return KR_ERROR;
-            }
-
-            m->hits = hit;
-            m->size = size;
-        }
-
-        e->change = m->change;
-        e->hit = m->nhits++;
-
-        hit = &m->hits[e->hit];
-        memset(hit, 0, sizeof(kr_hit_t));
-        hit->route = e->route;
-    }
-
-    hit = &m->hits[e->hit];
-
-    hit->old |= (flags & KR_HIT_OLD) != 0;
-    hit->new |= (flags & KR_HIT_NEW) != 0;
-    hit->blind |= (flags & KR_HIT_BLIND) != 0;
-
-    return KR_OK;
+    return kr_match_search(m, cl, flag);
 }
 
 

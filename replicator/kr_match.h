@@ -1,6 +1,16 @@
 /*
- * The index of routes by table, column and value: finding who is touched by
- * a change costs the same with ten routes as with a million.
+ * The index of routes by table, column, operator and value: finding who is
+ * touched by a change costs as much as there are routes that it touches, not
+ * as there are routes.
+ *
+ *     eq                 a look-up
+ *     !eq                the routes that differ, and one step for each route
+ *                        with a list of values
+ *     gt gte lt lte      the routes that match, in order (text only in the
+ *                        collation C; else every route, see below)
+ *     starts_with        one pass over the text, and a look-up for each
+ *     ends_with          length of a value that is in use
+ *     contains           one pass for each such length
  */
 
 #ifndef _KR_MATCH_H_INCLUDED_
@@ -8,15 +18,11 @@
 
 
 #include "kr_decode.h"
+#include "kr_op.h"
 
 
 typedef struct kr_match_s  kr_match_t;
 typedef struct kr_route_s  kr_route_t;     /* only its address is used */
-
-
-typedef enum {
-    KR_EQ = 0              /* the column equals one of the values */
-} kr_op_e;
 
 
 typedef struct {
@@ -25,8 +31,13 @@ typedef struct {
     kr_str_t      column;
     uint32_t      type;    /* of the column */
     kr_op_e       op;
-    size_t        nvalues;
-    kr_str_t     *values;  /* text of the type, checked by PostgreSQL */
+    size_t        nvalues; /* one, but of eq and !eq */
+    kr_str_t     *values;  /* text of the type, checked by PostgreSQL; of
+                              contains and its like plain text */
+    unsigned      c_collation:1;
+                           /* the column's collation is C or POSIX, or it is
+                              the default and that is one of them (libc
+                              provider; C.UTF-8 is another) */
 } kr_predicate_t;
 
 
@@ -43,12 +54,17 @@ typedef struct {
  * (its REPLICA IDENTITY, or the column): every route of the column is
  * touched by every change, which is not to be borne for long.  Such a route
  * is to be reset; a new subscribe is then checked against the table as it is.
+ *
+ * watch: the route watches the table, whatever the change is.  old and new
+ * say then only which of the two rows there are, unless its predicate, which
+ * may be of the same table, says them too.
  */
 typedef struct {
     kr_route_t   *route;
     unsigned      old:1;
     unsigned      new:1;
     unsigned      blind:1;
+    unsigned      watch:1;
 } kr_hit_t;
 
 
@@ -58,14 +74,24 @@ void kr_match_free(kr_match_t *m);
 /*
  * Adds a route under its predicate, all of which is copied; a route stands
  * under one.  KR_OK, KR_ERROR (no memory; nothing was added), KR_DECLINED
- * (the type is not supported, or a value is not of it; likewise).
+ * (kr_op_check() refuses it, or a value is not of the type; likewise).
  */
 int kr_match_add(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt);
 
 /* Removes it; p as it was added. */
 void kr_match_remove(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt);
 
-/* Whether any route watches this table. */
+/*
+ * Makes every change of a table touch the route: for tables that it reads
+ * beside that of its predicate, of which it may have any number, or none.
+ * Watching twice is watching once.  KR_OK or KR_ERROR.
+ */
+int kr_match_watch(kr_match_t *m, const kr_str_t *schema,
+    const kr_str_t *table, kr_route_t *rt);
+void kr_match_unwatch(kr_match_t *m, const kr_str_t *schema,
+    const kr_str_t *table, kr_route_t *rt);
+
+/* Whether any route watches this table, or has its predicate there. */
 int kr_match_watches(const kr_match_t *m, const kr_str_t *schema,
     const kr_str_t *table);
 
@@ -85,8 +111,16 @@ long kr_match_table(kr_match_t *m, const kr_str_t *schema,
     const kr_str_t *table, kr_hit_t **hits);
 
 /*
- * Whether a value (NULL: text is NULL) of the predicate's column matches; 1
- * also when it cannot be told (no memory, not a value of the type).
+ * Whether the index knows who matches.  If not (text compared by order in
+ * another collation than C) every value that is not NULL may match, and only
+ * SQL can tell: the statements of the route must hold the predicate.
+ */
+int kr_predicate_exact(const kr_predicate_t *p);
+
+/*
+ * Whether a value of the predicate's column, as a query printed it, matches.
+ * NULL (text is NULL) never does.  1 also when it cannot be told (not exact,
+ * no memory, not a value of the type).
  */
 int kr_predicate_matches(const kr_predicate_t *p, const char *text,
     size_t len);

@@ -1,6 +1,5 @@
 /*
- * The index itself: table -> column -> key of a value -> routes, each step a
- * hash.  The hash is keyed, for clients choose the values.
+ * The index itself: tables, their columns, and the routes under them.
  */
 
 #include <stdlib.h>
@@ -8,38 +7,30 @@
 #include <sys/random.h>
 
 #include "kr_match_private.h"
-#include "kr_value.h"
 
 
-#define kr_rotate(x, n)  ((x) << (n) | (x) >> (64 - (n)))
-
-#define kr_sip_round(v)                                                       \
-    do {                                                                      \
-        v[0] += v[1]; v[1] = kr_rotate(v[1], 13) ^ v[0];                      \
-        v[0] = kr_rotate(v[0], 32);                                           \
-        v[2] += v[3]; v[3] = kr_rotate(v[3], 16) ^ v[2];                      \
-        v[0] += v[3]; v[3] = kr_rotate(v[3], 21) ^ v[0];                      \
-        v[2] += v[1]; v[1] = kr_rotate(v[1], 17) ^ v[2];                      \
-        v[2] = kr_rotate(v[2], 32);                                           \
-    } while (0)
-
-
-static void kr_match_free_table(kr_match_t *m, kr_match_table_t *tb);
-static unsigned kr_match_hash(const kr_match_t *m, const char *key,
-    size_t len);
+static void kr_match_seed(kr_match_t *m);
+static int kr_match_add_values(kr_match_t *m, kr_match_entry_t *e,
+    const kr_predicate_t *p);
+static kr_match_kind_e kr_match_kind(const kr_predicate_t *p);
 static kr_match_column_t *kr_match_find_column(kr_match_table_t *tb,
     const kr_predicate_t *p);
-static kr_match_column_t *kr_match_add_column(kr_match_t *m,
+static kr_match_column_t *kr_match_add_column(kr_match_table_t *tb,
     const kr_predicate_t *p);
 static kr_match_table_t *kr_match_add_table(kr_match_t *m,
     const kr_str_t *schema, const kr_str_t *table);
-static int kr_match_add_value(kr_match_t *m, kr_match_column_t *cl,
-    kr_match_entry_t *e, const kr_str_t *value);
-static kr_match_entry_t *kr_match_find_entry(kr_match_t *m,
-    const kr_match_column_t *cl, const kr_predicate_t *p,
-    const kr_route_t *rt);
-static void kr_match_free_entry(kr_match_column_t *cl, kr_match_entry_t *e);
-static void kr_match_prune(kr_match_t *m, kr_match_column_t *cl);
+static kr_match_member_t *kr_match_find_member(const kr_match_t *m,
+    kr_route_t *rt);
+static kr_match_member_t *kr_match_add_member(kr_match_t *m, kr_route_t *rt);
+static kr_match_entry_t *kr_match_find_entry(const kr_match_t *m,
+    const kr_match_table_t *tb, const kr_match_column_t *cl,
+    kr_route_t *rt);
+static kr_match_entry_t *kr_match_add_entry(kr_match_t *m,
+    kr_match_table_t *tb, kr_match_column_t *cl, size_t nrefs,
+    kr_route_t *rt);
+static void kr_match_remove_entry(kr_match_t *m, kr_match_entry_t *e);
+static void kr_match_prune(kr_match_t *m, kr_match_table_t *tb,
+    kr_match_column_t *cl);
 
 
 kr_match_t *
@@ -57,6 +48,8 @@ kr_match_create(void)
         return NULL;
     }
 
+    kr_match_seed(m);
+
     return m;
 }
 
@@ -64,30 +57,22 @@ kr_match_create(void)
 void
 kr_match_free(kr_match_t *m)
 {
-    kr_match_table_t   *tb, *next;
-    kr_match_column_t  *cl, *following;
+    kr_match_member_t  *mb;
 
     if (m == NULL) {
         return;
     }
 
-    tb = m->tables;
-    HASH_CLEAR(hh, m->tables);
+    /* the last entry of a member takes it away, the last of a table too */
 
-    for ( /* void */ ; tb != NULL; tb = next) {
-        next = tb->hh.next;
+    while (m->members != NULL) {
+        mb = m->members;
 
-        for (cl = tb->columns; cl != NULL; cl = following) {
-            following = cl->next;
-
-            while (cl->entries != NULL) {
-                kr_match_free_entry(cl, cl->entries);
-            }
-
-            free(cl);
+        while (mb->entries->other != NULL) {
+            kr_match_remove_entry(m, mb->entries);
         }
 
-        free(tb);
+        kr_match_remove_entry(m, mb->entries);
     }
 
     kr_buf_free(&m->key);
@@ -100,47 +85,36 @@ int
 kr_match_add(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt)
 {
     int                 rc;
-    size_t              i;
     kr_match_entry_t   *e;
+    kr_match_table_t   *tb;
     kr_match_column_t  *cl;
 
-    if (p->op != KR_EQ || !kr_value_supported(p->type)) {
+    if (!kr_op_supported(p->op, p->type)
+        || (p->nvalues != 1 && !kr_op_is_list(p->op)))
+    {
         return KR_DECLINED;
     }
 
-    cl = kr_match_add_column(m, p);
-    if (cl == NULL) {
+    tb = kr_match_add_table(m, &p->schema, &p->table);
+    if (tb == NULL) {
         return KR_ERROR;
     }
 
-    e = malloc(sizeof(kr_match_entry_t)
-               + p->nvalues * sizeof(kr_match_ref_t));
+    cl = kr_match_add_column(tb, p);
+    e = cl == NULL ? NULL : kr_match_add_entry(m, tb, cl, p->nvalues, rt);
+
     if (e == NULL) {
-        kr_match_prune(m, cl);
+        kr_match_prune(m, tb, cl);
         return KR_ERROR;
     }
 
-    memset(e, 0, sizeof(kr_match_entry_t));
+    rc = kr_match_add_values(m, e, p);
 
-    e->route = rt;
-    e->next = cl->entries;
-    cl->entries = e;
-
-    if (e->next != NULL) {
-        e->next->prev = e;
+    if (rc != KR_OK) {
+        kr_match_remove_entry(m, e);
     }
 
-    for (i = 0; i < p->nvalues; i++) {
-        rc = kr_match_add_value(m, cl, e, &p->values[i]);
-
-        if (rc != KR_OK) {
-            kr_match_free_entry(cl, e);
-            kr_match_prune(m, cl);
-            return rc;
-        }
-    }
-
-    return KR_OK;
+    return rc;
 }
 
 
@@ -153,14 +127,51 @@ kr_match_remove(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt)
 
     tb = kr_match_find_table(m, &p->schema, &p->table, &m->key);
     cl = tb == NULL ? NULL : kr_match_find_column(tb, p);
-    e = cl == NULL ? NULL : kr_match_find_entry(m, cl, p, rt);
+    e = cl == NULL ? NULL : kr_match_find_entry(m, tb, cl, rt);
 
-    if (e == NULL) {
-        return;
+    if (e != NULL) {
+        kr_match_remove_entry(m, e);
+    }
+}
+
+
+int
+kr_match_watch(kr_match_t *m, const kr_str_t *schema, const kr_str_t *table,
+    kr_route_t *rt)
+{
+    kr_match_table_t  *tb;
+
+    tb = kr_match_add_table(m, schema, table);
+    if (tb == NULL) {
+        return KR_ERROR;
     }
 
-    kr_match_free_entry(cl, e);
-    kr_match_prune(m, cl);
+    if (kr_match_find_entry(m, tb, NULL, rt) != NULL) {
+        return KR_OK;
+    }
+
+    if (kr_match_add_entry(m, tb, NULL, 0, rt) == NULL) {
+        kr_match_prune(m, tb, NULL);
+        return KR_ERROR;
+    }
+
+    return KR_OK;
+}
+
+
+void
+kr_match_unwatch(kr_match_t *m, const kr_str_t *schema,
+    const kr_str_t *table, kr_route_t *rt)
+{
+    kr_match_entry_t  *e;
+    kr_match_table_t  *tb;
+
+    tb = kr_match_find_table(m, schema, table, &m->key);
+    e = tb == NULL ? NULL : kr_match_find_entry(m, tb, NULL, rt);
+
+    if (e != NULL) {
+        kr_match_remove_entry(m, e);
+    }
 }
 
 
@@ -180,53 +191,72 @@ kr_match_watches(const kr_match_t *m, const kr_str_t *schema,
 }
 
 
+/* The other secrets follow from the first, which is the system's. */
 static void
-kr_match_free_table(kr_match_t *m, kr_match_table_t *tb)
+kr_match_seed(kr_match_t *m)
 {
-    HASH_DEL(m->tables, tb);
-    free(tb);
+    m->base = (uint64_t) kr_match_hash(m, "base", 4) << 28
+              ^ kr_match_hash(m, "more", 4) ^ (uint64_t) 1 << 59;
+
+    m->random = (uint64_t) kr_match_hash(m, "random", 6) << 32 | 1;
 }
 
 
-/* SipHash-1-3 (Aumasson, Bernstein), its two halves folded. */
-static unsigned
-kr_match_hash(const kr_match_t *m, const char *key, size_t len)
+static int
+kr_match_add_values(kr_match_t *m, kr_match_entry_t *e,
+    const kr_predicate_t *p)
 {
-    size_t    i;
-    uint64_t  v[4], word;
+    int     rc;
+    size_t  i;
 
-    v[0] = m->seed[0] ^ 0x736f6d6570736575;
-    v[1] = m->seed[1] ^ 0x646f72616e646f6d;
-    v[2] = m->seed[0] ^ 0x6c7967656e657261;
-    v[3] = m->seed[1] ^ 0x7465646279746573;
-
-    for (i = 0; i + 8 <= len; i += 8) {
-        memcpy(&word, key + i, 8);
-        v[3] ^= word;
-        kr_sip_round(v);
-        v[0] ^= word;
+    if (e->column->kind == KR_KIND_ANY) {
+        return KR_OK;
     }
 
-    word = 0;
-    memcpy(&word, key + i, len - i);
-    word ^= (uint64_t) len << 56;
+    for (i = 0; i < p->nvalues; i++) {
+        kr_buf_reset(&m->key);
 
-    v[3] ^= word;
-    kr_sip_round(v);
-    v[0] ^= word;
+        rc = kr_match_route_key(e->column, &p->values[i], &m->key);
 
-    v[2] ^= 0xff;
-    kr_sip_round(v);
-    kr_sip_round(v);
-    kr_sip_round(v);
+        if (rc == KR_OK) {
+            rc = kr_match_add_value(m, e->column, e);
+        }
 
-    word = v[0] ^ v[1] ^ v[2] ^ v[3];
+        if (rc != KR_OK) {
+            return m->key.failed ? KR_ERROR : rc;
+        }
+    }
 
-    return (unsigned) (word ^ word >> 32);
+    return KR_OK;
 }
 
 
-/* key is where the table's is put together; its len is of use to add. */
+static kr_match_kind_e
+kr_match_kind(const kr_predicate_t *p)
+{
+    switch (p->op) {
+
+    case KR_EQ:
+        return KR_KIND_EQUAL;
+
+    case KR_NE:
+        return p->nvalues == 1 ? KR_KIND_EXCEPT : KR_KIND_LISTS;
+
+    case KR_CONTAINS:
+        return KR_KIND_INFIX;
+
+    case KR_STARTS_WITH:
+        return KR_KIND_PREFIX;
+
+    case KR_ENDS_WITH:
+        return KR_KIND_SUFFIX;
+
+    default:
+        return kr_predicate_exact(p) ? KR_KIND_ORDER : KR_KIND_ANY;
+    }
+}
+
+
 kr_match_table_t *
 kr_match_find_table(const kr_match_t *m, const kr_str_t *schema,
     const kr_str_t *table, kr_buf_t *key)
@@ -249,78 +279,7 @@ kr_match_find_table(const kr_match_t *m, const kr_str_t *schema,
 }
 
 
-static kr_match_column_t *
-kr_match_find_column(kr_match_table_t *tb, const kr_predicate_t *p)
-{
-    kr_match_column_t  *cl;
-
-    for (cl = tb->columns; cl != NULL; cl = cl->next) {
-        if (cl->type == p->type && cl->op == p->op
-            && cl->name.len == p->column.len
-            && memcmp(cl->name.data, p->column.data, p->column.len) == 0)
-        {
-            return cl;
-        }
-    }
-
-    return NULL;
-}
-
-
-kr_match_value_t *
-kr_match_find_value(const kr_match_t *m, const kr_match_column_t *cl,
-    const kr_buf_t *key)
-{
-    kr_match_value_t  *v;
-
-    HASH_FIND_BYHASHVALUE(hh, cl->values, key->data, key->len,
-                          kr_match_hash(m, key->data, key->len), v);
-
-    return v;
-}
-
-
-/* The column of a predicate, made if it is not there. */
-static kr_match_column_t *
-kr_match_add_column(kr_match_t *m, const kr_predicate_t *p)
-{
-    kr_match_table_t   *tb;
-    kr_match_column_t  *cl;
-
-    tb = kr_match_add_table(m, &p->schema, &p->table);
-    if (tb == NULL) {
-        return NULL;
-    }
-
-    cl = kr_match_find_column(tb, p);
-    if (cl != NULL) {
-        return cl;
-    }
-
-    cl = malloc(sizeof(kr_match_column_t) + p->column.len);
-    if (cl == NULL) {
-        if (tb->columns == NULL) {
-            kr_match_free_table(m, tb);
-        }
-
-        return NULL;
-    }
-
-    memset(cl, 0, sizeof(kr_match_column_t));
-    memcpy(cl->text, p->column.data, p->column.len);
-
-    cl->table = tb;
-    cl->type = p->type;
-    cl->op = p->op;
-    cl->name.data = cl->text;
-    cl->name.len = p->column.len;
-    cl->next = tb->columns;
-    tb->columns = cl;
-
-    return cl;
-}
-
-
+/* A table is made if it is not there; prune() takes it away if unused. */
 static kr_match_table_t *
 kr_match_add_table(kr_match_t *m, const kr_str_t *schema,
     const kr_str_t *table)
@@ -353,87 +312,113 @@ kr_match_add_table(kr_match_t *m, const kr_str_t *schema,
 }
 
 
-static int
-kr_match_add_value(kr_match_t *m, kr_match_column_t *cl, kr_match_entry_t *e,
-    const kr_str_t *value)
+static kr_match_column_t *
+kr_match_find_column(kr_match_table_t *tb, const kr_predicate_t *p)
 {
-    int                rc;
-    kr_match_ref_t    *ref;
-    kr_match_value_t  *v;
+    kr_match_kind_e     kind;
+    kr_match_column_t  *cl;
 
-    kr_buf_reset(&m->key);
+    kind = kr_match_kind(p);
 
-    rc = kr_value_key(cl->type, value->data, value->len, &m->key);
-    if (rc != KR_OK) {
-        return m->key.failed ? KR_ERROR : KR_DECLINED;
-    }
-
-    v = kr_match_find_value(m, cl, &m->key);
-
-    if (v == NULL) {
-        v = malloc(sizeof(kr_match_value_t) + m->key.len);
-        if (v == NULL) {
-            return KR_ERROR;
+    for (cl = tb->columns; cl != NULL; cl = cl->next) {
+        if (cl->type == p->type && cl->op == p->op && cl->kind == kind
+            && cl->name.len == p->column.len
+            && memcmp(cl->name.data, p->column.data, p->column.len) == 0)
+        {
+            return cl;
         }
-
-        memset(v, 0, sizeof(kr_match_value_t));
-        memcpy(v->key, m->key.data, m->key.len);
-
-        HASH_ADD_KEYPTR_BYHASHVALUE(hh, cl->values, v->key, m->key.len,
-                                    kr_match_hash(m, v->key, m->key.len), v);
-
-        if (v->hh.tbl == NULL) {
-            free(v);
-            return KR_ERROR;
-        }
-
-    } else if (v->refs->entry == e) {
-        return KR_OK;    /* the same value, written in another way */
     }
 
-    ref = &e->refs[e->nrefs++];
+    return NULL;
+}
 
-    ref->entry = e;
-    ref->value = v;
-    ref->prev = NULL;
-    ref->next = v->refs;
-    v->refs = ref;
 
-    if (ref->next != NULL) {
-        ref->next->prev = ref;
+static kr_match_column_t *
+kr_match_add_column(kr_match_table_t *tb, const kr_predicate_t *p)
+{
+    kr_match_column_t  *cl;
+
+    cl = kr_match_find_column(tb, p);
+    if (cl != NULL) {
+        return cl;
     }
 
-    return KR_OK;
+    cl = malloc(sizeof(kr_match_column_t) + p->column.len);
+    if (cl == NULL) {
+        return NULL;
+    }
+
+    memset(cl, 0, sizeof(kr_match_column_t));
+    memcpy(cl->text, p->column.data, p->column.len);
+
+    cl->table = tb;
+    cl->type = p->type;
+    cl->op = p->op;
+    cl->kind = kr_match_kind(p);
+    cl->name.data = cl->text;
+    cl->name.len = p->column.len;
+    cl->next = tb->columns;
+    tb->columns = cl;
+
+    return cl;
+}
+
+
+static kr_match_member_t *
+kr_match_find_member(const kr_match_t *m, kr_route_t *rt)
+{
+    kr_match_member_t  *mb;
+
+    HASH_FIND_BYHASHVALUE(hh, m->members, &rt, sizeof(uintptr_t),
+                          kr_match_hash(m, (char *) &rt, sizeof(uintptr_t)), mb);
+
+    return mb;
+}
+
+
+/* The route's member; one that is new must get an entry, or be freed. */
+static kr_match_member_t *
+kr_match_add_member(kr_match_t *m, kr_route_t *rt)
+{
+    kr_match_member_t  *mb;
+
+    mb = kr_match_find_member(m, rt);
+    if (mb != NULL) {
+        return mb;
+    }
+
+    mb = calloc(1, sizeof(kr_match_member_t));
+    if (mb == NULL) {
+        return NULL;
+    }
+
+    mb->route = rt;
+
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, m->members, &mb->route,
+                                sizeof(uintptr_t),
+                                kr_match_hash(m, (char *) &rt, sizeof(uintptr_t)),
+                                mb);
+
+    if (mb->hh.tbl == NULL) {
+        free(mb);
+        return NULL;
+    }
+
+    return mb;
 }
 
 
 static kr_match_entry_t *
-kr_match_find_entry(kr_match_t *m, const kr_match_column_t *cl,
-    const kr_predicate_t *p, const kr_route_t *rt)
+kr_match_find_entry(const kr_match_t *m, const kr_match_table_t *tb,
+    const kr_match_column_t *cl, kr_route_t *rt)
 {
-    kr_match_ref_t    *ref;
-    kr_match_entry_t  *e;
-    kr_match_value_t  *v;
+    kr_match_entry_t   *e;
+    kr_match_member_t  *mb;
 
-    kr_buf_reset(&m->key);
+    mb = kr_match_find_member(m, rt);
 
-    if (p->nvalues != 0
-        && kr_value_key(p->type, p->values[0].data, p->values[0].len,
-                        &m->key) == KR_OK)
-    {
-        v = kr_match_find_value(m, cl, &m->key);
-
-        for (ref = v == NULL ? NULL : v->refs; ref != NULL; ref = ref->next) {
-            if (ref->entry->route == rt) {
-                return ref->entry;
-            }
-        }
-
-        return NULL;
-    }
-
-    for (e = cl->entries; e != NULL; e = e->next) {
-        if (e->route == rt) {
+    for (e = mb == NULL ? NULL : mb->entries; e != NULL; e = e->other) {
+        if (e->table == tb && e->column == cl) {
             return e;
         }
     }
@@ -442,71 +427,100 @@ kr_match_find_entry(kr_match_t *m, const kr_match_column_t *cl,
 }
 
 
-static void
-kr_match_free_entry(kr_match_column_t *cl, kr_match_entry_t *e)
+static kr_match_entry_t *
+kr_match_add_entry(kr_match_t *m, kr_match_table_t *tb,
+    kr_match_column_t *cl, size_t nrefs, kr_route_t *rt)
 {
-    size_t             i;
-    kr_match_ref_t    *ref;
-    kr_match_value_t  *v;
+    kr_match_entry_t   *e;
+    kr_match_member_t  *mb;
 
-    for (i = 0; i < e->nrefs; i++) {
-        ref = &e->refs[i];
-        v = ref->value;
-
-        if (ref->next != NULL) {
-            ref->next->prev = ref->prev;
-        }
-
-        if (ref->prev != NULL) {
-            ref->prev->next = ref->next;
-
-        } else {
-            v->refs = ref->next;
-        }
-
-        if (v->refs == NULL) {
-            /* an entry has one ref of a value, so this ends it but once */
-            HASH_DEL(cl->values, v);  /* NOLINT(clang-analyzer-*) */
-            free(v);
-        }
+    e = malloc(sizeof(kr_match_entry_t) + nrefs * sizeof(kr_match_ref_t));
+    if (e == NULL) {
+        return NULL;
     }
 
-    if (e->next != NULL) {
-        e->next->prev = e->prev;
+    mb = kr_match_add_member(m, rt);
+    if (mb == NULL) {
+        free(e);
+        return NULL;
     }
 
-    if (e->prev != NULL) {
-        e->prev->next = e->next;
+    memset(e, 0, sizeof(kr_match_entry_t));
+
+    e->member = mb;
+    e->table = tb;
+    e->column = cl;
+    e->other = mb->entries;
+    mb->entries = e;
+
+    if (cl != NULL) {
+        DL_PREPEND(cl->entries, e);
 
     } else {
-        cl->entries = e->next;
+        DL_PREPEND(tb->watchers, e);
     }
 
-    free(e);
+    return e;
 }
 
 
-/* A column without routes goes, a table without columns too. */
+/* Ends an entry, and what was there for it alone. */
 static void
-kr_match_prune(kr_match_t *m, kr_match_column_t *cl)
+kr_match_remove_entry(kr_match_t *m, kr_match_entry_t *e)
 {
     kr_match_table_t    *tb;
-    kr_match_column_t  **link;
+    kr_match_entry_t   **link;
+    kr_match_column_t   *cl;
+    kr_match_member_t   *mb;
 
-    if (cl->entries != NULL) {
-        return;
+    tb = e->table;
+    cl = e->column;
+    mb = e->member;
+
+    kr_match_remove_values(e);
+
+    if (cl != NULL) {
+        DL_DELETE(cl->entries, e);
+
+    } else {
+        DL_DELETE(tb->watchers, e);
     }
 
-    tb = cl->table;
-
-    for (link = &tb->columns; *link != cl; link = &(*link)->next) {
+    for (link = &mb->entries; *link != e; link = &(*link)->other) {
         /* void */
     }
 
-    *link = cl->next;
-    free(cl);
+    *link = e->other;
+    free(e);
 
-    if (tb->columns == NULL) {
-        kr_match_free_table(m, tb);
+    if (mb->entries == NULL) {
+        HASH_DEL(m->members, mb);
+        free(mb);
+    }
+
+    kr_match_prune(m, tb, cl);
+}
+
+
+/* A column without routes goes, a table without columns and watchers too. */
+static void
+kr_match_prune(kr_match_t *m, kr_match_table_t *tb, kr_match_column_t *cl)
+{
+    kr_match_column_t  **link;
+
+    if (cl != NULL && cl->entries == NULL) {
+
+        for (link = &tb->columns; *link != cl; link = &(*link)->next) {
+            /* void */
+        }
+
+        *link = cl->next;
+        free(cl->lengths);
+        free(cl);
+    }
+
+    if (tb->columns == NULL && tb->watchers == NULL) {
+        HASH_DEL(m->tables, tb);
+        free(tb);
     }
 }

@@ -1,25 +1,12 @@
-/* sources: kr_match.c kr_match_index.c kr_value.c kr_decode.c kr_json.c */
+/* sources: kr_match.c kr_match_index.c kr_match_hash.c kr_match_value.c */
+/* sources: kr_match_pattern.c kr_match_search.c kr_match_predicate.c */
+/* sources: kr_op.c kr_value.c kr_value_order.c kr_decode.c kr_json.c */
 /* sources: kr_lsn.c kr_buf.c */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "kr_match.h"
+#include "match_cases.h"
 
 
-#define INT4     23
-#define TEXT     25
-#define FLOAT8   701
-#define NUMERIC  1700
-
-#define ROUTES   200
+#define ROUTES   400
 #define ROUNDS   3000
 
 
@@ -32,101 +19,6 @@ struct kr_route_s {
     kr_str_t          values[3];
     kr_predicate_t    p;
 };
-
-
-static kr_str_t
-str(const char *text)
-{
-    kr_str_t  s;
-
-    s.data = text;
-    s.len = strlen(text);
-
-    return s;
-}
-
-
-static void
-predicate(kr_predicate_t *p, const char *table, const char *column,
-    uint32_t type, kr_str_t *values, size_t n)
-{
-    p->schema = str("public");
-    p->table = str(table);
-    p->column = str(column);
-    p->type = type;
-    p->op = KR_EQ;
-    p->values = values;
-    p->nvalues = n;
-}
-
-
-static kr_column_t
-column(const char *name, uint32_t type, const char *value)
-{
-    kr_column_t  cl;
-
-    cl.name = str(name);
-    cl.type = type;
-    cl.null = value == NULL;
-    cl.value = value == NULL ? str("") : str(value);
-
-    return cl;
-}
-
-
-static void
-change(kr_change_t *c, kr_action_e action, kr_column_t *columns, size_t n,
-    kr_column_t *identity, size_t nidentity)
-{
-    memset(c, 0, sizeof(kr_change_t));
-
-    c->action = action;
-    c->schema = str("public");
-    c->table = str("posts");
-    c->columns = columns;
-    c->ncolumns = n;
-    c->identity = identity;
-    c->nidentity = nidentity;
-}
-
-
-/* What one change does to the one route: flags "onb", "" if it is no hit. */
-static const char *
-touched(kr_match_t *m, const kr_change_t *c, const kr_route_t *rt)
-{
-    long          n, i;
-    kr_hit_t     *hits;
-
-    static char   flags[4];
-    char         *p;
-
-    n = kr_match_change(m, c, &hits);
-    assert_true(n >= 0);
-
-    p = flags;
-
-    for (i = 0; i < n; i++) {
-        if (hits[i].route == rt) {
-            assert_ptr_equal(p, flags);
-
-            if (hits[i].old) {
-                *p++ = 'o';
-            }
-
-            if (hits[i].new) {
-                *p++ = 'n';
-            }
-
-            if (hits[i].blind) {
-                *p++ = 'b';
-            }
-        }
-    }
-
-    *p = '\0';
-
-    return flags;
-}
 
 
 static void
@@ -341,7 +233,8 @@ test_nan(void **state)
     is = column("x", FLOAT8, "NaN");
     assert_string_equal(touched(m, &c, &a), "n");
 
-    assert_true(kr_predicate_matches(&p, NULL, 0));
+    /* but what a query printed is known */
+    assert_false(kr_predicate_matches(&p, NULL, 0));
     assert_true(kr_predicate_matches(&p, "NaN", 3));
     assert_false(kr_predicate_matches(&q, NULL, 0));
     assert_true(kr_predicate_matches(&q, "1.0", 3));
@@ -448,6 +341,14 @@ test_random(void **state)
         rt = &routes[i];
         predicate(&rt->p, "posts", i % 2 ? "a" : "b", i % 2 ? INT4 : TEXT,
                   rt->values, 1 + next(&seed, 3));
+
+        rt->p.op = (kr_op_e) next(&seed, i % 2 ? KR_LTE + 1
+                                               : KR_ENDS_WITH + 1);
+        rt->p.c_collation = next(&seed, 4) != 0;
+
+        if (!kr_op_is_list(rt->p.op)) {
+            rt->p.nvalues = 1;
+        }
 
         for (k = 0; k < rt->p.nvalues; k++) {
             (void) snprintf(rt->texts[k], sizeof(rt->texts[k]), "%s%u",
