@@ -124,6 +124,14 @@ ngx_http_kairos_hub_publish(ngx_http_kairos_hub_t *hub,
 }
 
 
+ngx_uint_t
+ngx_http_kairos_hub_fits(const ngx_http_kairos_hub_t *hub,
+    const ngx_http_kairos_phx_msg_t *m)
+{
+    return ngx_http_kairos_ring_fits(&hub->ring, m);
+}
+
+
 ngx_http_kairos_topic_t *
 ngx_http_kairos_hub_topic(ngx_http_kairos_hub_t *hub, const ngx_str_t *name)
 {

@@ -43,6 +43,10 @@ ngx_uint_t ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
 ngx_int_t ngx_http_kairos_hub_publish(ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_phx_msg_t *m);
 
+/* Whether ngx_http_kairos_hub_publish() will take the message. */
+ngx_uint_t ngx_http_kairos_hub_fits(const ngx_http_kairos_hub_t *hub,
+    const ngx_http_kairos_phx_msg_t *m);
+
 /* The topic of this name in this worker, or NULL. */
 ngx_http_kairos_topic_t *ngx_http_kairos_hub_topic(ngx_http_kairos_hub_t *hub,
     const ngx_str_t *name);

@@ -151,20 +151,31 @@ ngx_http_kairos_ring_close(ngx_http_kairos_ring_t *ring)
 }
 
 
+ngx_uint_t
+ngx_http_kairos_ring_fits(const ngx_http_kairos_ring_t *ring,
+    const ngx_http_kairos_phx_msg_t *m)
+{
+    size_t  size;
+
+    size = ngx_http_kairos_record_size(m);
+
+    return size != 0
+           && size <= ring->zone->sh->size / NGX_HTTP_KAIROS_RING_PART;
+}
+
+
 ngx_int_t
 ngx_http_kairos_ring_publish(ngx_http_kairos_ring_t *ring,
     const ngx_http_kairos_phx_msg_t *m)
 {
-    size_t             size;
     ngx_atomic_uint_t  end;
 
-    size = ngx_http_kairos_record_size(m);
-
-    if (size == 0 || size > ring->zone->sh->size / NGX_HTTP_KAIROS_RING_PART) {
+    if (!ngx_http_kairos_ring_fits(ring, m)) {
         return NGX_DECLINED;
     }
 
-    end = ngx_http_kairos_ring_append(ring, m, size);
+    end = ngx_http_kairos_ring_append(ring, m,
+                                      ngx_http_kairos_record_size(m));
 
     ngx_http_kairos_ring_wake(ring, 0);
     ngx_http_kairos_ring_read(ring, end);

@@ -55,6 +55,10 @@ ngx_int_t ngx_http_kairos_ring_open(ngx_http_kairos_ring_t *ring,
 /* For exit_process: gives the slot back; calls no handler. */
 void ngx_http_kairos_ring_close(ngx_http_kairos_ring_t *ring);
 
+/* Whether ngx_http_kairos_ring_publish() will take the message. */
+ngx_uint_t ngx_http_kairos_ring_fits(const ngx_http_kairos_ring_t *ring,
+    const ngx_http_kairos_phx_msg_t *m);
+
 /*
  * Appends the message, then hands this worker all that it has not read yet,
  * this message the last.  NGX_OK; NGX_DECLINED: it is larger than a quarter
