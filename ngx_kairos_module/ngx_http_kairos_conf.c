@@ -60,7 +60,11 @@ ngx_http_kairos_conf_create_loc(ngx_conf_t *cf)
 
     conf->replicator = NGX_CONF_UNSET_PTR;
     conf->origins = NGX_CONF_UNSET_PTR;
-    conf->any_origin = NGX_CONF_UNSET;
+    conf->cors_origins = NGX_CONF_UNSET_PTR;
+    conf->origins_required = NGX_CONF_UNSET;
+    conf->push = NGX_CONF_UNSET;
+
+    ngx_http_kairos_conf_auth_unset(&conf->auth);
 
     conf->limits.message_size = NGX_CONF_UNSET_SIZE;
     conf->limits.queue_size = NGX_CONF_UNSET_SIZE;
@@ -94,10 +98,16 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_ptr_value(conf->replicator, prev->replicator, NULL);
 
-    /* one directive sets both */
-
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
-    ngx_conf_merge_value(conf->any_origin, prev->any_origin, 0);
+    ngx_conf_merge_ptr_value(conf->cors_origins, prev->cors_origins, NULL);
+    ngx_conf_merge_value(conf->origins_required, prev->origins_required, 0);
+    ngx_conf_merge_value(conf->push, prev->push, 0);
+
+    if (ngx_http_kairos_conf_auth_merge(cf, &prev->auth, &conf->auth)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     if (conf->shm_zone == NULL) {
         return NGX_CONF_OK;
@@ -118,6 +128,21 @@ ngx_http_kairos_conf_check(ngx_conf_t *cf,
                            &conf->shm_zone->shm.name,
                            &conf->shm_zone->shm.name);
         return NGX_CONF_ERROR;
+    }
+
+    if (conf->auth.on
+        && ngx_http_kairos_conf_auth_check(cf, &conf->auth) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->auth.on && conf->auth.cookie.len
+        && conf->origins != NULL && conf->origins->any)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"kairos_origins *\" with kairos_auth_cookie "
+                           "lets any page use its visitor's cookie, name the "
+                           "origins of your pages");
     }
 
     if (conf->replicator == NULL) {
@@ -305,24 +330,33 @@ ngx_http_kairos_conf_replicator(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/*
+ * Of kairos_origins and kairos_cors_origins.
+ */
 char *
 ngx_http_kairos_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_kairos_loc_conf_t *klcf = conf;
+    char  *p = conf;
 
-    ngx_str_t                 *value;
-    const char                *reason;
-    ngx_uint_t                 i;
-    ngx_http_kairos_origin_t  *o;
+    ngx_str_t                   *value;
+    const char                  *reason;
+    ngx_uint_t                   i;
+    ngx_http_kairos_origin_t    *o;
+    ngx_http_kairos_origins_t  **origins;
 
-    if (klcf->origins != NGX_CONF_UNSET_PTR) {
+    origins = (ngx_http_kairos_origins_t **) (p + cmd->offset);
+
+    if (*origins != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
 
-    klcf->any_origin = 0;
-    klcf->origins = ngx_array_create(cf->pool, cf->args->nelts,
-                                     sizeof(ngx_http_kairos_origin_t));
-    if (klcf->origins == NULL) {
+    *origins = ngx_pcalloc(cf->pool, sizeof(ngx_http_kairos_origins_t));
+
+    if (*origins == NULL
+        || ngx_array_init(&(*origins)->patterns, cf->pool, cf->args->nelts,
+                          sizeof(ngx_http_kairos_origin_t))
+           != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -331,16 +365,16 @@ ngx_http_kairos_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (i = 1; i < cf->args->nelts; i++) {
 
         if (ngx_strcmp(value[i].data, "*") == 0) {
-            klcf->any_origin = 1;
+            (*origins)->any = 1;
             continue;
         }
 
-        o = ngx_array_push(klcf->origins);
+        o = ngx_array_push(&(*origins)->patterns);
         if (o == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_kairos_origin_parse(&value[i], o, &reason) != NGX_OK) {
+        if (ngx_http_kairos_origin_pattern(&value[i], o, &reason) != NGX_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid origin \"%V\": %s, give it as in "
                                "\"https://app.example.com\" or "

@@ -12,6 +12,7 @@
 
 #include "ngx_http_kairos_feed.h"
 #include "ngx_http_kairos_hub.h"
+#include "ngx_http_kairos_jwt.h"
 #include "ngx_http_kairos_origin.h"
 #include "ngx_http_kairos_session.h"
 #include "ngx_http_kairos_shm.h"
@@ -32,7 +33,32 @@ typedef struct {
     /* the worker's; the cycle's configuration is its own after the fork */
     ngx_http_kairos_sessions_t   sessions;
     ngx_http_kairos_hub_t       *hubs;       /* as zones */
+    ngx_http_log_handler_pt      log_handler; /* nginx's own, see mask.c */
 } ngx_http_kairos_main_conf_t;
+
+
+/* of kairos_origins and kairos_cors_origins */
+typedef struct {
+    ngx_array_t                  patterns;   /* of ngx_http_kairos_origin_t */
+    ngx_uint_t                   any;        /* "*" was among them */
+} ngx_http_kairos_origins_t;
+
+
+/* of the directives kairos_auth* */
+typedef struct {
+    ngx_flag_t                   on;
+    ngx_array_t                 *secrets;    /* of ngx_str_t */
+    ngx_str_t                    key;        /* the file's text, PEM */
+    ngx_str_t                    key_file;
+    ngx_uint_t                   algorithm;
+    time_t                       lifetime;   /* of a connection token */
+    ngx_str_t                    cookie;     /* a variable, "cookie_NAME" */
+    ngx_http_complex_value_t    *token;
+
+    /* made of them where there is a kairos and it is on */
+    ngx_http_kairos_jwt_policy_t policy;
+    ngx_http_kairos_jwt_key_t   *signer;     /* NULL: no secret is ours */
+} ngx_http_kairos_auth_conf_t;
 
 
 typedef struct {
@@ -40,10 +66,13 @@ typedef struct {
     ngx_addr_t                  *replicator; /* NULL: off */
     ngx_http_kairos_link_t      *link;
 
-    ngx_array_t                 *origins;    /* of ngx_http_kairos_origin_t;
-                                                NULL: the same host */
-    ngx_flag_t                   any_origin;
+    ngx_http_kairos_origins_t   *origins;    /* NULL: the same host */
+    ngx_http_kairos_origins_t   *cors_origins;   /* NULL: as origins */
+    ngx_flag_t                   origins_required;
 
+    ngx_flag_t                   push;
+
+    ngx_http_kairos_auth_conf_t  auth;
     ngx_http_kairos_limits_t     limits;
 } ngx_http_kairos_loc_conf_t;
 
@@ -63,6 +92,22 @@ char *ngx_http_kairos_conf_replicator(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_kairos_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+char *ngx_http_kairos_conf_auth_secret(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_kairos_conf_auth_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_kairos_conf_auth_algorithm(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_kairos_conf_auth_cookie(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* of ngx_http_kairos_conf_auth.c, for ngx_http_kairos_conf.c */
+void ngx_http_kairos_conf_auth_unset(ngx_http_kairos_auth_conf_t *auth);
+char *ngx_http_kairos_conf_auth_merge(ngx_conf_t *cf,
+    ngx_http_kairos_auth_conf_t *prev, ngx_http_kairos_auth_conf_t *conf);
+char *ngx_http_kairos_conf_auth_check(ngx_conf_t *cf,
+    ngx_http_kairos_auth_conf_t *auth);
 
 /* for ngx_conf_post_t */
 char *ngx_http_kairos_conf_not_zero(ngx_conf_t *cf, void *post, void *data);

@@ -12,6 +12,7 @@
 #include "ngx_http_kairos_hub.h"
 #include "ngx_http_kairos_json.h"
 #include "ngx_http_kairos_query.h"
+#include "ngx_http_kairos_token.h"
 
 
 #define ngx_http_kairos_is(s, text)                                          \
@@ -51,7 +52,8 @@ static void ngx_http_kairos_dispatch_end(ngx_http_kairos_channel_t *ch,
 
 const ngx_http_kairos_session_handlers_t  ngx_http_kairos_dispatch_handlers = {
     ngx_http_kairos_dispatch_message,
-    ngx_http_kairos_dispatch_gone
+    ngx_http_kairos_dispatch_gone,
+    ngx_http_kairos_token_expired
 };
 
 
@@ -243,6 +245,11 @@ ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
     if (ngx_http_kairos_begins(&m->event, "phx_")) {
         ngx_http_kairos_channel_refuse(ks, m,
                         "events that begin with phx_ are the protocol's own");
+        return;
+    }
+
+    if (ngx_http_kairos_is(&m->event, "access_token")) {
+        ngx_http_kairos_token_renew(ks, m);
         return;
     }
 

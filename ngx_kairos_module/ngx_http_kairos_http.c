@@ -2,58 +2,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_kairos_conf.h"
 #include "ngx_http_kairos_http.h"
-
-
-static ngx_int_t ngx_http_kairos_http_preflight(ngx_http_request_t *r,
-    ngx_str_t *origin);
-static ngx_int_t ngx_http_kairos_http_cors(ngx_http_request_t *r,
-    ngx_str_t *origin);
-static ngx_int_t ngx_http_kairos_http_send(ngx_http_request_t *r,
-    ngx_uint_t status, ngx_str_t *type, ngx_str_t *body);
-
-
-static ngx_str_t  ngx_http_kairos_http_text = ngx_string("text/plain");
-static ngx_str_t  ngx_http_kairos_http_json = ngx_string("application/json");
-
-
-/*
- * Without a token to be checked everybody is welcome.
- */
-ngx_int_t
-ngx_http_kairos_http_auth(ngx_http_request_t *r)
-{
-    ngx_str_t  *origin, allow;
-    ngx_str_t   body = ngx_string("{\"ok\":true}");
-
-    if (ngx_http_kairos_http_origin(r, &origin) != NGX_OK) {
-        return ngx_http_kairos_http_refuse(r, NGX_HTTP_FORBIDDEN,
-                                 "this origin is not allowed here");
-    }
-
-    if (ngx_http_kairos_http_cors(r, origin) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (r->method == NGX_HTTP_OPTIONS) {
-        return ngx_http_kairos_http_preflight(r, origin);
-    }
-
-    if (r->method != NGX_HTTP_POST) {
-        ngx_str_set(&allow, "POST, OPTIONS");
-
-        if (ngx_http_kairos_http_add(r, "Allow", &allow) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_http_kairos_http_refuse(r, NGX_HTTP_NOT_ALLOWED,
-                                           "only POST is allowed here");
-    }
-
-    return ngx_http_kairos_http_send(r, NGX_HTTP_OK,
-                                     &ngx_http_kairos_http_json, &body);
-}
+#include "ngx_http_kairos_json.h"
 
 
 ngx_int_t
@@ -63,6 +13,7 @@ ngx_http_kairos_http_refuse(ngx_http_request_t *r, ngx_uint_t status,
     size_t     len;
     u_char    *p;
     ngx_str_t  body;
+    ngx_str_t  type = ngx_string("text/plain");
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "kairos refused a request with status %ui: %s",
@@ -79,8 +30,62 @@ ngx_http_kairos_http_refuse(ngx_http_request_t *r, ngx_uint_t status,
     p = ngx_cpymem(body.data, reason, len);
     *p = LF;
 
-    return ngx_http_kairos_http_send(r, status, &ngx_http_kairos_http_text,
-                                     &body);
+    return ngx_http_kairos_http_send(r, status, &type, &body);
+}
+
+
+ngx_int_t
+ngx_http_kairos_http_error(ngx_http_request_t *r, ngx_uint_t status,
+    const char *error, const char *reason)
+{
+    u_char     *p;
+    ngx_str_t   text, body;
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "kairos refused a request with status %ui: %s",
+                  status, reason);
+
+    text.data = (u_char *) error;
+    text.len = ngx_strlen(error);
+
+    body.data = ngx_pnalloc(r->pool, sizeof("{\"error\":}") - 1
+                                + ngx_http_kairos_json_string_size(&text));
+    if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_cpymem(body.data, "{\"error\":", sizeof("{\"error\":") - 1);
+    p = ngx_http_kairos_json_string(p, &text);
+    *p++ = '}';
+    body.len = p - body.data;
+
+    return ngx_http_kairos_http_json(r, status, &body);
+}
+
+
+ngx_int_t
+ngx_http_kairos_http_unauthorized(ngx_http_request_t *r, const char *reason)
+{
+    ngx_str_t  scheme;
+
+    ngx_str_set(&scheme, "Bearer");
+
+    if (ngx_http_kairos_http_add(r, "WWW-Authenticate", &scheme) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_kairos_http_error(r, NGX_HTTP_UNAUTHORIZED,
+                                      "Unauthorized", reason);
+}
+
+
+ngx_int_t
+ngx_http_kairos_http_json(ngx_http_request_t *r, ngx_uint_t status,
+    const ngx_str_t *body)
+{
+    ngx_str_t  type = ngx_string("application/json");
+
+    return ngx_http_kairos_http_send(r, status, &type, body);
 }
 
 
@@ -146,111 +151,8 @@ ngx_http_kairos_http_add(ngx_http_request_t *r, const char *name,
 
 
 ngx_int_t
-ngx_http_kairos_http_origin(ngx_http_request_t *r, ngx_str_t **origin)
-{
-    ngx_str_t                   *host;
-    const char                  *reason;
-    ngx_uint_t                   i, n;
-    ngx_http_kairos_origin_t     o, *allowed;
-    ngx_http_kairos_loc_conf_t  *klcf;
-
-    klcf = ngx_http_get_module_loc_conf(r, ngx_http_kairos_module);
-
-    *origin = ngx_http_kairos_http_header(r, "origin", &n);
-
-    if (n == 0 || (n == 1 && klcf->any_origin)) {
-        return NGX_OK;
-    }
-
-    if (n == 1 && ngx_http_kairos_origin_parse(*origin, &o, &reason) == NGX_OK)
-    {
-        if (klcf->origins == NULL) {
-            host = ngx_http_kairos_http_header(r, "host", NULL);
-
-            if (host != NULL && ngx_http_kairos_origin_is_host(&o, host)) {
-                return NGX_OK;
-            }
-
-        } else {
-            allowed = klcf->origins->elts;
-
-            for (i = 0; i < klcf->origins->nelts; i++) {
-                if (ngx_http_kairos_origin_equal(&o, &allowed[i])) {
-                    return NGX_OK;
-                }
-            }
-        }
-    }
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "origin \"%V\" is not allowed, see kairos_origins", *origin);
-
-    return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_http_kairos_http_preflight(ngx_http_request_t *r, ngx_str_t *origin)
-{
-    ngx_str_t  methods, headers, age;
-
-    ngx_str_set(&methods, "POST, OPTIONS");
-    ngx_str_set(&headers, "Authorization, Content-Type, Accept, "
-                          "Cache-Control, X-Requested-With");
-    ngx_str_set(&age, "86400");
-
-    if (origin != NULL
-        && (ngx_http_kairos_http_add(r, "Access-Control-Allow-Methods",
-                                     &methods) != NGX_OK
-            || ngx_http_kairos_http_add(r, "Access-Control-Allow-Headers",
-                                        &headers) != NGX_OK
-            || ngx_http_kairos_http_add(r, "Access-Control-Max-Age", &age)
-               != NGX_OK))
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_kairos_http_send(r, NGX_HTTP_NO_CONTENT, NULL, NULL);
-}
-
-
-/*
- * Credentials are sent along only to a concrete origin, never to "*".
- */
-static ngx_int_t
-ngx_http_kairos_http_cors(ngx_http_request_t *r, ngx_str_t *origin)
-{
-    ngx_str_t  yes, vary;
-
-    ngx_str_set(&vary, "Origin");
-
-    if (ngx_http_kairos_http_add(r, "Vary", &vary) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (origin == NULL) {
-        return NGX_OK;
-    }
-
-    ngx_str_set(&yes, "true");
-
-    if (ngx_http_kairos_http_add(r, "Access-Control-Allow-Origin", origin)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_kairos_http_add(r, "Access-Control-Allow-Credentials",
-                                    &yes);
-}
-
-
-/*
- * The return value is a content handler's.  body NULL: none.
- */
-static ngx_int_t
 ngx_http_kairos_http_send(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_str_t *type, ngx_str_t *body)
+    const ngx_str_t *type, const ngx_str_t *body)
 {
     ngx_int_t     rc;
     ngx_buf_t    *b;

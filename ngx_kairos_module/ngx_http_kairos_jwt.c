@@ -296,7 +296,8 @@ ngx_http_kairos_jwt_find_algorithm(ngx_uint_t algorithm)
 
 
 /*
- * "header.payload.signature": three parts, none of them empty.
+ * "header.payload.signature": three parts in base64url, none of them empty.
+ * libjwt is not so strict.
  */
 static const char *
 ngx_http_kairos_jwt_split(const ngx_str_t *token, ngx_str_t *parts)
@@ -314,13 +315,16 @@ ngx_http_kairos_jwt_split(const ngx_str_t *token, ngx_str_t *parts)
     for (i = 0; i < 3; i++) {
         parts[i].data = p;
 
-        while (p < last && *p != '.') {
+        while (p < last && ngx_http_kairos_jwt_digit(*p) != NGX_ERROR) {
             p++;
         }
 
         parts[i].len = p - parts[i].data;
 
-        if (parts[i].len == 0 || (i == 2) != (p == last)) {
+        if (parts[i].len == 0
+            || (i == 2 && p != last)
+            || (i < 2 && (p == last || *p != '.')))
+        {
             return "the token is no signed JWT";
         }
 

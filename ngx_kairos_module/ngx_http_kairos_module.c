@@ -7,8 +7,11 @@
 #include <ngx_event.h>
 #include <ngx_http.h>
 
+#include "ngx_http_kairos_auth.h"
 #include "ngx_http_kairos_conf.h"
 #include "ngx_http_kairos_http.h"
+#include "ngx_http_kairos_mask.h"
+#include "ngx_http_kairos_push.h"
 #include "ngx_http_kairos_query.h"
 #include "ngx_http_kairos_upgrade.h"
 
@@ -61,7 +64,91 @@ static ngx_command_t  ngx_http_kairos_commands[] = {
       NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_1MORE,
       ngx_http_kairos_conf_origins,
       NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, origins),
+      NULL },
+
+    { ngx_string("kairos_origins_required"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, origins_required),
+      NULL },
+
+    { ngx_string("kairos_cors_origins"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_1MORE,
+      ngx_http_kairos_conf_origins,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, cors_origins),
+      NULL },
+
+    { ngx_string("kairos_auth"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, auth.on),
+      NULL },
+
+    { ngx_string("kairos_auth_secret"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_1MORE,
+      ngx_http_kairos_conf_auth_secret,
+      NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("kairos_auth_key"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_kairos_conf_auth_key,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("kairos_auth_algorithm"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_kairos_conf_auth_algorithm,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("kairos_auth_token"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, auth.token),
+      NULL },
+
+    { ngx_string("kairos_auth_cookie"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_kairos_conf_auth_cookie,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("kairos_auth_issuer"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, auth.policy.issuer),
+      NULL },
+
+    { ngx_string("kairos_auth_lifetime"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, auth.lifetime),
+      &ngx_http_kairos_positive },
+
+    { ngx_string("kairos_auth_leeway"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, auth.policy.leeway),
+      NULL },
+
+    { ngx_string("kairos_push"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, push),
       NULL },
 
     { ngx_string("kairos_message_size"),
@@ -105,7 +192,7 @@ static ngx_command_t  ngx_http_kairos_commands[] = {
 
 static ngx_http_module_t  ngx_http_kairos_module_ctx = {
     NULL,                                  /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_kairos_mask_init,             /* postconfiguration */
 
     ngx_http_kairos_conf_create_main,      /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -140,9 +227,10 @@ ngx_module_t  ngx_http_kairos_module = {
 static ngx_int_t
 ngx_http_kairos_handler(ngx_http_request_t *r)
 {
-    size_t                     len;
-    ngx_str_t                  path;
-    ngx_http_core_loc_conf_t  *clcf;
+    size_t                       len;
+    ngx_str_t                    path;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_kairos_loc_conf_t  *klcf;
 
     if (r != r->main) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -174,7 +262,15 @@ ngx_http_kairos_handler(ngx_http_request_t *r)
     if (path.len == sizeof("/auth") - 1
         && ngx_memcmp(path.data, "/auth", sizeof("/auth") - 1) == 0)
     {
-        return ngx_http_kairos_http_auth(r);
+        return ngx_http_kairos_auth(r);
+    }
+
+    klcf = ngx_http_get_module_loc_conf(r, ngx_http_kairos_module);
+
+    if (klcf->push
+        && (path.len == 0 || (path.len == 1 && path.data[0] == '/')))
+    {
+        return ngx_http_kairos_push(r);
     }
 
     return ngx_http_kairos_http_refuse(r, NGX_HTTP_NOT_FOUND,

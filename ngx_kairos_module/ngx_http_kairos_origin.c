@@ -24,6 +24,8 @@ ngx_http_kairos_origin_parse(const ngx_str_t *text,
     ngx_str_t    rest;
     ngx_uint_t   port;
 
+    ngx_memzero(o, sizeof(ngx_http_kairos_origin_t));
+
     last = text->data + text->len;
 
     for (p = text->data; p < last && *p != ':'; p++) {
@@ -67,13 +69,80 @@ ngx_http_kairos_origin_parse(const ngx_str_t *text,
 }
 
 
-ngx_uint_t
-ngx_http_kairos_origin_equal(const ngx_http_kairos_origin_t *a,
-    const ngx_http_kairos_origin_t *b)
+ngx_int_t
+ngx_http_kairos_origin_pattern(const ngx_str_t *text,
+    ngx_http_kairos_origin_t *pattern, const char **reason)
 {
-    return a->port == b->port
-           && ngx_http_kairos_origin_same(&a->scheme, &b->scheme)
-           && ngx_http_kairos_origin_same(&a->host, &b->host);
+    size_t  i;
+
+    if (text->len > 2 && text->data[0] == '*' && text->data[1] == '.') {
+        ngx_memzero(pattern, sizeof(ngx_http_kairos_origin_t));
+        pattern->any_scheme = 1;
+
+        *reason = ngx_http_kairos_origin_host(text, &pattern->host,
+                                              &pattern->port);
+        if (*reason != NULL) {
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_http_kairos_origin_parse(text, pattern, reason) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (pattern->host.len > 2
+        && pattern->host.data[0] == '*' && pattern->host.data[1] == '.')
+    {
+        pattern->any_label = 1;
+        pattern->host.data++;
+        pattern->host.len--;
+    }
+
+    for (i = 0; i < pattern->host.len; i++) {
+        if (pattern->host.data[i] == '*') {
+            *reason = "its asterisk is not the first label";
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_kairos_origin_match(const ngx_http_kairos_origin_t *pattern,
+    const ngx_http_kairos_origin_t *o)
+{
+    ngx_str_t  end;
+
+    if (!pattern->any_scheme
+        && !ngx_http_kairos_origin_same(&pattern->scheme, &o->scheme))
+    {
+        return 0;
+    }
+
+    if (pattern->any_scheme && pattern->port == 0) {
+
+        if (!o->default_port) {
+            return 0;
+        }
+
+    } else if (pattern->port != o->port) {
+        return 0;
+    }
+
+    end = o->host;
+
+    if (pattern->any_label) {
+
+        if (end.len <= pattern->host.len) {
+            return 0;
+        }
+
+        end.data += end.len - pattern->host.len;
+        end.len = pattern->host.len;
+    }
+
+    return ngx_http_kairos_origin_same(&pattern->host, &end);
 }
 
 

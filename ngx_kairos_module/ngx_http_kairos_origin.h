@@ -16,6 +16,10 @@ typedef struct {
     ngx_str_t    host;
     ngx_uint_t   port;           /* 0: none given and none known */
     unsigned     default_port:1; /* the scheme's own */
+
+    /* of a pattern alone */
+    unsigned     any_scheme:1;   /* http or https, if no port is given */
+    unsigned     any_label:1;    /* host is what it must end with */
 } ngx_http_kairos_origin_t;
 
 
@@ -26,9 +30,20 @@ typedef struct {
 ngx_int_t ngx_http_kairos_origin_parse(const ngx_str_t *text,
     ngx_http_kairos_origin_t *o, const char **reason);
 
-/* 1 if scheme, host and port are the same; letters' case does not matter. */
-ngx_uint_t ngx_http_kairos_origin_equal(const ngx_http_kairos_origin_t *a,
-    const ngx_http_kairos_origin_t *b);
+/*
+ * Reads an origin, or one whose host begins with "*.", or "*.example.com" for
+ * any scheme; the asterisk stands for one label or more.  As above.
+ */
+ngx_int_t ngx_http_kairos_origin_pattern(const ngx_str_t *text,
+    ngx_http_kairos_origin_t *pattern, const char **reason);
+
+/*
+ * 1 if scheme, host and port are those of the pattern; letters' case does
+ * not matter.
+ */
+ngx_uint_t ngx_http_kairos_origin_match(
+    const ngx_http_kairos_origin_t *pattern,
+    const ngx_http_kairos_origin_t *o);
 
 /*
  * 1 if a request with this Host header went to the origin's own host.  The

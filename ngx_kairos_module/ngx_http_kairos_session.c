@@ -236,6 +236,35 @@ ngx_http_kairos_session_feed_input(ngx_http_kairos_session_t *ks,
 }
 
 
+ngx_int_t
+ngx_http_kairos_session_permit(ngx_http_kairos_session_t *ks,
+    const ngx_str_t *claims, time_t expires, ngx_log_t *log)
+{
+    u_char  *p;
+
+    p = ngx_alloc(claims->len, log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ks->claims.data != NULL) {
+        ngx_free(ks->claims.data);
+    }
+
+    ngx_memcpy(p, claims->data, claims->len);
+
+    ks->claims.data = p;
+    ks->claims.len = claims->len;
+    ks->expires = expires;
+
+    if (ks->connection != NULL && !ks->ending) {
+        ngx_http_kairos_session_arm(ks);
+    }
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_kairos_session_start(ngx_http_kairos_session_t *ks,
     ngx_connection_t *c)
@@ -361,6 +390,11 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
         return;
     }
 
+    if (ks->expires && ngx_time() >= ks->expires) {
+        ks->handlers->expired(ks);
+        return;
+    }
+
     if (now - ks->active >= ks->limits->idle_timeout) {
         ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_PROTOCOL,
                                       "idle for too long");
@@ -378,6 +412,8 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
 static void
 ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
 {
+    time_t          seconds;
+    ngx_time_t     *tp;
     ngx_msec_int_t  left, drain;
 
     left = (ngx_msec_int_t) (ks->active + ks->limits->idle_timeout
@@ -386,6 +422,17 @@ ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
     if (ks->draining) {
         drain = (ngx_msec_int_t) (ks->drain_at - ngx_current_msec);
         left = ngx_min(left, drain);
+    }
+
+    if (ks->expires) {
+        tp = ngx_timeofday();
+        seconds = ks->expires - tp->sec;
+
+        /* a token may live longer than milliseconds can be counted */
+
+        if (seconds <= left / 1000) {
+            left = (ngx_msec_int_t) seconds * 1000 - tp->msec;
+        }
     }
 
     ngx_add_timer(ks->connection->read, (ngx_msec_t) ngx_max(left, 1));

@@ -12,6 +12,7 @@
 #include <ngx_event.h>
 
 #include "ngx_http_kairos_buf.h"
+#include "ngx_http_kairos_jwt.h"
 #include "ngx_http_kairos_msg.h"
 #include "ngx_http_kairos_phx.h"
 #include "ngx_http_kairos_topic.h"
@@ -47,6 +48,9 @@ typedef struct {
      * its memory is released.
      */
     void  (*gone)(ngx_http_kairos_session_t *ks);
+
+    /* Its token is void from now on; the handler closes the session. */
+    void  (*expired)(ngx_http_kairos_session_t *ks);
 } ngx_http_kairos_session_handlers_t;
 
 
@@ -86,6 +90,7 @@ struct ngx_http_kairos_session_s {
     ngx_uint_t                    nchannels;
     ngx_str_t                     claims;    /* of the token, JSON, or empty;
                                                 by ngx_alloc(), owned */
+    const ngx_http_kairos_jwt_policy_t        *policy;    /* NULL: no token */
     const ngx_http_kairos_limits_t            *limits;
     const ngx_http_kairos_session_handlers_t  *handlers;
 
@@ -106,6 +111,7 @@ struct ngx_http_kairos_session_s {
 
     ngx_msec_t                    active;    /* last byte in or out */
     ngx_msec_t                    drain_at;
+    time_t                        expires;   /* of the token; 0: never */
     const char                   *reason;    /* of the close frame */
     uint16_t                      code;
 
@@ -139,6 +145,14 @@ void ngx_http_kairos_session_discard(ngx_http_kairos_session_t *ks);
  */
 ngx_int_t ngx_http_kairos_session_feed_input(ngx_http_kairos_session_t *ks,
     u_char *data, size_t len, ngx_log_t *log);
+
+/*
+ * The socket may live until this time, by these claims, which are copied;
+ * before or after its start.  NGX_ERROR: no memory (logged), all is as it
+ * was.
+ */
+ngx_int_t ngx_http_kairos_session_permit(ngx_http_kairos_session_t *ks,
+    const ngx_str_t *claims, time_t expires, ngx_log_t *log);
 
 /*
  * Takes the connection, which nobody else may use any more.  The session

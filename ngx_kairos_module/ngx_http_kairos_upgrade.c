@@ -13,6 +13,7 @@
 #include <ngx_http.h>
 #include <ngx_sha1.h>
 
+#include "ngx_http_kairos_auth.h"
 #include "ngx_http_kairos_conf.h"
 #include "ngx_http_kairos_dispatch.h"
 #include "ngx_http_kairos_http.h"
@@ -39,6 +40,8 @@ static ngx_int_t ngx_http_kairos_upgrade_refuse(ngx_http_request_t *r,
     ngx_http_kairos_refusal_t *no);
 static ngx_http_kairos_upgrade_t *ngx_http_kairos_upgrade_create(
     ngx_http_request_t *r, ngx_http_kairos_phx_vsn_e vsn);
+static ngx_int_t ngx_http_kairos_upgrade_permit(
+    ngx_http_kairos_upgrade_t *up, ngx_http_kairos_refusal_t *no);
 static ngx_int_t ngx_http_kairos_upgrade_switch(ngx_http_request_t *r);
 static ngx_int_t ngx_http_kairos_upgrade_accept(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_kairos_upgrade_buffered(ngx_http_request_t *r);
@@ -171,6 +174,14 @@ ngx_http_kairos_upgrade(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ngx_http_kairos_upgrade_permit(up, &no) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (no.status) {
+        return ngx_http_kairos_upgrade_refuse(r, &no);
+    }
+
     rc = ngx_http_kairos_upgrade_switch(r);
 
     if (rc == NGX_ERROR || rc >= NGX_HTTP_SPECIAL_RESPONSE) {
@@ -273,6 +284,43 @@ ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
     ngx_http_set_ctx(r, up, ngx_http_kairos_module);
 
     return up;
+}
+
+
+/*
+ * Where kairos_auth is on nobody comes without a token; its claims are the
+ * session's from here on.  NGX_OK, with no->status set if it is refused.
+ */
+static ngx_int_t
+ngx_http_kairos_upgrade_permit(ngx_http_kairos_upgrade_t *up,
+    ngx_http_kairos_refusal_t *no)
+{
+    ngx_int_t                    rc;
+    ngx_http_kairos_jwt_t        jwt;
+    ngx_http_kairos_loc_conf_t  *klcf;
+
+    klcf = ngx_http_get_module_loc_conf(up->request, ngx_http_kairos_module);
+
+    if (!klcf->auth.on) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_kairos_auth_verify(up->request, NGX_HTTP_KAIROS_AUTH_UPGRADE,
+                                     &jwt, &no->reason);
+
+    if (rc == NGX_DECLINED) {
+        no->status = NGX_HTTP_FORBIDDEN;
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    up->ks->policy = &klcf->auth.policy;
+
+    return ngx_http_kairos_session_permit(up->ks, &jwt.claims, jwt.expires,
+                                          up->request->connection->log);
 }
 
 

@@ -6,6 +6,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_kairos_cors.h"
 #include "ngx_http_kairos_http.h"
 #include "ngx_http_kairos_upgrade.h"
 
@@ -22,7 +23,7 @@ void
 ngx_http_kairos_upgrade_check(ngx_http_request_t *r,
     ngx_http_kairos_refusal_t *no)
 {
-    ngx_str_t   *version, *origin;
+    ngx_str_t   *version;
     ngx_uint_t   n;
 
     no->status = NGX_HTTP_BAD_REQUEST;
@@ -69,7 +70,7 @@ ngx_http_kairos_upgrade_check(ngx_http_request_t *r,
         return;
     }
 
-    if (ngx_http_kairos_http_origin(r, &origin) != NGX_OK) {
+    if (ngx_http_kairos_cors_upgrade(r) != NGX_OK) {
         no->status = NGX_HTTP_FORBIDDEN;
         no->reason = "this origin is not allowed here";
         return;

@@ -101,7 +101,7 @@ Access-Control-Request-Headers: authorization,content-type
 Access-Control-Allow-Origin: http://localhost:3000
 Access-Control-Allow-Credentials: true
 Access-Control-Allow-Methods: POST, OPTIONS
-Access-Control-Max-Age: 86400
+Access-Control-Max-Age: 1728000
 Vary: Origin
 !Content-Length
 !Content-Type
@@ -117,10 +117,14 @@ OPTIONS /realtime/auth
 --- more_headers
 Origin: http://evil.example.com
 Access-Control-Request-Method: POST
---- error_code: 403
+--- error_code: 204
 --- response_headers
+Vary: Origin
+Access-Control-Allow-Methods: POST, OPTIONS
 !Access-Control-Allow-Origin
-!Access-Control-Allow-Methods
+!Access-Control-Allow-Credentials
+--- error_log
+origin "http://evil.example.com" is not allowed, see kairos_origins
 
 
 

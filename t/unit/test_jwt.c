@@ -396,7 +396,9 @@ test_tampered(void **state)
     bad("a.b.c.d", NO_JWT);
     bad("a.b.c", "the token's header is no JSON object in base64url");
     bad("W10.e30.x", "the token's header is no JSON object in base64url");
-    bad("e30=.e30.x", "the token's header is no JSON object in base64url");
+    bad("e30=.e30.x", NO_JWT);
+    bad("e30.e30.x\"", NO_JWT);
+    bad("e.e30.x", "the token's header is no JSON object in base64url");
 }
 
 

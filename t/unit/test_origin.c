@@ -51,14 +51,32 @@ refuse(const char *s, const char *expected)
 
 
 static ngx_uint_t
-equal(const char *a, const char *b)
+match(const char *pattern, const char *origin)
 {
-    ngx_http_kairos_origin_t  oa, ob;
+    ngx_str_t                  text;
+    const char                *reason;
+    ngx_http_kairos_origin_t   o, p;
 
-    oa = parse(a);
-    ob = parse(b);
+    text = str(pattern);
+    assert_int_equal(ngx_http_kairos_origin_pattern(&text, &p, &reason),
+                     NGX_OK);
+    o = parse(origin);
 
-    return ngx_http_kairos_origin_equal(&oa, &ob);
+    return ngx_http_kairos_origin_match(&p, &o);
+}
+
+
+static void
+refuse_pattern(const char *s, const char *expected)
+{
+    ngx_str_t                  text;
+    const char                *reason;
+    ngx_http_kairos_origin_t   p;
+
+    text = str(s);
+    assert_int_equal(ngx_http_kairos_origin_pattern(&text, &p, &reason),
+                     NGX_ERROR);
+    assert_string_equal(reason, expected);
 }
 
 
@@ -128,17 +146,52 @@ test_refuse(void **state)
 
 
 static void
-test_equal(void **state)
+test_match(void **state)
 {
     (void) state;
 
-    assert_true(equal("http://a.com", "http://a.com:80"));
-    assert_true(equal("HTTPS://A.com", "https://a.com:443"));
-    assert_false(equal("http://a.com", "https://a.com"));
-    assert_false(equal("http://a.com", "https://a.com:80"));
-    assert_false(equal("http://a.com", "http://a.com:8080"));
-    assert_false(equal("http://a.com", "http://a.com.evil.com"));
-    assert_false(equal("http://a.com", "http://b.a.com"));
+    assert_true(match("http://a.com", "http://a.com:80"));
+    assert_true(match("HTTPS://A.com", "https://a.com:443"));
+    assert_false(match("http://a.com", "https://a.com"));
+    assert_false(match("http://a.com", "https://a.com:80"));
+    assert_false(match("http://a.com", "http://a.com:8080"));
+    assert_false(match("http://a.com", "http://a.com.evil.com"));
+    assert_false(match("http://a.com", "http://b.a.com"));
+    assert_false(match("http://b.a.com", "http://a.com"));
+}
+
+
+static void
+test_wildcard(void **state)
+{
+    (void) state;
+
+    assert_true(match("https://*.a.com", "https://b.a.com"));
+    assert_true(match("https://*.a.com", "https://c.b.A.com:443"));
+    assert_false(match("https://*.a.com", "https://a.com"));
+    assert_false(match("https://*.a.com", "https://.a.com"));
+    assert_false(match("https://*.a.com", "https://xa.com"));
+    assert_false(match("https://*.a.com", "https://b.a.com.evil.com"));
+    assert_false(match("https://*.a.com", "http://b.a.com"));
+    assert_false(match("https://*.a.com", "https://b.a.com:8443"));
+    assert_true(match("https://*.a.com:8443", "https://b.a.com:8443"));
+
+    assert_true(match("*.a.com", "https://b.a.com"));
+    assert_true(match("*.a.com", "http://b.a.com"));
+    assert_false(match("*.a.com", "http://a.com"));
+    assert_false(match("*.a.com", "http://b.a.com:8080"));
+    assert_false(match("*.a.com", "app://b.a.com"));
+    assert_true(match("*.a.com:8080", "http://b.a.com:8080"));
+    assert_false(match("*.a.com:8080", "http://b.a.com"));
+
+    refuse_pattern("a.com", "it has no scheme");
+    refuse_pattern("*.", "it has no scheme");
+    refuse_pattern("*.a.com/", "it has a path or a trailing slash");
+    refuse_pattern("*.*.com", "its asterisk is not the first label");
+    refuse_pattern("https://a.*.com", "its asterisk is not the first label");
+    refuse_pattern("https://*", "its asterisk is not the first label");
+    refuse_pattern("https://*.", "its asterisk is not the first label");
+    refuse_pattern("https://*a.com", "its asterisk is not the first label");
 }
 
 
@@ -167,7 +220,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_refuse),
-        cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_match),
+        cmocka_unit_test(test_wildcard),
         cmocka_unit_test(test_is_host)
     };
 

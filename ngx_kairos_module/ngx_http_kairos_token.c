@@ -1,0 +1,137 @@
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_kairos_channel.h"
+#include "ngx_http_kairos_json.h"
+#include "ngx_http_kairos_jwt.h"
+#include "ngx_http_kairos_token.h"
+
+
+static const char *ngx_http_kairos_token_take(ngx_http_kairos_session_t *ks,
+    const ngx_str_t *payload);
+static const char *ngx_http_kairos_token_read(const ngx_str_t *payload,
+    u_char *buf, ngx_str_t *token);
+
+
+void
+ngx_http_kairos_token_expired(ngx_http_kairos_session_t *ks)
+{
+    ngx_str_t     reason = ngx_string("the token has expired");
+    ngx_queue_t  *q;
+
+    for (q = ngx_queue_head(&ks->channels);
+         q != ngx_queue_sentinel(&ks->channels);
+         q = ngx_queue_next(q))
+    {
+        ngx_http_kairos_channel_say_error(
+                  ngx_queue_data(q, ngx_http_kairos_channel_t, queue),
+                  &reason);
+    }
+
+    ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_POLICY,
+                                  "the token has expired");
+}
+
+
+void
+ngx_http_kairos_token_renew(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *m)
+{
+    ngx_str_t    response = ngx_string("{}");
+    const char  *reason;
+
+    /* nobody asked for a token: there is nothing to renew */
+
+    reason = NULL;
+
+    if (ks->policy != NULL) {
+        reason = m->binary ? "the payload must be JSON"
+                           : ngx_http_kairos_token_take(ks, &m->payload);
+    }
+
+    if (reason != NULL) {
+        ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+                      "kairos refused a new token of socket %uL: %s",
+                      ks->id, reason);
+
+        ngx_http_kairos_channel_refuse(ks, m, reason);
+        return;
+    }
+
+    ngx_http_kairos_channel_reply(ks, m, 1, &response);
+}
+
+
+/*
+ * Returns NULL, or why the token was not taken.
+ */
+static const char *
+ngx_http_kairos_token_take(ngx_http_kairos_session_t *ks,
+    const ngx_str_t *payload)
+{
+    u_char                  buf[NGX_HTTP_KAIROS_JWT_MAX];
+    ngx_str_t               token;
+    const char             *reason;
+    ngx_http_kairos_jwt_t   jwt;
+
+    reason = ngx_http_kairos_token_read(payload, buf, &token);
+
+    if (reason != NULL) {
+        return reason;
+    }
+
+    if (ngx_http_kairos_jwt_verify(ks->policy, &token, ngx_time(), &jwt,
+                                   &reason)
+        != NGX_OK)
+    {
+        return reason;
+    }
+
+    /* what was joined and subscribed was so for this subject */
+
+    if (!ngx_http_kairos_jwt_same_subject(&ks->claims, &jwt)) {
+        return "the token has another sub than the first one";
+    }
+
+    if (ngx_http_kairos_session_permit(ks, &jwt.claims, jwt.expires,
+                                       ks->connection->log)
+        != NGX_OK)
+    {
+        return "the server is out of memory";
+    }
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_kairos_token_read(const ngx_str_t *payload, u_char *buf,
+    ngx_str_t *token)
+{
+    u_char                  *last;
+    ngx_http_kairos_json_t   object, value;
+
+    object.type = NGX_HTTP_KAIROS_JSON_OBJECT;
+    object.raw = *payload;
+
+    if (payload->data[0] != '{'
+        || ngx_http_kairos_json_member(&object, "access_token", &value)
+           != NGX_OK
+        || value.type != NGX_HTTP_KAIROS_JSON_STRING)
+    {
+        return "the payload must have an \"access_token\", a string";
+    }
+
+    /* escapes only make it longer, and a token needs none */
+
+    if (value.raw.len > NGX_HTTP_KAIROS_JWT_MAX) {
+        return "the token is too long";
+    }
+
+    last = ngx_http_kairos_json_unescape(buf, &value.raw);
+
+    token->data = buf;
+    token->len = last - buf;
+
+    return NULL;
+}
