@@ -341,7 +341,7 @@ kr_sub_values(kr_sub_t *sub, const kr_str_t *values, size_t n)
     }
 
     sub->texts = malloc(size);
-    sub->canonical = malloc(n * sizeof(kr_str_t));
+    sub->canonical = malloc((n + 1) * sizeof(kr_str_t));
 
     if (sub->texts == NULL || sub->canonical == NULL) {
         return KR_ERROR;
