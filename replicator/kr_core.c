@@ -52,6 +52,7 @@ struct kr_core_s {
     unsigned              met:1;      /* a worker came */
     unsigned              waited:1;
     unsigned              started:1;
+    unsigned              renewed:1;  /* the stream, as the pool is down */
     unsigned              dropping:1; /* a transaction that came before */
 };
 
@@ -73,6 +74,7 @@ static void kr_core_resumed(kr_routes_t *rs);
 static void kr_core_sweep(evutil_socket_t fd, short what, void *data);
 static void kr_core_waited(evutil_socket_t fd, short what, void *data);
 
+static void kr_core_look(kr_core_t *core);
 static int kr_core_timers(kr_core_t *core);
 static int kr_core_wait(kr_core_t *core, int ms);
 static void kr_core_no_memory(kr_core_t *core);
@@ -353,6 +355,7 @@ kr_core_sweep(evutil_socket_t fd, short what, void *data)
     now = kr_now();
 
     kr_routes_expire(&core->routes);
+    kr_core_look(core);
 
     DL_FOREACH_SAFE(core->absent, ab, next) {
 
@@ -379,6 +382,23 @@ kr_core_waited(evutil_socket_t fd, short what, void *data)
     core->waited = 1;
 
     kr_core_start(core);
+}
+
+
+/*
+ * A server that shuts down lets nobody in and waits until its stream is
+ * confirmed; what we read and cannot fetch keeps it waiting: let it go, once.
+ */
+static void
+kr_core_look(kr_core_t *core)
+{
+    if (!kr_pool_down(core->pool)) {
+        core->renewed = 0;
+
+    } else if (core->txns.n != 0 && !core->renewed) {
+        core->renewed = 1;
+        kr_stream_renew(core->stream, "changed rows cannot be fetched");
+    }
 }
 
 

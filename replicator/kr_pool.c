@@ -125,6 +125,13 @@ kr_pool_cancel(kr_pool_t *pool, kr_job_t *job)
 }
 
 
+int
+kr_pool_down(const kr_pool_t *pool)
+{
+    return pool->down && pool->waiting.n != 0;
+}
+
+
 void
 kr_pool_free(kr_pool_t *pool)
 {

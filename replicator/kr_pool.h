@@ -86,6 +86,9 @@ void kr_pool_run(kr_pool_t *pool, kr_job_t *job);
  */
 void kr_pool_cancel(kr_pool_t *pool, kr_job_t *job);
 
+/* Whether jobs wait and the last attempt to connect failed. */
+int kr_pool_down(const kr_pool_t *pool);
+
 /* Cancels all, closes all connections. */
 void kr_pool_free(kr_pool_t *pool);
 
