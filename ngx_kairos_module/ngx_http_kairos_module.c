@@ -439,6 +439,8 @@ ngx_http_kairos_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_kairos_sessions_goodbye(cycle);
+
     links = kmcf->links.elts;
 
     for (i = 0; i < kmcf->links.nelts; i++) {

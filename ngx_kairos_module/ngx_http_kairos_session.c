@@ -28,6 +28,8 @@ static u_char *ngx_http_kairos_session_log_handler(ngx_log_t *log,
 
 static void ngx_http_kairos_session_told_to_close(
     ngx_http_kairos_session_t *ks);
+static void ngx_http_kairos_session_goodbye(ngx_http_kairos_session_t *ks,
+    ngx_uint_t code, const char *reason);
 static void ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_turn(ngx_http_kairos_session_t *ks);
@@ -153,6 +155,29 @@ ngx_http_kairos_sessions_init(ngx_http_kairos_sessions_t *sessions,
     sessions->turn.log = cycle->log;
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle)
+{
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
+
+    for (i = 0; i < cycle->connection_n; i++) {
+        c = &cycle->connections[i];
+
+        if (c->fd == (ngx_socket_t) -1
+            || c->read == NULL
+            || c->read->handler != ngx_http_kairos_session_read_handler)
+        {
+            continue;
+        }
+
+        ngx_http_kairos_session_goodbye(c->data,
+                                        NGX_HTTP_KAIROS_WS_GOING_AWAY,
+                                        "the server stops, connect again");
+    }
 }
 
 
@@ -351,6 +376,8 @@ static void
 ngx_http_kairos_session_told_to_close(ngx_http_kairos_session_t *ks)
 {
     if (ks->connection->error) {
+        ngx_http_kairos_session_goodbye(ks, NGX_HTTP_KAIROS_WS_RESTART,
+                                        "the server restarts, connect again");
         ngx_http_kairos_session_lose(ks);
         return;
     }
@@ -369,6 +396,28 @@ ngx_http_kairos_session_told_to_close(ngx_http_kairos_session_t *ks)
     if (!ks->ending) {
         ngx_http_kairos_session_arm(ks);
     }
+}
+
+
+/*
+ * Sends a close frame, if none is on its way, with what else the kernel takes
+ * at once: for who cannot wait.  Calls no handler.
+ */
+static void
+ngx_http_kairos_session_goodbye(ngx_http_kairos_session_t *ks,
+    ngx_uint_t code, const char *reason)
+{
+    if (ks->lost || ks->shut) {
+        return;
+    }
+
+    ngx_http_kairos_session_close(ks, code, reason);
+
+    if (!ks->gone && ngx_http_kairos_session_queue_close(ks) != NGX_OK) {
+        return;
+    }
+
+    (void) ngx_http_kairos_session_flush(ks);
 }
 
 

@@ -129,6 +129,12 @@ ngx_int_t ngx_http_kairos_sessions_init(ngx_http_kairos_sessions_t *sessions,
     ngx_cycle_t *cycle);
 
 /*
+ * For exit_process: sends 1001 to each client that the worker still has, as
+ * far as that needs no waiting; calls no handler.
+ */
+void ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle);
+
+/*
  * Makes a session that does nothing yet; its creator sets hub, topics, feed
  * and vsn, then starts or discards it.  NULL: no memory (logged).
  */

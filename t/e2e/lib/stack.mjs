@@ -34,6 +34,7 @@ const USER = 'nobody';
  *   replicator   false: nginx alone, plain pub/sub
  *   postgres     false: none is started (implies no replicator)
  *   directives   lines for the location /realtime
+ *   main         lines for the main block
  *   http         lines for the http block
  *   server       lines for the server block
  *   env          the replicator's environment, over ours
@@ -46,8 +47,8 @@ const USER = 'nobody';
  */
 export async function startStack(options = {}) {
     const stack = new Stack({ workers: 2, replicator: true, postgres: true,
-                              directives: '', http: '', server: '', env: {},
-                              setup: '', ...options });
+                              directives: '', main: '', http: '', server: '',
+                              env: {}, setup: '', ...options });
 
     try {
         await stack.start();
@@ -486,6 +487,7 @@ worker_rlimit_nofile 8192;
 load_module ${module};
 error_log ${this.log} ${process.env.KAIROS_LOG ?? 'info'};
 pid ${dir}/nginx.pid;
+${o.main}
 
 events {
     worker_connections 4096;
