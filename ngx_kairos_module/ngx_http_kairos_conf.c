@@ -55,6 +55,7 @@ ngx_http_kairos_conf_create_loc(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->shm_zone = NULL;
+     *     conf->handler = NULL;
      *     conf->link = NULL;
      */
 
@@ -82,7 +83,21 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_kairos_loc_conf_t  *prev = parent;
     ngx_http_kairos_loc_conf_t  *conf = child;
 
+    ngx_http_core_loc_conf_t  *clcf;
     ngx_http_kairos_limits_t  *limits, *above;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" and limit_except are locations of their own, within this one */
+
+    if (clcf->noname && conf->shm_zone == NULL) {
+        conf->shm_zone = prev->shm_zone;
+        conf->handler = prev->handler;
+
+        if (clcf->lmt_excpt && clcf->handler == NULL) {
+            clcf->handler = conf->handler;
+        }
+    }
 
     limits = &conf->limits;
     above = &prev->limits;

@@ -321,6 +321,7 @@ ngx_http_kairos(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    klcf->handler = ngx_http_kairos_handler;
     clcf->handler = ngx_http_kairos_handler;
 
     return NGX_CONF_OK;
