@@ -41,7 +41,8 @@ static void ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
 static void ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m);
 static ngx_uint_t ngx_http_kairos_dispatch_stale(
-    ngx_http_kairos_channel_t *ch, const ngx_http_kairos_phx_msg_t *m);
+    ngx_http_kairos_channel_t *ch, ngx_http_kairos_phx_msg_t *m,
+    u_char *buf);
 static const char *ngx_http_kairos_dispatch_no_body(
     const ngx_http_kairos_phx_msg_t *m);
 static void ngx_http_kairos_dispatch_ok(ngx_http_kairos_session_t *ks,
@@ -200,6 +201,7 @@ static void
 ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m)
 {
+    u_char                      join_ref[NGX_HTTP_KAIROS_PHX_MAX_REF];
     ngx_http_kairos_channel_t  *ch;
 
     ch = ngx_http_kairos_channel_find(ks, &m->topic);
@@ -213,7 +215,7 @@ ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (ngx_http_kairos_dispatch_stale(ch, m)) {
+    if (ngx_http_kairos_dispatch_stale(ch, m, join_ref)) {
         return;
     }
 
@@ -228,6 +230,7 @@ static void
 ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m)
 {
+    u_char                      join_ref[NGX_HTTP_KAIROS_PHX_MAX_REF];
     ngx_http_kairos_channel_t  *ch;
 
     ch = ngx_http_kairos_channel_find(ks, &m->topic);
@@ -238,7 +241,7 @@ ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (ngx_http_kairos_dispatch_stale(ch, m)) {
+    if (ngx_http_kairos_dispatch_stale(ch, m, join_ref)) {
         return;
     }
 
@@ -302,13 +305,20 @@ ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
 
 /*
  * Whether the message is of another join of the topic than the one that is
- * open.  Old V1 clients send no join_ref.
+ * open.  Who sends no join_ref means that one, and is answered with its: by a
+ * copy in buf, of NGX_HTTP_KAIROS_PHX_MAX_REF bytes, because a push may close
+ * the channel before it is answered.
  */
 static ngx_uint_t
 ngx_http_kairos_dispatch_stale(ngx_http_kairos_channel_t *ch,
-    const ngx_http_kairos_phx_msg_t *m)
+    ngx_http_kairos_phx_msg_t *m, u_char *buf)
 {
-    if (m->join_ref.len == 0 && ch->ks->vsn == NGX_HTTP_KAIROS_PHX_V1) {
+    if (m->join_ref.len == 0) {
+        ngx_memcpy(buf, ch->join_ref.data, ch->join_ref.len);
+
+        m->join_ref.len = ch->join_ref.len;
+        m->join_ref.data = buf;
+
         return 0;
     }
 

@@ -134,6 +134,24 @@ describe('join and leave', () => {
                      '[null,null,"room:5","e",{"body":"live"}]');
     });
 
+    test('no join_ref means the channel that is open', async (t) => {
+        const c = await client(t);
+
+        await exchange(c, '["1","1","room:7","phx_join",{}]');
+        c.send('["2","2","room:7","phx_join",{}]');
+        await c.text();
+        await c.text();
+
+        c.send('[null,"3","room:7","e",{"body":1}]');
+        assert.equal(await c.text(),
+                     '[null,null,"room:7","e",{"body":1}]');
+        assert.equal(await c.text(), `["2","3","room:7","phx_reply",${OK}]`);
+
+        c.send('[null,"4","room:7","phx_leave",{}]');
+        assert.equal(await c.text(), `["2","4","room:7","phx_reply",${OK}]`);
+        assert.equal(await c.text(), '["2","2","room:7","phx_close",{}]');
+    });
+
     test('who has left or gone gets nothing more', async (t) => {
         const [a, b, c] = [await client(t), await client(t), await client(t)];
 
