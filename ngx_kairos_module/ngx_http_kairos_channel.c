@@ -10,6 +10,9 @@
 #define NGX_HTTP_KAIROS_REASON_JSON                                          \
     (sizeof("{\"reason\":\"\"}") + 6 * NGX_HTTP_KAIROS_REASON_MAX)
 
+/* bytes of a client's topic or event in the log, before they are escaped */
+#define NGX_HTTP_KAIROS_LOG_MAX      64
+
 
 static void ngx_http_kairos_channel_say(ngx_http_kairos_channel_t *ch,
     const char *event, const ngx_str_t *payload);
@@ -20,6 +23,10 @@ static ngx_http_kairos_msg_t *ngx_http_kairos_channel_frame_reply(
     const ngx_str_t *status);
 static u_char *ngx_http_kairos_channel_reason(u_char *p,
     const ngx_str_t *reason);
+static void ngx_http_kairos_channel_log_refusal(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *req, const ngx_str_t *reason);
+static void ngx_http_kairos_channel_log_name(u_char *buf, ngx_str_t *text,
+    const ngx_str_t *name);
 
 
 ngx_http_kairos_channel_t *
@@ -146,10 +153,7 @@ ngx_http_kairos_channel_refuse(ngx_http_kairos_session_t *ks,
     response.data = buf;
     response.len = ngx_http_kairos_channel_reason(buf, &text) - buf;
 
-    ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
-                  "kairos refused \"%V\" on topic \"%V\": %V",
-                  &req->event, &req->topic, &text);
-
+    ngx_http_kairos_channel_log_refusal(ks, req, &text);
     ngx_http_kairos_channel_reply(ks, req, 0, &response);
 }
 
@@ -294,4 +298,43 @@ ngx_http_kairos_channel_reason(u_char *p, const ngx_str_t *reason)
     *p++ = '}';
 
     return p;
+}
+
+
+static void
+ngx_http_kairos_channel_log_refusal(ngx_http_kairos_session_t *ks,
+    const ngx_http_kairos_phx_msg_t *req, const ngx_str_t *reason)
+{
+    u_char     event_buf[2 + 6 * NGX_HTTP_KAIROS_LOG_MAX];
+    u_char     topic_buf[2 + 6 * NGX_HTTP_KAIROS_LOG_MAX];
+    ngx_str_t  event, topic;
+
+    if (ks->connection->log->log_level < NGX_LOG_INFO) {
+        return;
+    }
+
+    ngx_http_kairos_channel_log_name(event_buf, &event, &req->event);
+    ngx_http_kairos_channel_log_name(topic_buf, &topic, &req->topic);
+
+    ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+                  "kairos refused %V on topic %V: %V",
+                  &event, &topic, reason);
+}
+
+
+/*
+ * Makes a JSON string of the name's beginning: a client shall not write lines
+ * of its own into the log.
+ */
+static void
+ngx_http_kairos_channel_log_name(u_char *buf, ngx_str_t *text,
+    const ngx_str_t *name)
+{
+    ngx_str_t  start;
+
+    start.data = name->data;
+    start.len = ngx_min(name->len, NGX_HTTP_KAIROS_LOG_MAX);
+
+    text->data = buf;
+    text->len = ngx_http_kairos_json_string(buf, &start) - buf;
 }

@@ -91,6 +91,22 @@ test('a client that stops reading is closed; the others get all',
 });
 
 
+test('what a client calls things cannot break a line of the log',
+     async (t) => {
+    const c = await client(t);
+    const name = 'x\n2026/01/01 00:00:00 [warn] 1#1: forged\u001b[2J';
+
+    await c.call(name, name, { body: 1 });
+    await c.call('y'.repeat(15000), 'e', { body: 1 });
+
+    const log = stack.nginx.errorLog();
+
+    assert.match(log, /refused "x\\n2026.*forged\\u001b.* unmatched topic/);
+    assert.doesNotMatch(log, /^2026\/01\/01/m);
+    assert.doesNotMatch(log, /y{65}/);
+});
+
+
 test('one channel too many is refused, a leave makes room', async (t) => {
     const c = await client(t);
 
