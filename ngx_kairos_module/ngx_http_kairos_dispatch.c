@@ -157,7 +157,7 @@ ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
 
     if (old == NULL && ks->nchannels >= ks->limits->max_channels) {
         ngx_http_kairos_channel_refuse(ks, m,
-                                       "too many channels on this socket");
+                                       "too many channels joined");
         return;
     }
 
@@ -276,7 +276,7 @@ static void
 ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m)
 {
-    u_char       buf[512];
+    u_char       buf[512], *p;
     ngx_int_t    rc;
     const char  *reason;
 
@@ -294,10 +294,11 @@ ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    ngx_snprintf(buf, sizeof(buf),
-                 "a message of %uz bytes is too large for kairos_zone \"%V\", "
-                 "which must be at least four times as large%Z",
-                 m->payload.len, &ks->hub->zone->name);
+    p = ngx_snprintf(buf, sizeof(buf) - 1,
+                     "a message of %uz bytes is too large for kairos_zone "
+                     "\"%V\", which must be at least four times as large",
+                     m->payload.len, &ks->hub->zone->name);
+    *p = '\0';
 
     ngx_http_kairos_channel_refuse(ks, m, (char *) buf);
 }

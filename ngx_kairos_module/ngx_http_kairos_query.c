@@ -432,6 +432,12 @@ ngx_http_kairos_query_open(ngx_http_kairos_query_t *q,
         return "this topic is served by another kairos-replicator";
     }
 
+    /* other joins may have been answered since this one was asked for */
+
+    if (ks->nchannels >= ks->limits->max_channels) {
+        return "too many channels joined";
+    }
+
     ch = ngx_http_kairos_channel_open(ks, &rq->m.topic, &rq->m.join_ref);
     if (ch == NULL) {
         return "the server is out of memory";

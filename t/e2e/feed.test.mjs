@@ -123,6 +123,29 @@ describe('a worker', () => {
                     'the log names the replicator');
     });
 
+    test('opens no more channels than a socket may have', async () => {
+        const c = await client();
+
+        for (let i = 1; i < 99; i++) {
+            await c.join(`room:${i}`);
+        }
+
+        /* there is room for one when both are asked for */
+        const joins = ['rt:a', 'rt:b'].map((topic) => c.join(topic));
+
+        joins[1].catch(() => {});
+
+        for (const topic of ['rt:a', 'rt:b']) {
+            const { req } = await feed.frame('JOIN');
+
+            feed.send('JOINED', { req, topic, spec: SPEC, position: at(1) });
+        }
+
+        assert.deepEqual(await joins[0], {});
+        await assert.rejects(joins[1], /too many channels/);
+        assert.equal((await feed.frame('LEAVE')).topic, 'rt:b');
+    });
+
     test('passes a subscribe and its reply byte for byte', async () => {
         const c = await client();
         const payload = '{"b":1.50,"a":12345678901234567890,"b":"\\u00e9"}';
