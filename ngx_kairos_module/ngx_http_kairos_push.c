@@ -190,6 +190,12 @@ ngx_http_kairos_push_body(ngx_http_request_t *r, ngx_str_t *body)
     for (cl = bufs; cl; cl = cl->next) {
         b = cl->buf;
 
+        /* the last of a chunked body is a mere mark */
+
+        if (ngx_buf_size(b) == 0) {
+            continue;
+        }
+
         if (ngx_http_kairos_push_read(r, b, p) != NGX_OK) {
             return NGX_ERROR;
         }

@@ -333,3 +333,88 @@ main::from("null")
 --- raw_request eval
 main::from("http://evil.example.com")
 --- error_code: 101
+
+
+
+=== any host below a domain, by https
+--- config
+    kairos_origins https://*.example.com;
+--- raw_request eval
+main::from("https://a.b.example.com", "realtime.example.org")
+--- error_code: 101
+
+
+
+=== but not the domain itself
+--- config
+    kairos_origins https://*.example.com;
+--- raw_request eval
+main::from("https://example.com", "realtime.example.org")
+--- error_code: 403
+
+
+
+=== nor by http
+--- config
+    kairos_origins https://*.example.com;
+--- raw_request eval
+main::from("http://a.example.com", "realtime.example.org")
+--- error_code: 403
+
+
+
+=== nor what ends so by chance
+--- config
+    kairos_origins https://*.example.com;
+--- raw_request eval
+main::from("https://evilexample.com", "realtime.example.org")
+--- error_code: 403
+
+
+
+=== any host below a domain, by any scheme
+--- config
+    kairos_origins *.example.com;
+--- raw_request eval
+main::from("http://a.example.com", "realtime.example.org")
+--- error_code: 101
+
+
+
+=== not on another port
+--- config
+    kairos_origins *.example.com;
+--- raw_request eval
+main::from("http://a.example.com:8080", "realtime.example.org")
+--- error_code: 403
+
+
+
+=== no origin, where one is required
+--- config
+    kairos_origins_required on;
+--- raw_request eval
+main::from()
+--- error_code: 403
+--- response_body
+this origin is not allowed here
+--- error_log
+a request without an origin is not allowed, see kairos_origins_required
+
+
+
+=== an origin, where one is required
+--- config
+    kairos_origins_required on;
+--- raw_request eval
+main::from("http://app.example.com")
+--- error_code: 101
+
+
+
+=== kairos_cors_origins is not for sockets
+--- config
+    kairos_cors_origins https://admin.example.com;
+--- raw_request eval
+main::from("https://admin.example.com")
+--- error_code: 403
