@@ -182,6 +182,10 @@ ngx_http_kairos_jwt_same_subject(const ngx_str_t *claims,
 
     ngx_http_kairos_jwt_subject(&object, &subject);
 
+    if (subject.len == 0 || jwt->subject.len == 0) {
+        return subject.len == jwt->subject.len;
+    }
+
     if (subject.len == jwt->subject.len
         && ngx_memcmp(subject.data, jwt->subject.data, subject.len) == 0)
     {
@@ -190,9 +194,8 @@ ngx_http_kairos_jwt_same_subject(const ngx_str_t *claims,
 
     /* one of them may have been written with more escapes */
 
-    if (subject.len == 0 || subject.len > sizeof(buf)
-        || subject.data[0] != '"'
-        || jwt->subject.len == 0 || jwt->subject.data[0] != '"')
+    if (subject.len > sizeof(buf)
+        || subject.data[0] != '"' || jwt->subject.data[0] != '"')
     {
         return 0;
     }
