@@ -10,45 +10,21 @@
 #include "kr_sql_private.h"
 
 
-#define KR_SQL_INTO          0x00001
-#define KR_SQL_LOCKING       0x00002
-#define KR_SQL_PARAM         0x00004
-#define KR_SQL_WITH          0x00008
-#define KR_SQL_SET           0x00010
-#define KR_SQL_VALUES        0x00020
-#define KR_SQL_NO_FROM       0x00040
-#define KR_SQL_FROM_SELECT   0x00080
-#define KR_SQL_FROM_FUNCTION 0x00100
-#define KR_SQL_SUBLINK       0x00200
-#define KR_SQL_TABLES        0x00400
-#define KR_SQL_SAMPLE        0x00800
-#define KR_SQL_COLUMN_ALIAS  0x01000
-#define KR_SQL_DISTINCT      0x02000
-#define KR_SQL_GROUP         0x04000
-#define KR_SQL_HAVING        0x08000
-#define KR_SQL_WINDOW        0x10000
-#define KR_SQL_AGGREGATE     0x20000
-
-
 typedef struct {
     unsigned           feature;
     const char        *sentence;
 } kr_sql_refusal_t;
 
 
+static int kr_sql_make(const char *query, size_t len, unsigned refused,
+    kr_sql_t **sql, kr_buf_t *reason);
 static int kr_sql_read(kr_sql_t *sql, const char *query, size_t len,
     kr_buf_t *reason);
 static int kr_sql_statement(const PgQuery__ParseResult *tree,
     kr_buf_t *reason);
 static void kr_sql_other(const PgQuery__Node *stmt, kr_buf_t *reason);
-static int kr_sql_collect(void *data, ProtobufCMessage *msg);
-static void kr_sql_select(kr_sql_t *sql, const PgQuery__SelectStmt *stmt);
-static int kr_sql_table(kr_sql_t *sql, const PgQuery__RangeVar *rv);
-static int kr_sql_function(kr_sql_t *sql, const PgQuery__FuncCall *call);
-static const char *kr_sql_name(const PgQuery__Node *node);
-static void *kr_sql_room(void *elts, size_t n, size_t *size, size_t elt);
-static void kr_sql_str(kr_str_t *s, const char *text);
-static int kr_sql_judge(const kr_sql_t *sql, kr_buf_t *reason);
+static int kr_sql_judge(const kr_sql_t *sql, unsigned refused,
+    kr_buf_t *reason);
 
 
 /* in the order in which they are told: the weightiest first */
@@ -65,6 +41,10 @@ static const kr_sql_refusal_t  kr_sql_refusals[] = {
     { KR_SQL_PARAM,
       "the query holds a parameter like $1, for which there is no value:"
       " write the value itself" },
+
+    { KR_SQL_MODIFY,
+      "a WITH of the query holds an INSERT, UPDATE, DELETE or MERGE, and a"
+      " realtime query may only read: leave it out" },
 
     { KR_SQL_WITH,
       "WITH is not supported in a realtime query: select from the table"
@@ -85,7 +65,7 @@ static const kr_sql_refusal_t  kr_sql_refusals[] = {
       "a function in FROM is not supported in a realtime query: select from"
       " a table" },
 
-    { KR_SQL_NO_FROM,
+    { KR_SQL_NO_TABLE,
       "the query reads no table, so it has no changes: select from a"
       " table" },
 
@@ -132,6 +112,22 @@ static const kr_sql_refusal_t  kr_sql_refusals[] = {
 int
 kr_sql_parse(const char *query, size_t len, kr_sql_t **sql, kr_buf_t *reason)
 {
+    return kr_sql_make(query, len, ~0U, sql, reason);
+}
+
+
+int
+kr_sql_parse_any(const char *query, size_t len, kr_sql_t **sql,
+    kr_buf_t *reason)
+{
+    return kr_sql_make(query, len, ~KR_SQL_WHOLE, sql, reason);
+}
+
+
+static int
+kr_sql_make(const char *query, size_t len, unsigned refused, kr_sql_t **sql,
+    kr_buf_t *reason)
+{
     int        rc;
     kr_sql_t  *s;
 
@@ -143,7 +139,7 @@ kr_sql_parse(const char *query, size_t len, kr_sql_t **sql, kr_buf_t *reason)
     rc = kr_sql_read(s, query, len, reason);
 
     if (rc == KR_OK) {
-        rc = kr_sql_judge(s, reason);
+        rc = kr_sql_judge(s, refused, reason);
     }
 
     if (rc == KR_OK) {
@@ -211,12 +207,37 @@ kr_sql_canonical(const kr_sql_t *sql)
 }
 
 
+kr_sql_mode_e
+kr_sql_mode(const kr_sql_t *sql)
+{
+    return sql->rerun || (sql->features & KR_SQL_WHOLE) ? KR_SQL_RERUN
+                                                        : KR_SQL_ROWWISE;
+}
+
+
+void
+kr_sql_set_rerun(kr_sql_t *sql)
+{
+    sql->rerun = 1;
+}
+
+
+void
+kr_sql_set_aggregate(kr_sql_t *sql, size_t function)
+{
+    sql->rerun = 1;
+
+    if (sql->functions[function].top && !sql->functions[function].over) {
+        sql->aggregated = 1;
+    }
+}
+
+
 static int
 kr_sql_read(kr_sql_t *sql, const char *query, size_t len, kr_buf_t *reason)
 {
-    int                   rc;
-    char                 *text;
-    PgQuery__SelectStmt  *stmt;
+    int    rc;
+    char  *text;
 
     if (len > KR_SQL_MAX_LEN) {
         kr_buf_printf(reason, "the query is longer than %d bytes",
@@ -248,16 +269,10 @@ kr_sql_read(kr_sql_t *sql, const char *query, size_t len, kr_buf_t *reason)
         return KR_DECLINED;
     }
 
-    rc = kr_sql_tree_walk(&sql->tree->base, kr_sql_collect, sql);
+    rc = kr_sql_collect(sql);
 
     if (rc == KR_DECLINED) {
         kr_buf_str(reason, "the query is nested too deep");
-    }
-
-    stmt = kr_sql_tree_select(sql->tree);
-
-    if (stmt->n_from_clause == 0 && stmt->n_values_lists == 0) {
-        sql->features |= KR_SQL_NO_FROM;
     }
 
     return rc;
@@ -322,175 +337,12 @@ kr_sql_other(const PgQuery__Node *stmt, kr_buf_t *reason)
 
 
 static int
-kr_sql_collect(void *data, ProtobufCMessage *msg)
-{
-    kr_sql_t                          *sql;
-    const ProtobufCMessageDescriptor  *d;
-
-    sql = data;
-    d = msg->descriptor;
-
-    if (d == &pg_query__select_stmt__descriptor) {
-        kr_sql_select(sql, (PgQuery__SelectStmt *) msg);
-
-    } else if (d == &pg_query__range_var__descriptor) {
-        return kr_sql_table(sql, (PgQuery__RangeVar *) msg);
-
-    } else if (d == &pg_query__func_call__descriptor) {
-        return kr_sql_function(sql, (PgQuery__FuncCall *) msg);
-
-    } else if (d == &pg_query__param_ref__descriptor) {
-        sql->features |= KR_SQL_PARAM;
-
-    } else if (d == &pg_query__sub_link__descriptor) {
-        sql->features |= KR_SQL_SUBLINK;
-
-    } else if (d == &pg_query__range_subselect__descriptor) {
-        sql->features |= KR_SQL_FROM_SELECT;
-
-    } else if (d == &pg_query__range_function__descriptor
-               || d == &pg_query__range_table_func__descriptor)
-    {
-        sql->features |= KR_SQL_FROM_FUNCTION;
-
-    } else if (d == &pg_query__range_table_sample__descriptor) {
-        sql->features |= KR_SQL_SAMPLE;
-
-    } else if (d == &pg_query__join_expr__descriptor) {
-        sql->features |= KR_SQL_TABLES;
-
-    } else if (d == &pg_query__grouping_func__descriptor) {
-        sql->features |= KR_SQL_GROUP;
-    }
-
-    return KR_OK;
-}
-
-
-static void
-kr_sql_select(kr_sql_t *sql, const PgQuery__SelectStmt *stmt)
-{
-    sql->features |= (stmt->into_clause != NULL ? KR_SQL_INTO : 0)
-                     | (stmt->n_locking_clause != 0 ? KR_SQL_LOCKING : 0)
-                     | (stmt->with_clause != NULL ? KR_SQL_WITH : 0)
-                     | (stmt->larg != NULL || stmt->rarg != NULL
-                        ? KR_SQL_SET : 0)
-                     | (stmt->n_values_lists != 0 ? KR_SQL_VALUES : 0)
-                     | (stmt->n_distinct_clause != 0 ? KR_SQL_DISTINCT : 0)
-                     | (stmt->n_group_clause != 0 ? KR_SQL_GROUP : 0)
-                     | (stmt->having_clause != NULL ? KR_SQL_HAVING : 0)
-                     | (stmt->n_window_clause != 0 ? KR_SQL_WINDOW : 0);
-}
-
-
-static int
-kr_sql_table(kr_sql_t *sql, const PgQuery__RangeVar *rv)
-{
-    kr_sql_table_t  *tables, *tb;
-
-    tables = kr_sql_room(sql->tables, sql->ntables, &sql->tables_size,
-                         sizeof(kr_sql_table_t));
-    if (tables == NULL) {
-        return KR_ERROR;
-    }
-
-    sql->tables = tables;
-    tb = &tables[sql->ntables++];
-
-    kr_sql_str(&tb->schema, rv->schemaname);
-    kr_sql_str(&tb->name, rv->relname);
-    kr_sql_str(&tb->alias, rv->alias == NULL ? "" : rv->alias->aliasname);
-
-    if (rv->alias != NULL && rv->alias->n_colnames != 0) {
-        sql->features |= KR_SQL_COLUMN_ALIAS;
-    }
-
-    if (sql->ntables > 1) {
-        sql->features |= KR_SQL_TABLES;
-    }
-
-    return KR_OK;
-}
-
-
-static int
-kr_sql_function(kr_sql_t *sql, const PgQuery__FuncCall *call)
-{
-    size_t              n;
-    kr_sql_function_t  *functions, *f;
-
-    functions = kr_sql_room(sql->functions, sql->nfunctions,
-                            &sql->functions_size, sizeof(kr_sql_function_t));
-    if (functions == NULL) {
-        return KR_ERROR;
-    }
-
-    sql->functions = functions;
-    f = &functions[sql->nfunctions++];
-
-    n = call->n_funcname;
-
-    kr_sql_str(&f->name, n == 0 ? "" : kr_sql_name(call->funcname[n - 1]));
-    kr_sql_str(&f->schema, n < 2 ? "" : kr_sql_name(call->funcname[n - 2]));
-
-    if (call->over != NULL) {
-        sql->features |= KR_SQL_WINDOW;
-    }
-
-    if (call->agg_star || call->agg_distinct || call->agg_within_group
-        || call->agg_filter != NULL || call->n_agg_order != 0)
-    {
-        sql->features |= KR_SQL_AGGREGATE;
-    }
-
-    return KR_OK;
-}
-
-
-static const char *
-kr_sql_name(const PgQuery__Node *node)
-{
-    return node->node_case == PG_QUERY__NODE__NODE_STRING ? node->string->sval
-                                                          : "";
-}
-
-
-static void *
-kr_sql_room(void *elts, size_t n, size_t *size, size_t elt)
-{
-    void    *more;
-    size_t   want;
-
-    if (n < *size) {
-        return elts;
-    }
-
-    want = *size == 0 ? 8 : *size * 2;
-
-    more = realloc(elts, want * elt);
-    if (more != NULL) {
-        *size = want;
-    }
-
-    return more;
-}
-
-
-static void
-kr_sql_str(kr_str_t *s, const char *text)
-{
-    s->data = text;
-    s->len = strlen(text);
-}
-
-
-static int
-kr_sql_judge(const kr_sql_t *sql, kr_buf_t *reason)
+kr_sql_judge(const kr_sql_t *sql, unsigned refused, kr_buf_t *reason)
 {
     const kr_sql_refusal_t  *rf;
 
     for (rf = kr_sql_refusals; rf->sentence != NULL; rf++) {
-        if (sql->features & rf->feature) {
+        if (sql->features & rf->feature & refused) {
             kr_buf_str(reason, rf->sentence);
             return KR_DECLINED;
         }

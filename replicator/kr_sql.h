@@ -10,19 +10,32 @@
 #include <stdint.h>
 
 #include "kr_buf.h"
+#include "kr_op.h"
 
 
 typedef struct {
     kr_str_t      schema;     /* empty: not written */
     kr_str_t      name;
     kr_str_t      alias;      /* empty: none */
+    unsigned      top:1;      /* in the FROM of the query itself, where its
+                                 columns can be named by it */
 } kr_sql_table_t;
 
 
 typedef struct {
     kr_str_t      schema;     /* empty: not written */
     kr_str_t      name;
+    unsigned      top:1;      /* called by the query itself, not by a SELECT
+                                 within it */
+    unsigned      over:1;     /* with OVER, so if it is an aggregate it does
+                                 not make one row of many */
 } kr_sql_function_t;
+
+
+typedef enum {
+    KR_SQL_ROWWISE = 0,       /* one table, and each row by itself */
+    KR_SQL_RERUN              /* every other SELECT: run as a whole */
+} kr_sql_mode_e;
 
 
 typedef struct kr_sql_s  kr_sql_t;
@@ -38,27 +51,48 @@ typedef struct kr_sql_s  kr_sql_t;
 
 
 /*
- * Parses the query and refuses all that is not one plain SELECT (other
+ * Parses the query, and refuses all that is not one plain SELECT: other
  * statements, several, INTO, locking clauses, parameters, data-modifying
- * WITH), and, for now, what cannot be refetched row by row: more than one
- * table, grouping, aggregates (as far as their syntax tells them), DISTINCT,
- * window functions, set operations, WITH, sub-selects.
+ * WITH, VALUES, functions in FROM, TABLESAMPLE, a table's alias with names
+ * for its columns, and a query that reads no table.
+ *
+ * kr_sql_parse() is for who serves queries row by row alone, and refuses
+ * also what has the mode KR_SQL_RERUN: more than one table, grouping,
+ * aggregates (as far as their syntax tells them), DISTINCT, window functions,
+ * set operations, WITH, sub-selects.
  *
  * Not seen here, for the catalog to tell: aggregates that look like any
- * function (sum(x)) and functions that return sets.
+ * function (sum(x), see kr_sql_set_aggregate()) and functions that return
+ * sets.
  *
  * KR_OK: *sql is to be freed.  KR_DECLINED: refused, KR_ERROR: no memory;
  * reason gets one sentence that names what was met and what to do, for the
  * developer of a page.
  */
+int kr_sql_parse_any(const char *query, size_t len, kr_sql_t **sql,
+    kr_buf_t *reason);
 int kr_sql_parse(const char *query, size_t len, kr_sql_t **sql,
     kr_buf_t *reason);
 void kr_sql_free(kr_sql_t *sql);
 
+/* How the query is to be served. */
+kr_sql_mode_e kr_sql_mode(const kr_sql_t *sql);
+
 /*
- * Every relation that the query reads, every function that it calls by name
- * (operators and casts excepted), for the checks against the catalog, in the
- * order in which they are met; owned by sql.
+ * For who learns from the catalog that there is more to the query than can
+ * be seen: it is to be run as a whole; or the function at this place of
+ * kr_sql_functions() is an aggregate (pg_proc.prokind 'a'), and so it is to
+ * be run as a whole, and has no rows of the table's.  Before any template is
+ * made.
+ */
+void kr_sql_set_rerun(kr_sql_t *sql);
+void kr_sql_set_aggregate(kr_sql_t *sql, size_t function);
+
+/*
+ * Every relation that the query reads, wherever in it (what WITH gives a
+ * name to is none), every function that it calls by name (operators and
+ * casts excepted), for the checks against the catalog, in the order in which
+ * they are met, each as often as it is; owned by sql.
  */
 const kr_sql_table_t *kr_sql_tables(const kr_sql_t *sql, size_t *n);
 const kr_sql_function_t *kr_sql_functions(const kr_sql_t *sql, size_t *n);
@@ -67,38 +101,114 @@ const kr_sql_function_t *kr_sql_functions(const kr_sql_t *sql, size_t *n);
 const char *kr_sql_canonical(const kr_sql_t *sql);
 
 
-/* what a template is made for; names as in the catalog, not quoted */
+/*
+ * The column that a client names, as "id", "p.id" or "s.posts.id", each part
+ * with or without quotes.
+ */
 typedef struct {
-    kr_str_t      table;      /* how the query calls it: alias, or name */
-    kr_str_t      pk;         /* column */
-    kr_str_t      pk_type;    /* as format_type(oid, -1) prints it: with the
-                                 modifier a value would be cut or rounded to
-                                 another; with NULL char(n) is char(1) */
-    kr_str_t      field;      /* the route's column */
-    kr_str_t      field_type;
+    size_t        table;      /* its place in kr_sql_tables() */
+    unsigned      any:1;      /* no table was named, and there are several:
+                                 table is the first, and whose column it is
+                                 the catalog tells */
+    unsigned      quoted:1;   /* the column is meant exactly as it is; if not
+                                 set it is as it was written, to be looked
+                                 for like that first, and then in lower case */
+    kr_buf_t      column;     /* the caller's to free */
+} kr_sql_ref_t;
+
+
+/*
+ * Finds the table that a column belongs to among those of the query's own
+ * FROM, by their aliases, then by their names, each in the case that was
+ * written, then in lower case.  ref->column is a buffer, empty or not.
+ * KR_OK; KR_ERROR: no memory; KR_DECLINED: reason gets a sentence (not a
+ * name; no such table, or more than one, or one that only a sub-select
+ * reads; a set operation, which has no FROM of its own).
+ */
+int kr_sql_resolve(const kr_sql_t *sql, const kr_str_t *name,
+    kr_sql_ref_t *ref, kr_buf_t *reason);
+
+
+/*
+ * What a template is made for; names as in the catalog, not quoted.  To be
+ * zeroed before it is filled.
+ *
+ * The key is pk, or, if npk is above 1, the columns pks of types pk_types.
+ */
+typedef struct {
+    kr_str_t         table;      /* how the query calls it: alias, or name */
+    kr_str_t         pk;         /* column */
+    kr_str_t         pk_type;    /* as format_type(oid, -1) prints it: with
+                                    the modifier a value would be cut or
+                                    rounded to another; with NULL char(n) is
+                                    char(1) */
+    kr_str_t         field;      /* the route's column */
+    kr_str_t         field_type;
+
+    kr_str_t         pk_table;   /* the key's, if it is another than table;
+                                    how the query calls it */
+    size_t           npk;
+    const kr_str_t  *pks;
+    const kr_str_t  *pk_types;
+
+    kr_op_e          op;         /* "field op value" is the predicate */
+    unsigned         check:1;    /* a refetch has it too: it is not known who
+                                    matches, see kr_predicate_exact() */
+    unsigned         window:1;   /* a rerun keeps ORDER BY, LIMIT, OFFSET */
 } kr_sql_target_t;
 
 
 /*
  * Templates are appended to out.  KR_OK; KR_ERROR: no memory; KR_DECLINED:
- * the names or types make no statement (cannot happen with the catalog's).
+ * the names or types make no statement (cannot happen with the catalog's), or
+ * the query is not one for this template.
  *
- * The snapshot: the client's query and "field = ANY ($1)"; $1 is a text
- * array of values, cast to the field's type.  Each row is one column of
- * text: the row's JSON as row_to_json() prints it.  ORDER BY and LIMIT hold.
+ * A predicate's value is one parameter: of eq and !eq a text array of all
+ * values, of the other operators the text of one.  It is cast to the
+ * field's type; of contains, starts_with and ends_with it stays text.
+ *
+ * The snapshot, for any query whose own FROM has the table once: the
+ * client's query and the predicate with $1.  Each row is one column of text:
+ * the row's JSON as row_to_json() prints it.  ORDER BY and LIMIT hold.
  */
 int kr_sql_snapshot(const kr_sql_t *sql, const kr_sql_target_t *t,
     kr_buf_t *out);
 
 /*
- * The refetch: the client's query without ORDER BY, LIMIT and OFFSET, and
- * "pk = ANY ($1)".  Three text columns a row: pk::text; field::text; and
- * the row's JSON (the columns that the client asked for, no others).  A cast
- * to text prints booleans as true and false, and char(n) without its blanks;
- * kr_value_key() knows both forms.
+ * The refetch, for KR_SQL_ROWWISE: the client's query without ORDER BY, LIMIT
+ * and OFFSET, and "pk = ANY ($1)".  Three text columns a row: pk::text;
+ * field::text; and the row's JSON (the columns that the client asked for, no
+ * others).  A cast to text prints booleans as true and false, and char(n)
+ * without its blanks; kr_value_key() knows both forms.
+ *
+ * Of several key columns each has a text array, $1 and so on, all of one
+ * length, whose elements at one place are a key; the first column of a row
+ * is a JSON array of their texts: ["1", "x"].
+ *
+ * With check, the last parameter is the predicate's, and only rows that
+ * satisfy it are there.
  */
 int kr_sql_refetch(const kr_sql_t *sql, const kr_sql_target_t *t,
     kr_buf_t *out);
+
+/*
+ * The rerun, for any query whose own FROM has the table once: all of the
+ * client's query and, in its WHERE, the predicate with $1.  ORDER BY, LIMIT
+ * and OFFSET are there only with window (and ORDER BY with DISTINCT ON, where
+ * it tells which row is meant).  Two text columns a row: its key, and its
+ * JSON (the columns that the client asked for, no others).
+ *
+ * The key is the primary key's text (of several columns the JSON array, as
+ * above), which may be NULL (of the other side of an outer join) and may
+ * come more than once (a join's row per pair).  Where rows are not the
+ * table's (GROUP BY, HAVING, DISTINCT, aggregates) it is the output column
+ * called like the primary key; and empty of an aggregate without GROUP BY,
+ * which has one row, and without such a column.
+ *
+ * KR_DECLINED: reason, if it is not NULL, gets a sentence.
+ */
+int kr_sql_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
+    kr_buf_t *out, kr_buf_t *reason);
 
 
 #endif /* _KR_SQL_H_INCLUDED_ */

@@ -1,5 +1,5 @@
 /*
- * What kr_sql.c and kr_sql_template.c share.
+ * What the kr_sql files share.
  */
 
 #ifndef _KR_SQL_PRIVATE_H_INCLUDED_
@@ -8,6 +8,34 @@
 
 #include "kr_sql.h"
 #include "kr_sql_tree.h"
+
+
+/* what a query holds, anywhere in it */
+#define KR_SQL_INTO          0x00001
+#define KR_SQL_LOCKING       0x00002
+#define KR_SQL_PARAM         0x00004
+#define KR_SQL_WITH          0x00008
+#define KR_SQL_SET           0x00010
+#define KR_SQL_VALUES        0x00020
+#define KR_SQL_NO_TABLE      0x00040
+#define KR_SQL_FROM_SELECT   0x00080
+#define KR_SQL_FROM_FUNCTION 0x00100
+#define KR_SQL_SUBLINK       0x00200
+#define KR_SQL_TABLES        0x00400
+#define KR_SQL_SAMPLE        0x00800
+#define KR_SQL_COLUMN_ALIAS  0x01000
+#define KR_SQL_DISTINCT      0x02000
+#define KR_SQL_GROUP         0x04000
+#define KR_SQL_HAVING        0x08000
+#define KR_SQL_WINDOW        0x10000
+#define KR_SQL_AGGREGATE     0x20000
+#define KR_SQL_MODIFY        0x40000
+
+/* what keeps a query from being served row by row */
+#define KR_SQL_WHOLE                                                          \
+    (KR_SQL_WITH|KR_SQL_SET|KR_SQL_FROM_SELECT|KR_SQL_SUBLINK|KR_SQL_TABLES   \
+     |KR_SQL_DISTINCT|KR_SQL_GROUP|KR_SQL_HAVING|KR_SQL_WINDOW                \
+     |KR_SQL_AGGREGATE)
 
 
 struct kr_sql_s {
@@ -23,8 +51,78 @@ struct kr_sql_s {
     size_t                  functions_size;
     kr_sql_function_t      *functions;
 
-    unsigned                features;    /* KR_SQL_... of kr_sql.c */
+    unsigned                features;
+    unsigned                rerun:1;
+
+    /* of the query itself, not of what is within it */
+    unsigned                compound:1;    /* a set operation */
+    unsigned                grouped:1;     /* GROUP BY, HAVING or DISTINCT */
+    unsigned                by:1;          /* GROUP BY */
+    unsigned                aggregated:1;  /* an aggregate is called */
 };
+
+
+/*
+ * kr_sql_collect.c: walks the tree once for tables, functions and features.
+ * KR_OK, KR_ERROR, KR_DECLINED (nested too deep).
+ */
+int kr_sql_collect(kr_sql_t *sql);
+
+/* The name in a node of a list of names; "" if it is none. */
+const char *kr_sql_name(const PgQuery__Node *node);
+
+/*
+ * kr_sql_resolve.c: whether the query calls exactly one table of its own FROM
+ * so.  KR_OK or KR_DECLINED.
+ */
+int kr_sql_top(const kr_sql_t *sql, const kr_str_t *called);
+
+/*
+ * kr_sql_frame.c: what templates are made with.
+ *
+ * Parses the text of a frame.  KR_OK: to be freed by kr_sql_tree_free().
+ */
+int kr_sql_frame(const kr_buf_t *text, PgQuery__ParseResult **frame);
+
+/*
+ * *condition is "true AND c ...", of a frame: its first argument becomes the
+ * client's WHERE, if there is one, and the whole the new *where; what is
+ * left goes the other way, to be freed with the frame.
+ */
+void kr_sql_where(PgQuery__Node **where, PgQuery__Node **condition);
+
+void kr_sql_drop(PgQuery__Node **node);
+
+/* Appends the expression that is a column of the named table. */
+void kr_sql_column(kr_buf_t *b, const kr_str_t *table,
+    const kr_str_t *column);
+
+/* Appends the target's predicate with its parameter $n. */
+void kr_sql_predicate(kr_buf_t *b, const kr_sql_target_t *t, size_t n);
+
+/* How the query calls the table of the primary key. */
+const kr_str_t *kr_sql_pk_table(const kr_sql_target_t *t);
+
+/* Of the columns of the primary key, the one at i. */
+size_t kr_sql_npk(const kr_sql_target_t *t);
+const kr_str_t *kr_sql_pk(const kr_sql_target_t *t, size_t i);
+const kr_str_t *kr_sql_pk_type(const kr_sql_target_t *t, size_t i);
+
+/*
+ * Appends the key as text: pk::text, or a JSON array of such.  table may be
+ * the name of a sub-select.
+ */
+void kr_sql_key(kr_buf_t *b, const kr_sql_target_t *t,
+    const kr_str_t *table);
+
+#define kr_sql_swap(type, a, b)                                               \
+    do {                                                                      \
+        type  swap_;                                                          \
+                                                                              \
+        swap_ = (a);                                                          \
+        (a) = (b);                                                            \
+        (b) = swap_;                                                          \
+    } while (0)
 
 
 #endif /* _KR_SQL_PRIVATE_H_INCLUDED_ */

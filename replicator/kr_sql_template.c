@@ -22,27 +22,14 @@
 #include "kr_sql_private.h"
 
 
-static int kr_sql_frame(const kr_buf_t *text, PgQuery__ParseResult **frame);
+static int kr_sql_judge_target(const kr_sql_t *sql,
+    const kr_sql_target_t *t);
+static void kr_sql_refetch_text(kr_buf_t *b, const kr_sql_target_t *t);
+static void kr_sql_keys(kr_buf_t *b, const kr_sql_target_t *t);
 static PgQuery__SelectStmt *kr_sql_inner(PgQuery__SelectStmt *frame);
-static void kr_sql_where(PgQuery__Node **where, PgQuery__Node **condition);
-static void kr_sql_drop(PgQuery__Node **node);
 static int kr_sql_stars(PgQuery__SelectStmt *stmt, const kr_str_t *table);
 static int kr_sql_star(PgQuery__Node *target, const kr_str_t *table);
 static char *kr_sql_dup(const kr_str_t *s);
-static void kr_sql_condition(kr_buf_t *b, const kr_sql_target_t *t,
-    const kr_str_t *column, const kr_str_t *type);
-static void kr_sql_column(kr_buf_t *b, const kr_sql_target_t *t,
-    const kr_str_t *column);
-
-
-#define kr_sql_swap(type, a, b)                                               \
-    do {                                                                      \
-        type  swap_;                                                          \
-                                                                              \
-        swap_ = (a);                                                          \
-        (a) = (b);                                                            \
-        (b) = swap_;                                                          \
-    } while (0)
 
 
 int
@@ -54,11 +41,15 @@ kr_sql_snapshot(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *out)
     PgQuery__SelectStmt   *outer, *client;
     PgQuery__ParseResult  *tree, *frame;
 
+    if (kr_sql_judge_target(sql, t) != KR_OK) {
+        return KR_DECLINED;
+    }
+
     memset(&text, 0, sizeof(text));
 
     kr_buf_str(&text, "SELECT pg_catalog.row_to_json(q.*)::pg_catalog.text"
                       " FROM (SELECT 1) q WHERE true AND ");
-    kr_sql_condition(&text, t, &t->field, &t->field_type);
+    kr_sql_predicate(&text, t, 1);
 
     rc = kr_sql_frame(&text, &frame);
     kr_buf_free(&text);
@@ -99,16 +90,14 @@ kr_sql_refetch(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *out)
     PgQuery__SelectStmt   *outer, *inner, *client;
     PgQuery__ParseResult  *tree, *frame;
 
-    memset(&text, 0, sizeof(text));
+    if (kr_sql_mode(sql) != KR_SQL_ROWWISE
+        || kr_sql_judge_target(sql, t) != KR_OK)
+    {
+        return KR_DECLINED;
+    }
 
-    kr_buf_str(&text, "SELECT ");
-    kr_sql_column(&text, t, &t->pk);
-    kr_buf_str(&text, "::pg_catalog.text, ");
-    kr_sql_column(&text, t, &t->field);
-    kr_buf_str(&text, "::pg_catalog.text, (SELECT pg_catalog.row_to_json(q.*)"
-                      "::pg_catalog.text FROM (SELECT 1) q)"
-                      " FROM t WHERE true AND ");
-    kr_sql_condition(&text, t, &t->pk, &t->pk_type);
+    memset(&text, 0, sizeof(text));
+    kr_sql_refetch_text(&text, t);
 
     rc = kr_sql_frame(&text, &frame);
     kr_buf_free(&text);
@@ -150,24 +139,65 @@ kr_sql_refetch(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *out)
 }
 
 
+/* Its table must be one of those that the query itself can name. */
 static int
-kr_sql_frame(const kr_buf_t *text, PgQuery__ParseResult **frame)
+kr_sql_judge_target(const kr_sql_t *sql, const kr_sql_target_t *t)
 {
-    int  rc;
+    return (size_t) t->op <= KR_ENDS_WITH
+           && kr_sql_top(sql, &t->table) == KR_OK
+           ? KR_OK : KR_DECLINED;
+}
 
-    if (text->failed) {
-        return KR_ERROR;
+
+static void
+kr_sql_refetch_text(kr_buf_t *b, const kr_sql_target_t *t)
+{
+    kr_buf_str(b, "SELECT ");
+    kr_sql_key(b, t, &t->table);
+    kr_buf_str(b, ", ");
+    kr_sql_column(b, &t->table, &t->field);
+    kr_buf_str(b, "::pg_catalog.text, (SELECT pg_catalog.row_to_json(q.*)"
+               "::pg_catalog.text FROM (SELECT 1) q) FROM t WHERE true AND ");
+    kr_sql_keys(b, t);
+
+    if (t->check) {
+        kr_buf_str(b, " AND ");
+        kr_sql_predicate(b, t, kr_sql_npk(t) + 1);
+    }
+}
+
+
+/*
+ * "pk = ANY (keys)", of which an index is scanned.  Of several columns the
+ * keys are a table, which the planner joins by the same index.
+ */
+static void
+kr_sql_keys(kr_buf_t *b, const kr_sql_target_t *t)
+{
+    size_t  i, n;
+
+    n = kr_sql_npk(t);
+
+    kr_buf_str(b, n == 1 ? "" : "(");
+
+    for (i = 0; i < n; i++) {
+        kr_buf_str(b, i == 0 ? "" : ", ");
+        kr_sql_column(b, &t->table, kr_sql_pk(t, i));
     }
 
-    rc = kr_sql_tree_parse(text->data, frame, NULL);
+    kr_buf_str(b, n == 1 ? " = ANY (" : ") IN (SELECT * FROM"
+                                        " ROWS FROM (");
 
-    if (rc == KR_OK && kr_sql_tree_select(*frame) == NULL) {
-        /* a type's text that ended the statement */
-        kr_sql_tree_free(*frame);
-        return KR_DECLINED;
+    for (i = 0; i < n; i++) {
+        kr_buf_str(b, i == 0 ? "" : ", ");
+        kr_buf_printf(b, n == 1 ? "$%zu::" : "pg_catalog.unnest($%zu::",
+                      i + 1);
+        kr_buf_append(b, kr_sql_pk_type(t, i)->data,
+                      kr_sql_pk_type(t, i)->len);
+        kr_buf_str(b, n == 1 ? "[]" : "[])");
     }
 
-    return rc;
+    kr_buf_str(b, n == 1 ? ")" : ") k)");
 }
 
 
@@ -182,42 +212,6 @@ kr_sql_inner(PgQuery__SelectStmt *frame)
     select = json->sub_link->subselect->select_stmt;
 
     return select->from_clause[0]->range_subselect->subquery->select_stmt;
-}
-
-
-/*
- * *condition is "true AND c", of the frame: its first argument becomes the
- * client's WHERE, if there is one, and the whole the new *where; what is
- * left goes the other way, to be freed with the frame.
- */
-static void
-kr_sql_where(PgQuery__Node **where, PgQuery__Node **condition)
-{
-    PgQuery__BoolExpr  *both;
-
-    both = (*condition)->bool_expr;
-
-    kr_sql_swap(PgQuery__Node *, *where, both->args[0]);
-
-    if (both->args[0] != NULL) {
-        kr_sql_swap(PgQuery__Node *, *where, *condition);
-        return;
-    }
-
-    /* there was none: *where is "true", and AND has one argument */
-    both->args[0] = *where;
-    *where = both->args[1];
-    both->n_args = 1;
-}
-
-
-static void
-kr_sql_drop(PgQuery__Node **node)
-{
-    if (*node != NULL) {
-        pg_query__node__free_unpacked(*node, NULL);
-        *node = NULL;
-    }
 }
 
 
@@ -303,24 +297,4 @@ kr_sql_dup(const kr_str_t *s)
     }
 
     return p;
-}
-
-
-static void
-kr_sql_condition(kr_buf_t *b, const kr_sql_target_t *t,
-    const kr_str_t *column, const kr_str_t *type)
-{
-    kr_sql_column(b, t, column);
-    kr_buf_str(b, " = ANY ($1::");
-    kr_buf_append(b, type->data, type->len);
-    kr_buf_str(b, "[])");
-}
-
-
-static void
-kr_sql_column(kr_buf_t *b, const kr_sql_target_t *t, const kr_str_t *column)
-{
-    kr_buf_ident(b, t->table.data, t->table.len);
-    kr_buf_str(b, ".");
-    kr_buf_ident(b, column->data, column->len);
 }

@@ -35,11 +35,11 @@ typedef struct {
 static int kr_sql_tree_measure(const char *text, kr_buf_t *reason);
 static int kr_sql_tree_token(kr_sql_measure_t *me, PgQuery__Token token);
 static void kr_sql_tree_refuse(kr_buf_t *reason, const PgQueryError *error);
-static int kr_sql_tree_descend(ProtobufCMessage *msg, kr_sql_visit_pt visit,
-    void *data, unsigned level);
+static int kr_sql_tree_descend(ProtobufCMessage *msg,
+    const kr_sql_visitor_t *visitor, void *data, unsigned level);
 static int kr_sql_tree_field(ProtobufCMessage *msg,
-    const ProtobufCFieldDescriptor *field, kr_sql_visit_pt visit, void *data,
-    unsigned level);
+    const ProtobufCFieldDescriptor *field, const kr_sql_visitor_t *visitor,
+    void *data, unsigned level);
 static size_t kr_sql_tree_children(ProtobufCMessage *msg,
     const ProtobufCFieldDescriptor *field, ProtobufCMessage ***children);
 static int kr_sql_tree_normalize(void *data, ProtobufCMessage *msg);
@@ -47,6 +47,11 @@ static int kr_sql_tree_flatten(PgQuery__BoolExpr *expr);
 static PgQuery__BoolExpr *kr_sql_tree_same(const PgQuery__BoolExpr *expr,
     const PgQuery__Node *arg);
 static int kr_sql_tree_check(const char *text, const kr_sql_packed_t *packed);
+
+
+static const kr_sql_visitor_t  kr_sql_tree_normalizer = {
+    kr_sql_tree_normalize, NULL
+};
 
 
 int
@@ -88,9 +93,10 @@ kr_sql_tree_free(PgQuery__ParseResult *tree)
 
 
 int
-kr_sql_tree_walk(ProtobufCMessage *msg, kr_sql_visit_pt visit, void *data)
+kr_sql_tree_walk(ProtobufCMessage *msg, const kr_sql_visitor_t *visitor,
+    void *data)
 {
-    return kr_sql_tree_descend(msg, visit, data, 0);
+    return kr_sql_tree_descend(msg, visitor, data, 0);
 }
 
 
@@ -99,7 +105,7 @@ kr_sql_tree_pack(PgQuery__ParseResult *tree, kr_sql_packed_t *packed)
 {
     int  rc;
 
-    rc = kr_sql_tree_walk(&tree->base, kr_sql_tree_normalize, NULL);
+    rc = kr_sql_tree_walk(&tree->base, &kr_sql_tree_normalizer, NULL);
     if (rc != KR_OK) {
         return rc;
     }
@@ -314,8 +320,8 @@ kr_sql_tree_refuse(kr_buf_t *reason, const PgQueryError *error)
 
 
 static int
-kr_sql_tree_descend(ProtobufCMessage *msg, kr_sql_visit_pt visit, void *data,
-    unsigned level)
+kr_sql_tree_descend(ProtobufCMessage *msg, const kr_sql_visitor_t *visitor,
+    void *data, unsigned level)
 {
     int             rc;
     unsigned        i;
@@ -332,14 +338,18 @@ kr_sql_tree_descend(ProtobufCMessage *msg, kr_sql_visit_pt visit, void *data,
         return kr_sql_tree_field(msg,
                    protobuf_c_message_descriptor_get_field(msg->descriptor,
                                                            node->node_case),
-                   visit, data, level);
+                   visitor, data, level);
     }
 
-    rc = visit(data, msg);
+    rc = visitor->enter(data, msg);
 
     for (i = 0; rc == KR_OK && i < msg->descriptor->n_fields; i++) {
-        rc = kr_sql_tree_field(msg, &msg->descriptor->fields[i], visit, data,
+        rc = kr_sql_tree_field(msg, &msg->descriptor->fields[i], visitor, data,
                                level);
+    }
+
+    if (rc == KR_OK && visitor->leave != NULL) {
+        visitor->leave(data, msg);
     }
 
     return rc;
@@ -348,8 +358,8 @@ kr_sql_tree_descend(ProtobufCMessage *msg, kr_sql_visit_pt visit, void *data,
 
 static int
 kr_sql_tree_field(ProtobufCMessage *msg,
-    const ProtobufCFieldDescriptor *field, kr_sql_visit_pt visit, void *data,
-    unsigned level)
+    const ProtobufCFieldDescriptor *field, const kr_sql_visitor_t *visitor,
+    void *data, unsigned level)
 {
     int                 rc;
     size_t              i, n;
@@ -362,7 +372,7 @@ kr_sql_tree_field(ProtobufCMessage *msg,
     n = kr_sql_tree_children(msg, field, &children);
 
     for (i = 0; i < n; i++) {
-        rc = kr_sql_tree_descend(children[i], visit, data, level + 1);
+        rc = kr_sql_tree_descend(children[i], visitor, data, level + 1);
         if (rc != KR_OK) {
             return rc;
         }

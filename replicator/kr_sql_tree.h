@@ -23,10 +23,14 @@ typedef struct {
 
 
 /*
- * Called for each message but PgQuery__Node, which is a wrapper only, from
- * the root down; KR_OK: go on.
+ * enter() is called for each message but PgQuery__Node, which is a wrapper
+ * only, from the root down; KR_OK: go on.  leave(), if it is not NULL, is
+ * called after all that is within the message.
  */
-typedef int (*kr_sql_visit_pt)(void *data, ProtobufCMessage *msg);
+typedef struct {
+    int           (*enter)(void *data, ProtobufCMessage *msg);
+    void          (*leave)(void *data, ProtobufCMessage *msg);
+} kr_sql_visitor_t;
 
 
 /*
@@ -38,8 +42,8 @@ int kr_sql_tree_parse(const char *text, PgQuery__ParseResult **tree,
     kr_buf_t *reason);
 void kr_sql_tree_free(PgQuery__ParseResult *tree);
 
-/* What visit() returned, if it was not KR_OK; KR_DECLINED: too deep. */
-int kr_sql_tree_walk(ProtobufCMessage *msg, kr_sql_visit_pt visit,
+/* What enter() returned, if it was not KR_OK; KR_DECLINED: too deep. */
+int kr_sql_tree_walk(ProtobufCMessage *msg, const kr_sql_visitor_t *visitor,
     void *data);
 
 /* Normalizes the tree, and packs it.  KR_OK, KR_ERROR. */

@@ -311,6 +311,8 @@ kr_sub_statements(kr_sub_t *sub)
 {
     kr_sql_target_t  t;
 
+    memset(&t, 0, sizeof(kr_sql_target_t));
+
     t.table = sub->aim.called;
     t.pk = sub->aim.pk->name;
     t.pk_type = sub->aim.pk->type_name;

@@ -1,9 +1,13 @@
-/* sources: kr_sql.c kr_sql_template.c kr_sql_tree.c kr_buf.c */
+/* sources: kr_sql.c kr_sql_collect.c kr_sql_resolve.c kr_sql_template.c */
+/* sources: kr_sql_rerun.c kr_sql_frame.c kr_sql_tree.c kr_op.c kr_value.c */
+/* sources: kr_buf.c */
 /* libs: -lpg_query */
 
 /*
- * Any bytes as a client's query: no crash, a sentence with every refusal, and
- * of what is accepted both templates can be made, as one SELECT each.
+ * Any bytes as a client's query, and as the name of a column in it: no crash,
+ * a sentence with every refusal, and of what is accepted the templates can be
+ * made, as one SELECT each.  A query is served row by row by one parser if
+ * and only if the other says that it can be.
  */
 
 #include <stddef.h>
@@ -37,24 +41,99 @@ fuzz_statement(int rc, const kr_buf_t *out)
 }
 
 
+/* A refusal has a sentence, and is not for lack of trust in the rewrite. */
+static void
+fuzz_refusal(int rc, const kr_buf_t *reason)
+{
+    if (rc == KR_ERROR || reason->len == 0
+        || strstr(reason->data, "without risk") != NULL)
+    {
+        abort();
+    }
+}
+
+
+static void
+fuzz_name(const kr_sql_t *sql, const uint8_t *data, size_t size)
+{
+    int            rc;
+    size_t         n;
+    kr_buf_t       reason;
+    kr_str_t       name;
+    kr_sql_ref_t   ref;
+
+    memset(&ref, 0, sizeof(ref));
+    memset(&reason, 0, sizeof(reason));
+
+    name.data = (const char *) data;
+    name.len = size < 20 ? size : 20;
+
+    rc = kr_sql_resolve(sql, &name, &ref, &reason);
+    (void) kr_sql_tables(sql, &n);
+
+    if (rc != KR_OK) {
+        fuzz_refusal(rc, &reason);
+
+    } else if (ref.table >= n || ref.column.len == 0) {
+        abort();
+    }
+
+    kr_buf_free(&ref.column);
+    kr_buf_free(&reason);
+}
+
+
+static void
+fuzz_templates(const kr_sql_t *sql, kr_sql_target_t *t)
+{
+    int        rc;
+    kr_buf_t   reason, out;
+
+    memset(&out, 0, sizeof(out));
+    memset(&reason, 0, sizeof(reason));
+
+    rc = kr_sql_rerun(sql, t, &out, &reason);
+
+    if (rc != KR_OK) {
+        fuzz_refusal(rc, &reason);
+
+    } else {
+        fuzz_statement(rc, &out);
+
+        kr_buf_reset(&out);
+        fuzz_statement(kr_sql_snapshot(sql, t, &out), &out);
+    }
+
+    if (kr_sql_mode(sql) == KR_SQL_ROWWISE) {
+        kr_buf_reset(&out);
+        fuzz_statement(kr_sql_snapshot(sql, t, &out), &out);
+        kr_buf_reset(&out);
+        fuzz_statement(kr_sql_refetch(sql, t, &out), &out);
+    }
+
+    kr_buf_free(&out);
+    kr_buf_free(&reason);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int                    rc;
-    size_t                 n;
-    kr_buf_t               reason, out;
-    kr_sql_t              *sql;
+    size_t                 i, n;
+    kr_buf_t               reason;
+    kr_sql_t              *sql, *rowwise;
     kr_sql_target_t        t;
     const kr_sql_table_t  *tables;
 
-    static const kr_str_t  pk = kr_str("I\"d");
-    static const kr_str_t  type = kr_str("character varying");
-    static const kr_str_t  field = kr_str("select");
+    static const kr_str_t  pks[] = { kr_str("I\"d"), kr_str("a.b") };
+    static const kr_str_t  types[] = {
+        kr_str("character varying"), kr_str("bigint")
+    };
 
     memset(&reason, 0, sizeof(reason));
-    memset(&out, 0, sizeof(out));
 
-    rc = kr_sql_parse((const char *) data, size, &sql, &reason);
+    rc = kr_sql_parse_any((const char *) data, size, &sql, &reason);
 
     if (rc != KR_OK) {
         if (rc == KR_DECLINED && reason.len == 0) {
@@ -65,22 +144,38 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    tables = kr_sql_tables(sql, &n);
-    if (n != 1) {
+    rc = kr_sql_parse((const char *) data, size, &rowwise, &reason);
+
+    if ((rc == KR_OK) != (kr_sql_mode(sql) == KR_SQL_ROWWISE)) {
         abort();
     }
 
-    t.table = tables[0].alias.len != 0 ? tables[0].alias : tables[0].name;
-    t.pk = pk;
-    t.pk_type = type;
-    t.field = field;
-    t.field_type = type;
+    if (rc == KR_OK) {
+        kr_sql_free(rowwise);
+    }
 
-    fuzz_statement(kr_sql_snapshot(sql, &t, &out), &out);
-    kr_buf_reset(&out);
-    fuzz_statement(kr_sql_refetch(sql, &t, &out), &out);
+    fuzz_name(sql, data, size);
 
-    kr_buf_free(&out);
+    tables = kr_sql_tables(sql, &n);
+
+    for (i = 0; i < n && i < 2; i++) {
+        memset(&t, 0, sizeof(kr_sql_target_t));
+
+        t.table = tables[i].alias.len != 0 ? tables[i].alias : tables[i].name;
+        t.pk = pks[0];
+        t.pk_type = types[0];
+        t.npk = size % 3;
+        t.pks = pks;
+        t.pk_types = types;
+        t.field = types[0];
+        t.field_type = types[0];
+        t.op = (kr_op_e) (size % (KR_ENDS_WITH + 1));
+        t.check = size % 2;
+        t.window = size / 2 % 2;
+
+        fuzz_templates(sql, &t);
+    }
+
     kr_buf_free(&reason);
     kr_sql_free(sql);
 

@@ -1,4 +1,6 @@
-/* sources: kr_sql.c kr_sql_template.c kr_sql_tree.c kr_buf.c */
+/* sources: kr_sql.c kr_sql_collect.c kr_sql_resolve.c kr_sql_template.c */
+/* sources: kr_sql_rerun.c kr_sql_frame.c kr_sql_tree.c kr_op.c kr_value.c */
+/* sources: kr_buf.c */
 /* libs: -lpg_query */
 
 #include <setjmp.h>
@@ -60,6 +62,8 @@ target(kr_sql_target_t *t, const kr_sql_t *sql)
 
     tb = kr_sql_tables(sql, &n);
     assert_int_equal(n, 1);
+
+    memset(t, 0, sizeof(kr_sql_target_t));
 
     t->table = tb->alias.len != 0 ? tb->alias : tb->name;
     t->pk = str("id");
