@@ -144,6 +144,9 @@ ngx_http_kairos_jwt_verify(const ngx_http_kairos_jwt_policy_t *policy,
     ngx_uint_t                        algorithm;
     const ngx_http_kairos_jwt_key_t  *key;
 
+    algorithm = 0;
+    key = NULL;
+
     *reason = ngx_http_kairos_jwt_split(token, parts);
 
     if (*reason == NULL) {
@@ -161,7 +164,7 @@ ngx_http_kairos_jwt_verify(const ngx_http_kairos_jwt_policy_t *policy,
                                                    jwt);
     }
 
-    if (*reason == NULL && key->own && !jwt->connection) {
+    if (*reason == NULL && key != NULL && key->own && !jwt->connection) {
         *reason = "the token's algorithm is for connection tokens alone";
     }
 
@@ -358,6 +361,17 @@ ngx_http_kairos_jwt_check_header(const ngx_http_kairos_jwt_policy_t *policy,
 
     if (ngx_http_kairos_json_member(&header, "crit", &value) == NGX_OK) {
         return "the token's header has \"crit\", which is not supported";
+    }
+
+    /* libjwt takes no other, and would not say why */
+
+    if (ngx_http_kairos_json_member(&header, "typ", &value) == NGX_OK
+        && (value.raw.len != sizeof("\"JWT\"") - 1
+            || strncasecmp((char *) value.raw.data, "\"JWT\"",
+                           sizeof("\"JWT\"") - 1)
+               != 0))
+    {
+        return "the token's header has another typ than JWT";
     }
 
     if (ngx_http_kairos_json_member(&header, "alg", &value) != NGX_OK

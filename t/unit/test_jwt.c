@@ -346,6 +346,11 @@ test_confusion(void **state)
     bad(raw_token("{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":false}",
                   "{\"exp\":2000000000}"),
         "the token's header has \"crit\", which is not supported");
+    bad(raw_token("{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
+                  "{\"exp\":2000000000}"),
+        "the token's header has another typ than JWT");
+    good(raw_token("{\"alg\":\"HS256\",\"typ\":\"jwt\"}",
+                   "{\"exp\":2000000000}"));
     good(raw_token("{\"alg\":\"HS256\"}", "{\"exp\":2000000000}"));
 
     /* two in one: libjwt and we read the same one, the last */
