@@ -51,6 +51,7 @@ kr_fetch_create(struct event_base *base, const kr_config_t *cf,
     fe->batch_size = (size_t) cf->batch_size;
     fe->chunk_size = (size_t) cf->chunk_size;
     fe->max_bytes = cf->snapshot_max;
+    fe->flush_interval = (unsigned) cf->flush_interval;
 
     rs->registry->orphaned = kr_fetch_orphaned;
 
@@ -237,16 +238,12 @@ static const kr_column_t *
 kr_fetch_key(const kr_template_t *t, const kr_column_t *first, size_t nfirst,
     const kr_column_t *second, size_t nsecond)
 {
-    kr_str_t            name;
     const kr_column_t  *c;
 
-    name.data = t->pk;
-    name.len = strlen(t->pk);
-
-    c = kr_column_find(first, nfirst, &name);
+    c = kr_column_find(first, nfirst, &t->key.names[0]);
 
     if (c == NULL) {
-        c = kr_column_find(second, nsecond, &name);
+        c = kr_column_find(second, nsecond, &t->key.names[0]);
     }
 
     return c == NULL || c->null ? NULL : c;
@@ -362,7 +359,7 @@ kr_item_key(kr_fetch_t *fe, const kr_template_t *t, const char *text,
 {
     kr_buf_reset(&fe->key);
 
-    if (kr_value_key(t->pk_type, text, len, &fe->key) != KR_OK) {
+    if (kr_value_key(t->key.types[0], text, len, &fe->key) != KR_OK) {
         /* the column's type was changed: the text will do */
         kr_buf_reset(&fe->key);
         kr_buf_append(&fe->key, text, len);

@@ -20,6 +20,8 @@
 static void kr_batch_done(kr_job_t *job);
 static void kr_batch_timer(evutil_socket_t fd, short what, void *data);
 
+static int kr_batch_waits(kr_pending_t *pe);
+static int kr_batch_window(kr_pending_t *pe);
 static int kr_batch_take(kr_pending_t *pe);
 static int kr_batch_query(kr_pending_t *pe);
 static int kr_batch_pks(kr_pending_t *pe);
@@ -43,9 +45,7 @@ kr_fetch_run(kr_pending_t *pe)
 {
     kr_fetch_t  *fe;
 
-    if (pe->running || pe->busy
-        || (pe->timer != NULL && event_pending(pe->timer, EV_TIMEOUT, NULL)))
-    {
+    if (pe->running || pe->busy || kr_batch_waits(pe)) {
         return;
     }
 
@@ -169,10 +169,63 @@ kr_batch_done(kr_job_t *job)
 static void
 kr_batch_timer(evutil_socket_t fd, short what, void *data)
 {
+    kr_pending_t  *pe;
+
     (void) fd;
     (void) what;
 
-    kr_fetch_run(data);
+    pe = data;
+
+    if (pe->window) {
+        pe->window = 0;
+        pe->ripe = 1;
+        pe->delay = 0;
+    }
+
+    kr_fetch_run(pe);
+}
+
+
+/* Whether it is not its turn; a full batch does not wait for the window. */
+static int
+kr_batch_waits(kr_pending_t *pe)
+{
+    if (pe->timer == NULL || !event_pending(pe->timer, EV_TIMEOUT, NULL)) {
+        return 0;
+    }
+
+    if (!pe->window || HASH_COUNT(pe->gathering) < pe->fetch->batch_size) {
+        return 1;
+    }
+
+    event_del(pe->timer);
+
+    pe->window = 0;
+    pe->delay = 0;
+
+    return 0;
+}
+
+
+/* FLUSH_INTERVAL: whether what is gathered waits for more to come. */
+static int
+kr_batch_window(kr_pending_t *pe)
+{
+    unsigned  ms;
+
+    ms = pe->fetch->flush_interval;
+
+    if (ms == 0 || pe->ripe
+        || HASH_COUNT(pe->gathering) >= pe->fetch->batch_size)
+    {
+        pe->ripe = 0;
+        return 0;
+    }
+
+    pe->window = 1;
+    kr_batch_wait(pe, ms, ms);
+
+    return 1;
 }
 
 
@@ -189,7 +242,7 @@ kr_batch_take(kr_pending_t *pe)
     if (pe->n == 0) {
         n = HASH_COUNT(pe->gathering);
 
-        if (n == 0) {
+        if (n == 0 || kr_batch_window(pe)) {
             return KR_DECLINED;
         }
 

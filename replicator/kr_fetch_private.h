@@ -88,6 +88,8 @@ struct kr_pending_s {
     unsigned            busy:1;      /* its functions stand on the stack */
     unsigned            orphan:1;    /* the template is gone */
     unsigned            dirty:1;     /* to be started by the commit */
+    unsigned            window:1;    /* the timer is that of the window */
+    unsigned            ripe:1;      /* the window is over */
 
     kr_pending_t       *prev;        /* of all */
     kr_pending_t       *next;
@@ -108,6 +110,7 @@ struct kr_fetch_s {
     size_t              batch_size;
     size_t              chunk_size;
     size_t              max_bytes;
+    unsigned            flush_interval;  /* ms; 0: no window */
     unsigned            paused:1;
     unsigned            early:1;     /* a batch is full before the commit */
 };

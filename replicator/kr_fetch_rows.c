@@ -312,13 +312,13 @@ static void
 kr_row_key(kr_buf_t *b, const kr_template_t *t, const kr_item_t *it)
 {
     kr_buf_str(b, "\"id\":");
-    kr_row_value(b, t->pk_type, it->pk, it->pk_len);
+    kr_row_value(b, t->key.types[0], it->pk, it->pk_len);
 
-    if (strcmp(t->pk, "id") != 0) {
+    if (strcmp(t->key.names[0].data, "id") != 0) {
         kr_buf_str(b, ",");
-        kr_buf_json(b, t->pk, strlen(t->pk));
+        kr_buf_json(b, t->key.names[0].data, t->key.names[0].len);
         kr_buf_str(b, ":");
-        kr_row_value(b, t->pk_type, it->pk, it->pk_len);
+        kr_row_value(b, t->key.types[0], it->pk, it->pk_len);
     }
 }
 

@@ -1,19 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kr_registry.h"
+#include "kr_registry_private.h"
 
 
 static int kr_registry_topic(const kr_route_def_t *def, char *topic);
-static kr_route_t *kr_route_create(const kr_route_def_t *def,
-    const char *topic);
-static int kr_route_predicate(kr_predicate_t *p, const kr_predicate_t *from);
-static void kr_route_free(kr_route_t *rt);
-static kr_template_t *kr_template_get(kr_registry_t *reg,
-    const kr_route_def_t *def);
-static int kr_template_key(const kr_route_def_t *def, kr_buf_t *key);
-static void kr_template_leave(kr_registry_t *reg, kr_route_t *rt);
-static char *kr_str_dup(const kr_str_t *s);
+static int kr_registry_index(kr_registry_t *reg, kr_route_t *rt);
+static void kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt,
+    size_t nwatched);
 
 
 kr_registry_t *
@@ -102,7 +96,7 @@ kr_registry_add(kr_registry_t *reg, const kr_route_def_t *def,
     rt->template = kr_template_get(reg, def);
 
     if (rt->template == NULL) {
-        kr_route_free(rt);
+        kr_route_unhold(rt);
         return KR_ERROR;
     }
 
@@ -113,7 +107,7 @@ kr_registry_add(kr_registry_t *reg, const kr_route_def_t *def,
     rc = KR_ERROR;
 
     if (rt->hh.tbl != NULL) {
-        rc = kr_match_add(reg->match, &rt->predicate, rt);
+        rc = kr_registry_index(reg, rt);
 
         if (rc != KR_OK) {
             HASH_DELETE(hh, reg->routes, rt);
@@ -122,7 +116,7 @@ kr_registry_add(kr_registry_t *reg, const kr_route_def_t *def,
 
     if (rc != KR_OK) {
         kr_template_leave(reg, rt);
-        kr_route_free(rt);
+        kr_route_unhold(rt);
         return rc;
     }
 
@@ -149,9 +143,14 @@ kr_registry_remove(kr_registry_t *reg, kr_route_t *rt)
         rt->idle = 0;
     }
 
-    kr_match_remove(reg->match, &rt->predicate, rt);
+    kr_registry_unindex(reg, rt, rt->nwatched);
     HASH_DELETE(hh, reg->routes, rt);
     rt->removed = 1;
+
+    if (rt->rerun != NULL) {
+        reg->ended(rt->rerun);
+        rt->rerun = NULL;
+    }
 
     kr_template_leave(reg, rt);
     kr_route_unhold(rt);
@@ -259,12 +258,11 @@ kr_registry_topic(const kr_route_def_t *def, char *topic)
     kr_str_t              *parts;
     const kr_predicate_t  *p;
 
-    static const kr_str_t  eq = kr_str("eq");
+    static const kr_str_t  exact = kr_str("exact"), none = kr_str("");
 
     p = &def->predicate;
-    n = 9;
 
-    parts = malloc((n + p->nvalues) * sizeof(kr_str_t));
+    parts = malloc((9 + KR_KEY_MAX + p->nvalues) * sizeof(kr_str_t));
     if (parts == NULL) {
         return KR_ERROR;
     }
@@ -273,17 +271,23 @@ kr_registry_topic(const kr_route_def_t *def, char *topic)
     parts[1] = p->schema;
     parts[2] = p->table;
     parts[3] = p->column;
-    parts[4] = eq;
-    parts[5] = def->pk;
-    parts[6] = def->alias;
-    parts[7] = def->event;
-    parts[8] = def->claims;
+    parts[4].data = kr_op_name(p->op);
+    parts[4].len = strlen(parts[4].data);
+    parts[5] = def->alias;
+    parts[6] = def->event;
+    parts[7] = def->claims;
+    parts[8] = def->exact ? exact : none;
+    n = 9;
 
-    for (i = 0; i < p->nvalues; i++) {
-        parts[n + i] = p->values[i];
+    for (i = 0; i < KR_KEY_MAX; i++) {
+        parts[n++] = i < def->key.n ? def->key.names[i] : none;
     }
 
-    rc = kr_spec_topic(topic, parts, n + p->nvalues);
+    for (i = 0; i < p->nvalues; i++) {
+        parts[n++] = p->values[i];
+    }
+
+    rc = kr_spec_topic(topic, parts, n);
 
     free(parts);
 
@@ -291,65 +295,38 @@ kr_registry_topic(const kr_route_def_t *def, char *topic)
 }
 
 
-static kr_route_t *
-kr_route_create(const kr_route_def_t *def, const char *topic)
-{
-    kr_route_t  *rt;
-
-    rt = calloc(1, sizeof(kr_route_t));
-    if (rt == NULL) {
-        return NULL;
-    }
-
-    rt->refs = 1;
-    memcpy(rt->topic, topic, KR_TOPIC_LEN + 1);
-
-    rt->event = kr_str_dup(&def->event);
-    rt->spec = kr_str_dup(&def->spec);
-
-    if (rt->event == NULL || rt->spec == NULL
-        || kr_route_predicate(&rt->predicate, &def->predicate) != KR_OK)
-    {
-        kr_route_free(rt);
-        return NULL;
-    }
-
-    return rt;
-}
-
-
+/* Makes the index know the route: all or nothing. */
 static int
-kr_route_predicate(kr_predicate_t *p, const kr_predicate_t *from)
+kr_registry_index(kr_registry_t *reg, kr_route_t *rt)
 {
-    char    *data;
-    size_t   i;
+    int                  rc;
+    size_t               i;
+    const kr_watched_t  *w;
 
-    *p = *from;
-    p->values = NULL;
+    rc = kr_match_add(reg->match, &rt->predicate, rt);
 
-    p->schema.data = kr_str_dup(&from->schema);
-    p->table.data = kr_str_dup(&from->table);
-    p->column.data = kr_str_dup(&from->column);
-
-    if (p->schema.data == NULL || p->table.data == NULL
-        || p->column.data == NULL)
-    {
-        return KR_ERROR;
+    if (rc != KR_OK) {
+        return rc;
     }
 
-    p->values = calloc(from->nvalues, sizeof(kr_str_t));
-    if (p->values == NULL) {
-        return KR_ERROR;
-    }
+    for (i = 0; i < rt->nwatched; i++) {
+        w = &rt->watched[i];
 
-    for (i = 0; i < from->nvalues; i++) {
-        data = kr_str_dup(&from->values[i]);
-        if (data == NULL) {
-            return KR_ERROR;
+        if (!w->main) {
+            rc = kr_match_watch(reg->match, &w->table.schema, &w->table.name,
+                                rt);
         }
 
-        p->values[i].data = data;
-        p->values[i].len = from->values[i].len;
+        if (rc == KR_OK && w->parted) {
+            rc = kr_parent_add(reg, w);
+        }
+
+        if (rc != KR_OK) {
+            kr_match_unwatch(reg->match, &w->table.schema, &w->table.name,
+                             rt);
+            kr_registry_unindex(reg, rt, i);
+            return rc;
+        }
     }
 
     return KR_OK;
@@ -357,135 +334,23 @@ kr_route_predicate(kr_predicate_t *p, const kr_predicate_t *from)
 
 
 static void
-kr_route_free(kr_route_t *rt)
+kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt, size_t nwatched)
 {
-    size_t           i;
-    kr_predicate_t  *p;
+    size_t               i;
+    const kr_watched_t  *w;
 
-    p = &rt->predicate;
+    for (i = 0; i < nwatched; i++) {
+        w = &rt->watched[i];
 
-    if (p->values != NULL) {
-        for (i = 0; i < p->nvalues; i++) {
-            free((char *) p->values[i].data);
+        if (!w->main) {
+            kr_match_unwatch(reg->match, &w->table.schema, &w->table.name,
+                             rt);
+        }
+
+        if (w->parted) {
+            kr_parent_leave(reg, w);
         }
     }
 
-    free(p->values);
-    free((char *) p->schema.data);
-    free((char *) p->table.data);
-    free((char *) p->column.data);
-    free(rt->event);
-    free(rt->spec);
-    free(rt);
-}
-
-
-static kr_template_t *
-kr_template_get(kr_registry_t *reg, const kr_route_def_t *def)
-{
-    kr_buf_t        key;
-    kr_template_t  *t;
-
-    memset(&key, 0, sizeof(kr_buf_t));
-
-    if (kr_template_key(def, &key) != KR_OK) {
-        kr_buf_free(&key);
-        return NULL;
-    }
-
-    HASH_FIND(hh, reg->templates, key.data, key.len, t);
-
-    if (t != NULL) {
-        kr_buf_free(&key);
-        return t;
-    }
-
-    t = calloc(1, sizeof(kr_template_t));
-    if (t == NULL) {
-        kr_buf_free(&key);
-        return NULL;
-    }
-
-    /* the buffer's memory is taken over */
-
-    t->key = key.data;
-    t->key_len = key.len;
-    t->oldest = UINT64_MAX;
-    t->pk_type = def->pk_type;
-    t->pk = kr_str_dup(&def->pk);
-    t->refetch = kr_str_dup(&def->refetch);
-
-    if (t->pk != NULL && t->refetch != NULL) {
-        HASH_ADD_KEYPTR(hh, reg->templates, t->key, t->key_len, t);
-
-        if (t->hh.tbl != NULL) {
-            return t;
-        }
-    }
-
-    free(t->pk);
-    free(t->refetch);
-    free(t->key);
-    free(t);
-
-    return NULL;
-}
-
-
-/* The refetch holds the query and the columns, but not the table itself. */
-static int
-kr_template_key(const kr_route_def_t *def, kr_buf_t *key)
-{
-    kr_buf_append(key, def->predicate.schema.data, def->predicate.schema.len);
-    kr_buf_append(key, "", 1);
-    kr_buf_append(key, def->predicate.table.data, def->predicate.table.len);
-    kr_buf_append(key, "", 1);
-    kr_buf_append(key, def->pk.data, def->pk.len);
-    kr_buf_append(key, "", 1);
-    kr_buf_append(key, def->refetch.data, def->refetch.len);
-
-    return key->failed ? KR_ERROR : KR_OK;
-}
-
-
-static void
-kr_template_leave(kr_registry_t *reg, kr_route_t *rt)
-{
-    kr_template_t  *t;
-
-    t = rt->template;
-    rt->template = NULL;
-
-    DL_DELETE2(t->routes, rt, tprev, tnext);
-
-    if (t->routes != NULL) {
-        return;
-    }
-
-    HASH_DELETE(hh, reg->templates, t);
-
-    if (t->pending != NULL) {
-        reg->orphaned(t->pending);
-    }
-
-    free(t->pk);
-    free(t->refetch);
-    free(t->key);
-    free(t);
-}
-
-
-static char *
-kr_str_dup(const kr_str_t *s)
-{
-    char  *p;
-
-    p = malloc(s->len + 1);
-
-    if (p != NULL) {
-        memcpy(p, s->data, s->len);
-        p[s->len] = '\0';
-    }
-
-    return p;
+    kr_match_remove(reg->match, &rt->predicate, rt);
 }

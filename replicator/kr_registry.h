@@ -26,28 +26,96 @@
 #define KR_WAITING_MAX    1000       /* subscriptions of one socket that it
                                         did not join yet, likewise */
 #define KR_TICKETS        9          /* of one route, see kr_ticket_t */
+#define KR_KEY_MAX        4          /* columns of a key */
+#define KR_STRANGERS_MAX  10000      /* tables known to be no part of any;
+                                        beyond, all are forgotten */
 
 
 /* of the layers above; only their addresses are used */
 typedef struct kr_conn_s      kr_conn_t;
 typedef struct kr_entry_s     kr_entry_t;
 typedef struct kr_pending_s   kr_pending_t;
+typedef struct kr_rerun_s     kr_rerun_t;
 
 typedef struct kr_worker_s    kr_worker_t;
 typedef struct kr_socket_s    kr_socket_t;
 typedef struct kr_member_s    kr_member_t;
 typedef struct kr_cursor_s    kr_cursor_t;
 typedef struct kr_template_s  kr_template_t;
+typedef struct kr_parent_s    kr_parent_t;
+typedef struct kr_leaf_s      kr_leaf_t;
+
+
+/* how a change of a table becomes events */
+typedef enum {
+    KR_PLAN_ROWS = 0,            /* changed rows are fetched by their key */
+    KR_PLAN_RERUN                /* the query is run as a whole, and what it
+                                    returns is compared with the last time */
+} kr_plan_e;
+
+
+/* the columns that name a row */
+typedef struct {
+    size_t           n;
+    kr_str_t         names[KR_KEY_MAX];
+    uint32_t         types[KR_KEY_MAX];
+} kr_key_t;
+
+
+typedef struct {
+    kr_str_t         schema;
+    kr_str_t         name;
+} kr_relation_t;
+
+
+/*
+ * A table that a query reads.  Of the main one, the predicate's, the
+ * predicate tells which changes count; of every other all do.  A query that
+ * reads the main table a second time, elsewhere, has it twice: once as main,
+ * once not.
+ */
+typedef struct {
+    kr_relation_t    table;
+    unsigned         main:1;
+    unsigned         parted:1;   /* a partitioned table: changes name leaves */
+    size_t           nleaves;    /* those that there are now */
+    kr_relation_t   *leaves;
+} kr_watched_t;
+
+
+/* a partitioned table that routes read */
+struct kr_parent_s {
+    char            *name;       /* the hash's: schema, NUL, name, NUL */
+    size_t           name_len;
+    kr_relation_t    table;      /* points into it */
+    unsigned         refs;       /* by routes */
+    UT_hash_handle   hh;
+};
+
+
+/* a table that changes name, as one of the parts of partitioned tables */
+struct kr_leaf_s {
+    char            *name;       /* likewise */
+    size_t           name_len;
+    size_t           nparents;   /* 0: of none that any route reads, so the
+                                    catalog said */
+    kr_parent_t    **parents;
+    uint64_t         checked;    /* ms, when it said so */
+    UT_hash_handle   hh;
+};
 
 
 /* what all routes have in common that get their rows by one statement */
 struct kr_template_s {
-    char            *key;        /* the hash's, with its length */
-    size_t           key_len;
+    char            *hash;       /* the hash's key, with its length */
+    size_t           hash_len;
     kr_route_t      *routes;     /* freed with the last */
-    char            *refetch;    /* the statement; $1 is text[] of keys */
-    char            *pk;         /* the column */
-    uint32_t         pk_type;
+    kr_plan_e        plan;
+    unsigned         check:1;    /* see kr_route_def_t */
+    char            *refetch;
+    char            *rerun;
+    char            *snapshot;
+    kr_key_t         key;
     kr_pending_t    *pending;    /* kr_fetch's */
     uint64_t         oldest;     /* commit of the oldest change that waits
                                     for its refetch; UINT64_MAX: none */
@@ -78,6 +146,9 @@ struct kr_route_s {
     kr_route_t      *tprev;      /* of the template */
     kr_route_t      *tnext;
     kr_predicate_t   predicate;  /* strings are owned */
+    char            *param;      /* the predicate's, of each statement */
+    size_t           nwatched;
+    kr_watched_t    *watched;    /* likewise */
     char            *event;
     char            *spec;       /* what JOINED gives and RESUME gives back */
 
@@ -101,6 +172,8 @@ struct kr_route_s {
                                         0: none was */
     uint64_t         dropped_time;   /* ms */
     kairos_position_t  dropped_position;
+
+    kr_rerun_t      *rerun;      /* kr_rerun's */
 
     /* kr_fetch's */
     void            *build;          /* while it makes events of a batch */
@@ -184,6 +257,9 @@ typedef struct {
     kr_route_t      *routes;
     kr_template_t   *templates;
     kr_worker_t     *workers;
+    kr_parent_t     *parents;
+    kr_leaf_t       *leaves;
+    size_t           strangers;  /* leaves without a parent */
 
     /* in order of time */
     kr_route_t      *idle;
@@ -194,20 +270,44 @@ typedef struct {
 
     /* kr_fetch's: a template is freed that has something pending */
     void           (*orphaned)(kr_pending_t *pending);
+
+    /* kr_rerun's: a route is taken out that has such */
+    void           (*ended)(kr_rerun_t *rr);
 } kr_registry_t;
 
 
-/* all that a new route is made of; strings are copied */
+/*
+ * All that a new route is made of; strings are copied.  The statements are
+ * those of kr_sql.h:
+ *
+ *     plan ROWS    refetch    kr_sql_refetch(); with check (the predicate is
+ *                             not exact, see kr_predicate_exact()) it holds
+ *                             the predicate, its last parameter
+ *     plan RERUN   rerun      kr_sql_rerun(), its window set for `exact`
+ *                  snapshot   kr_sql_rerun() with window: what a subscriber
+ *                             gets first.  Where both are the same (exact, or
+ *                             no ORDER BY, LIMIT and OFFSET) it is run once
+ *
+ * The snapshot of a ROWS plan is the subscribe's own, and is a kr_sql_rerun()
+ * with window too: it prints keys, which kr_keys.h wants.
+ */
 typedef struct {
-    kr_str_t         canonical;  /* the query */
-    kr_str_t         refetch;
-    kr_str_t         pk;
-    uint32_t         pk_type;
-    kr_predicate_t   predicate;  /* values sorted, each once */
-    kr_str_t         alias;
-    kr_str_t         event;
-    kr_str_t         claims;     /* those that the rows depend on */
-    kr_str_t         spec;
+    kr_str_t             canonical;  /* the query */
+    kr_plan_e            plan;
+    unsigned             check:1;
+    unsigned             exact:1;    /* the window of LIMIT is kept: a route
+                                        of its own */
+    kr_str_t             refetch;
+    kr_str_t             rerun;
+    kr_str_t             snapshot;
+    kr_key_t             key;
+    kr_predicate_t       predicate;  /* values sorted, each once */
+    size_t               nwatched;
+    const kr_watched_t  *watched;    /* the main table is among them */
+    kr_str_t             alias;
+    kr_str_t             event;
+    kr_str_t             claims;     /* those that the rows depend on */
+    kr_str_t             spec;
 } kr_route_def_t;
 
 
@@ -237,6 +337,17 @@ void kr_registry_remove(kr_registry_t *reg, kr_route_t *rt);
 /* Keeps its memory, not its place in the registry. */
 kr_route_t *kr_route_hold(kr_route_t *rt);
 void kr_route_unhold(kr_route_t *rt);
+
+/* What is known of a table as a part of others, or NULL: nothing. */
+kr_leaf_t *kr_leaf_find(kr_registry_t *reg, const kr_relation_t *table);
+
+/*
+ * The catalog's answer: the partitioned tables, near and far, of which this
+ * is a part.  Those that routes read are kept; *grown is set if one of them
+ * was not known.  KR_ERROR: no memory.
+ */
+int kr_leaf_learn(kr_registry_t *reg, const kr_relation_t *table,
+    const kr_relation_t *parents, size_t n, uint64_t now, int *grown);
 
 /* Puts the route into the list of idle ones, or out of it, as it is now. */
 void kr_route_judge(kr_registry_t *reg, kr_route_t *rt, uint64_t now);

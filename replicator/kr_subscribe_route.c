@@ -168,6 +168,8 @@ kr_sub_add(kr_sub_t *sub, const char **reason)
     kr_routes_t     *rs;
     kr_route_def_t   def;
 
+    static const kr_str_t  none = kr_str("");
+
     memset(&spec, 0, sizeof(kr_buf_t));
     memset(&def, 0, sizeof(kr_route_def_t));
 
@@ -177,8 +179,11 @@ kr_sub_add(kr_sub_t *sub, const char **reason)
     def.canonical.len = strlen(def.canonical.data);
     def.refetch.data = sub->refetch.data;
     def.refetch.len = sub->refetch.len;
-    def.pk = sub->aim.pk->name;
-    def.pk_type = sub->aim.pk->type;
+    def.rerun = none;
+    def.snapshot = none;
+    def.key.n = 1;
+    def.key.names[0] = sub->aim.pk->name;
+    def.key.types[0] = sub->aim.pk->type;
     def.alias = sub->spec.alias;
     def.event = sub->spec.event;
     def.claims.data = "";

@@ -1,4 +1,6 @@
-/* sources: kr_registry.c kr_registry_people.c kr_spec.c kr_json.c */
+/* sources: kr_registry.c kr_registry_def.c kr_registry_people.c */
+/* sources: kr_registry_parts.c kr_spec.c kr_json.c kr_op.c */
+/* sources: kr_value.c kr_value_order.c */
 /* sources: kr_buf.c kr_lsn.c */
 /* libs: -lcrypto */
 
@@ -20,6 +22,7 @@
 /* The index, which is tested by itself: counts what it was given. */
 struct kr_match_s {
     unsigned    n;
+    unsigned    watches;
     int         rc;
 };
 
@@ -41,6 +44,7 @@ void
 kr_match_free(kr_match_t *m)
 {
     assert_int_equal(m->n, 0);
+    assert_int_equal(m->watches, 0);
     free(m);
 }
 
@@ -64,6 +68,32 @@ kr_match_remove(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt)
     (void) rt;
 
     m->n--;
+}
+
+
+int
+kr_match_watch(kr_match_t *m, const kr_str_t *schema, const kr_str_t *table,
+    kr_route_t *rt)
+{
+    (void) schema;
+    (void) table;
+    (void) rt;
+
+    m->watches++;
+
+    return KR_OK;
+}
+
+
+void
+kr_match_unwatch(kr_match_t *m, const kr_str_t *schema,
+    const kr_str_t *table, kr_route_t *rt)
+{
+    (void) schema;
+    (void) table;
+    (void) rt;
+
+    m->watches--;
 }
 
 
@@ -120,7 +150,8 @@ add(kr_registry_t *reg, const char *refetch, const char *value,
     def.canonical = empty;
     def.refetch.data = refetch;
     def.refetch.len = strlen(refetch);
-    def.pk = empty;
+    def.rerun = empty;
+    def.snapshot = empty;
     def.alias = empty;
     def.event = empty;
     def.claims = empty;

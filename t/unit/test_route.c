@@ -1,5 +1,7 @@
 /* sources: kr_route.c kr_route_join.c kr_backlog.c kr_answer.c kr_txn.c */
-/* sources: kr_registry.c kr_registry_people.c kr_spec.c kr_json.c */
+/* sources: kr_registry.c kr_registry_def.c kr_registry_people.c */
+/* sources: kr_registry_parts.c kr_spec.c kr_json.c kr_op.c */
+/* sources: kr_value.c kr_value_order.c */
 /* sources: kr_buf.c kr_lsn.c kairos_feed.c */
 /* libs: -lcrypto -levent_core */
 
@@ -75,6 +77,30 @@ kr_match_remove(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt)
 {
     (void) m;
     (void) p;
+    (void) rt;
+}
+
+
+int
+kr_match_watch(kr_match_t *m, const kr_str_t *schema, const kr_str_t *table,
+    kr_route_t *rt)
+{
+    (void) m;
+    (void) schema;
+    (void) table;
+    (void) rt;
+
+    return KR_OK;
+}
+
+
+void
+kr_match_unwatch(kr_match_t *m, const kr_str_t *schema,
+    const kr_str_t *table, kr_route_t *rt)
+{
+    (void) m;
+    (void) schema;
+    (void) table;
     (void) rt;
 }
 
@@ -228,7 +254,8 @@ add(test_t *t, const char *value)
 
     def.canonical = empty;
     def.refetch = empty;
-    def.pk = empty;
+    def.rerun = empty;
+    def.snapshot = empty;
     def.alias = empty;
     def.event = empty;
     def.claims = empty;

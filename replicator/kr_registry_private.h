@@ -1,0 +1,28 @@
+/*
+ * What the kr_registry*.c files share; no other file includes it.
+ */
+
+#ifndef _KR_REGISTRY_PRIVATE_H_INCLUDED_
+#define _KR_REGISTRY_PRIVATE_H_INCLUDED_
+
+
+#include "kr_registry.h"
+
+
+/* A copy of the definition, in no list; NULL: no memory. */
+kr_route_t *kr_route_create(const kr_route_def_t *def, const char *topic);
+void kr_route_free(kr_route_t *rt);
+
+/* The template of this definition, found or made; NULL: no memory. */
+kr_template_t *kr_template_get(kr_registry_t *reg,
+    const kr_route_def_t *def);
+
+/* Takes the route out of its template, and frees it after the last. */
+void kr_template_leave(kr_registry_t *reg, kr_route_t *rt);
+
+/* A route watches a partitioned table, or does not any more. */
+int kr_parent_add(kr_registry_t *reg, const kr_watched_t *w);
+void kr_parent_leave(kr_registry_t *reg, const kr_watched_t *w);
+
+
+#endif /* _KR_REGISTRY_PRIVATE_H_INCLUDED_ */
