@@ -205,8 +205,8 @@ kr_sql_select(kr_sql_walk_t *w, const PgQuery__SelectStmt *stmt)
 
     if (w->nscopes == 1) {
         sql->by = (stmt->n_group_clause != 0);
-        sql->grouped = (sql->by || stmt->having_clause != NULL
-                        || stmt->n_distinct_clause != 0);
+        sql->grouped = (sql->by || stmt->n_distinct_clause != 0);
+        sql->aggregated |= (stmt->having_clause != NULL);
     }
 
     return KR_OK;

@@ -56,9 +56,11 @@ struct kr_sql_s {
 
     /* of the query itself, not of what is within it */
     unsigned                compound:1;    /* a set operation */
-    unsigned                grouped:1;     /* GROUP BY, HAVING or DISTINCT */
+    unsigned                grouped:1;     /* GROUP BY or DISTINCT */
     unsigned                by:1;          /* GROUP BY */
-    unsigned                aggregated:1;  /* an aggregate is called */
+    unsigned                aggregated:1;  /* an aggregate is called, or there
+                                              is HAVING: without GROUP BY all
+                                              rows become one */
 };
 
 

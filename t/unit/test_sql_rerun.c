@@ -145,6 +145,10 @@ test_rerun(void **state)
           ONE "SELECT count(*) FROM posts WHERE posts.userid ="
           " ANY($1::int[])) q" },
 
+        { "posts", "select 1 as a from posts having true",
+          ONE "SELECT 1 AS a FROM posts WHERE posts.userid = ANY($1::int[])"
+          " HAVING true) q" },
+
         { "posts", "select sum(x) as id from posts",
           GROUPS "SELECT sum(x) AS id FROM posts WHERE posts.userid ="
           " ANY($1::int[])) q" },
