@@ -89,6 +89,12 @@ void kr_sql_set_rerun(kr_sql_t *sql);
 void kr_sql_set_aggregate(kr_sql_t *sql, size_t function);
 
 /*
+ * Whether a row of the result may stand for many of the tables' (GROUP BY,
+ * HAVING, DISTINCT, aggregates): its key is columns of the result then.
+ */
+int kr_sql_is_grouped(const kr_sql_t *sql);
+
+/*
  * Every relation that the query reads, wherever in it (what WITH gives a
  * name to is none), every function that it calls by name (operators and
  * casts excepted), for the checks against the catalog, in the order in which

@@ -26,7 +26,6 @@ static void kr_sql_rerun_text(const kr_sql_t *sql, const kr_sql_target_t *t,
     kr_buf_t *b);
 static int kr_sql_rerun_print(const kr_sql_t *sql, const kr_sql_target_t *t,
     PgQuery__ParseResult *frame, kr_buf_t *out);
-static int kr_sql_is_grouped(const kr_sql_t *sql);
 static int kr_sql_has_output(const kr_sql_t *sql, const kr_str_t *name);
 static int kr_sql_is_output(const PgQuery__Node *val, const kr_str_t *name);
 static int kr_sql_add_target(PgQuery__SelectStmt *stmt,
@@ -66,6 +65,13 @@ kr_sql_rerun(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *out,
     }
 
     return rc;
+}
+
+
+int
+kr_sql_is_grouped(const kr_sql_t *sql)
+{
+    return sql->grouped || sql->aggregated;
 }
 
 
@@ -201,14 +207,6 @@ kr_sql_rerun_print(const kr_sql_t *sql, const kr_sql_target_t *t,
     kr_sql_tree_free(tree);
 
     return rc;
-}
-
-
-/* Whether a row of the result may stand for many rows of the table. */
-static int
-kr_sql_is_grouped(const kr_sql_t *sql)
-{
-    return sql->grouped || sql->aggregated;
 }
 
 
