@@ -76,45 +76,12 @@ struct ngx_http_kairos_sessions_s {
 
 
 /*
- * The first part is public, the rest private to ngx_http_kairos_session*.c.
+ * What a delivery touches comes first, in two cache lines.  The first part is
+ * private to ngx_http_kairos_session*.c, except that others read vsn,
+ * connection and limits, and the creator sets vsn.
  */
 struct ngx_http_kairos_session_s {
-    uint64_t                      id;        /* never reused in a worker */
-    ngx_connection_t             *connection;
-    ngx_http_kairos_hub_t        *hub;
-    ngx_http_kairos_topics_t     *topics;    /* of the hub */
-    ngx_http_kairos_feed_t       *feed;      /* NULL: pub/sub only */
-    ngx_http_kairos_asker_t      *asker;     /* of query.c; NULL at first */
     ngx_http_kairos_phx_vsn_e     vsn;
-    ngx_queue_t                   channels;  /* owned by channel.c */
-    ngx_uint_t                    nchannels;
-    ngx_str_t                     claims;    /* of the token, JSON, or empty;
-                                                by ngx_alloc(), owned */
-    const ngx_http_kairos_jwt_policy_t        *policy;    /* NULL: no token */
-    const ngx_http_kairos_limits_t            *limits;
-    const ngx_http_kairos_session_handlers_t  *handlers;
-
-    /* private */
-    ngx_http_kairos_sessions_t   *sessions;
-    ngx_queue_t                   dirty;     /* in sessions->dirty, or empty */
-
-    ngx_http_kairos_ws_reader_t   reader;
-    ngx_http_kairos_buf_t         input;     /* read, not yet looked at */
-    ngx_http_kairos_buf_t         partial;   /* the start of a message */
-
-    ngx_http_kairos_msg_t       **queue;     /* a ring of queue_cap, 2^n */
-    uint32_t                      queue_cap;
-    uint32_t                      queue_head;
-    uint32_t                      queue_len;
-    size_t                        queue_sent;   /* bytes of the head */
-    size_t                        queue_bytes;  /* of all */
-
-    ngx_msec_t                    active;    /* last byte in or out */
-    ngx_msec_t                    drain_at;
-    time_t                        expires;   /* of the token; 0: never */
-    const char                   *reason;    /* of the close frame */
-    uint16_t                      code;
-
     unsigned                      draining:1;   /* drain_at is set */
     unsigned                      ending:1;     /* _close() was called */
     unsigned                      gone:1;       /* handlers->gone() was */
@@ -122,6 +89,41 @@ struct ngx_http_kairos_session_s {
     unsigned                      deaf:1;       /* no frames to be read */
     unsigned                      shut:1;       /* sending side closed */
     unsigned                      lost:1;       /* the connection is dead */
+
+    ngx_connection_t             *connection;
+    ngx_http_kairos_sessions_t   *sessions;
+    ngx_queue_t                   dirty;     /* in sessions->dirty, or empty */
+    const ngx_http_kairos_limits_t            *limits;
+
+    ngx_http_kairos_msg_t       **queue;     /* a ring of queue_cap, 2^n */
+    uint32_t                      queue_cap;
+    uint32_t                      queue_head;
+    uint32_t                      queue_len;
+    size_t                        queue_sent;   /* bytes of the head */
+    size_t                        queue_bytes;  /* of all */
+    ngx_msec_t                    active;    /* last byte in or out */
+
+    ngx_msec_t                    drain_at;
+    time_t                        expires;   /* of the token; 0: never */
+    const char                   *reason;    /* of the close frame */
+    uint16_t                      code;
+
+    ngx_http_kairos_ws_reader_t   reader;
+    ngx_http_kairos_buf_t         input;     /* read, not yet looked at */
+    ngx_http_kairos_buf_t         partial;   /* the start of a message */
+
+    /* public */
+    uint64_t                      id;        /* never reused in a worker */
+    ngx_http_kairos_hub_t        *hub;
+    ngx_http_kairos_topics_t     *topics;    /* of the hub */
+    ngx_http_kairos_feed_t       *feed;      /* NULL: pub/sub only */
+    ngx_http_kairos_asker_t      *asker;     /* of query.c; NULL at first */
+    ngx_queue_t                   channels;  /* owned by channel.c */
+    ngx_uint_t                    nchannels;
+    ngx_str_t                     claims;    /* of the token, JSON, or empty;
+                                                by ngx_alloc(), owned */
+    const ngx_http_kairos_jwt_policy_t        *policy;    /* NULL: no token */
+    const ngx_http_kairos_session_handlers_t  *handlers;
 };
 
 
