@@ -1,5 +1,5 @@
 /*
- * What PostgreSQL's catalog says of the table that a query reads and of the
+ * What PostgreSQL's catalog says of the tables that a query reads and of the
  * functions that it calls, and what follows for a subscription.
  */
 
@@ -9,7 +9,9 @@
 
 #include <stdint.h>
 
+#include "kr_op.h"
 #include "kr_pool.h"
+#include "kr_registry.h"
 #include "kr_spec.h"
 #include "kr_sql.h"
 
@@ -22,35 +24,79 @@ typedef struct {
     kr_str_t       name;
     uint32_t       type;
     kr_str_t       type_name;    /* as a cast takes it */
-    unsigned       key:1;        /* alone unique, and never NULL */
+    uint32_t       base;         /* of a domain, else the same type */
+    kr_str_t       base_name;
+    unsigned       printed:1;    /* a cast to text prints it as the WAL does,
+                                    and JSON as a string of that */
     unsigned       identity:1;   /* in the old row, as the WAL has it */
     unsigned       fuzzy:1;      /* different bytes may be equal */
+    unsigned       c_collation:1;    /* see kr_match.h */
 } kr_table_column_t;
 
 
+/* columns that are unique together, and none of them NULL */
 typedef struct {
+    unsigned                    primary:1;
+    size_t                      ncolumns;
+    const kr_table_column_t   **columns;
+} kr_table_key_t;
+
+
+/* where the rows are: the partitions of a table, or the table itself */
+typedef struct {
+    kr_str_t       schema;
     kr_str_t       name;
-    unsigned       is_volatile:1;
-    unsigned       aggregate:1;  /* or of windows */
-    unsigned       set:1;        /* returns one */
-} kr_table_function_t;
+    char           kind;         /* pg_class.relkind */
+    char           persistence;
+    unsigned       told:1;       /* updates and deletes are in the WAL */
+} kr_table_leaf_t;
 
 
-/* shared by count; never changes */
 typedef struct {
-    unsigned               refs;
-    unsigned               exists:1;
-    unsigned               readable:1;
-    unsigned               parent:1;      /* other tables inherit from it */
-    char                   kind;          /* pg_class.relkind */
-    char                   persistence;
-    kr_str_t               schema;
-    kr_str_t               name;
-    size_t                 ncolumns;
-    kr_table_column_t     *columns;
-    size_t                 nfunctions;
-    kr_table_function_t   *functions;
+    unsigned             exists:1;
+    unsigned             readable:1;
+    unsigned             parent:1;      /* other tables inherit from it */
+    char                 kind;
+    char                 persistence;
+    kr_str_t             schema;
+    kr_str_t             name;
+    size_t               ncolumns;
+    kr_table_column_t   *columns;
+    size_t               nkeys;
+    kr_table_key_t      *keys;          /* the primary one first */
+    size_t               nleaves;
+    kr_table_leaf_t     *leaves;
 } kr_table_t;
+
+
+/* of all functions of one name: which is meant is not resolved */
+typedef struct {
+    unsigned       is_volatile:1;
+    unsigned       aggregate:1;
+    unsigned       set:1;        /* returns one */
+    unsigned       builtin:1;    /* of the schema pg_catalog */
+} kr_function_t;
+
+
+/* a function that is called without its name, see kr_sql_uses.h */
+typedef struct {
+    char           kind;
+    kr_str_t       name;
+    kr_function_t  function;
+} kr_hidden_t;
+
+
+/* the answer; shared by count, never changes */
+typedef struct {
+    unsigned         refs;
+    size_t           ntables;
+    kr_table_t      *tables;     /* at the places of kr_sql_tables() */
+    size_t           nfunctions;
+    kr_function_t   *functions;  /* likewise */
+    size_t           nhidden;
+    kr_hidden_t     *hidden;     /* those that are volatile, or no plain
+                                    functions */
+} kr_facts_t;
 
 
 /*
@@ -62,7 +108,7 @@ struct kr_lookup_s {
     void          (*done)(kr_lookup_t *lk);
 
     /* the answer */
-    kr_table_t     *table;       /* a reference for the owner; NULL: none */
+    kr_facts_t     *facts;       /* a reference for the owner; NULL: none */
     int             lost;        /* none, but there may be one later */
     const char     *message;     /* why there is none; valid in done() */
 
@@ -78,7 +124,7 @@ kr_catalog_t *kr_catalog_create(struct event_base *base, kr_pool_t *pool);
 void kr_catalog_free(kr_catalog_t *ct);
 
 /*
- * Asks for the query's table and functions.  recent: an answer of the last
+ * Asks for the query's tables and functions.  recent: an answer of the last
  * seconds will do (thousands of routes are registered again after a
  * restart).  KR_ERROR: no memory; done() is not called.
  */
@@ -86,23 +132,32 @@ int kr_catalog_look(kr_catalog_t *ct, kr_lookup_t *lk, const kr_sql_t *sql,
     int recent);
 void kr_catalog_cancel(kr_lookup_t *lk);
 
-void kr_table_release(kr_table_t *t);
+void kr_facts_release(kr_facts_t *fa);
 
 
-/* what a subscription is about; names are the table's */
+/* what a subscription is about; all of it is the facts' */
 typedef struct {
-    kr_str_t                  called;    /* the table, in the query */
+    size_t                    place;     /* of the table, in the query */
+    const kr_table_t         *table;
     const kr_table_column_t  *field;
-    const kr_table_column_t  *pk;
+    size_t                    key_place;
+    const kr_table_t         *key_table;
+    const kr_table_key_t     *key;
+    kr_op_e                   op;
 } kr_aim_t;
 
 
 /*
- * Whether the query can be served row by row with this field and this key.
- * KR_OK, or KR_DECLINED: reason gets one sentence that says what to do.
+ * Whether the query may run, and is served with this field and this key; it
+ * learns from the catalog what kind of query it is (kr_sql_set_rerun()).
+ * KR_OK, or KR_DECLINED: reason gets one sentence that says what to do;
+ * KR_ERROR: no memory.
  */
-int kr_catalog_judge(const kr_table_t *t, const kr_sql_t *sql,
+int kr_catalog_judge(const kr_facts_t *fa, kr_sql_t *sql,
     const kr_spec_t *spec, kr_aim_t *aim, kr_buf_t *reason);
+
+/* How the query calls the table at this place. */
+const kr_str_t *kr_catalog_called(const kr_sql_t *sql, size_t place);
 
 
 #endif /* _KR_CATALOG_H_INCLUDED_ */

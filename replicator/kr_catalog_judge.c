@@ -1,134 +1,282 @@
 /*
- * Whether a table, a query and what a client says of them go together, and
- * the sentence for its developer if they do not.
+ * Whether a query, its tables and what a client says of them go together,
+ * and the sentence for the client's developer if they do not.
  */
 
-#include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "kr_catalog.h"
+#include "kr_catalog_private.h"
 #include "kr_value.h"
 
 
-static int kr_judge_table(const kr_table_t *t, const kr_sql_table_t *st,
-    kr_buf_t *reason);
-static int kr_judge_kind(const kr_table_t *t, kr_buf_t *reason);
-static int kr_judge_topic(const kr_table_t *t, const kr_spec_t *spec,
-    kr_buf_t *reason);
-static int kr_judge_functions(const kr_table_t *t, kr_buf_t *reason);
-static const kr_table_column_t *kr_judge_column(const kr_table_t *t,
-    const kr_str_t *called, const char *what, kr_str_t name,
-    kr_buf_t *reason);
-static int kr_judge_identity(const kr_table_t *t, const kr_aim_t *aim,
-    kr_buf_t *reason);
-static void kr_judge_name(const kr_table_t *t, kr_buf_t *reason);
+static int kr_judge_place(kr_judge_t *jd, int *place);
+static int kr_judge_named(kr_judge_t *jd, const kr_str_t *table,
+    size_t *place);
+static int kr_judge_any(kr_judge_t *jd, const kr_sql_ref_t *ref, int prefer,
+    size_t *place, const kr_table_column_t **column);
+static const kr_table_column_t *kr_judge_find(const kr_table_t *t,
+    const kr_sql_ref_t *ref);
+static int kr_judge_topic(kr_judge_t *jd);
+static int kr_judge_field(kr_judge_t *jd);
+static int kr_judge_identity(kr_judge_t *jd);
+static int kr_judge_told(kr_judge_t *jd, size_t place);
+static void kr_judge_mend(kr_judge_t *jd, const kr_table_t *t,
+    const char *why);
 static int kr_same(const kr_str_t *a, const kr_str_t *b);
 static int kr_same_folded(const kr_str_t *a, const kr_str_t *b);
 static void kr_split(kr_str_t *name, kr_str_t *before);
 
 
 int
-kr_catalog_judge(const kr_table_t *t, const kr_sql_t *sql,
-    const kr_spec_t *spec, kr_aim_t *aim, kr_buf_t *reason)
+kr_catalog_judge(const kr_facts_t *fa, kr_sql_t *sql, const kr_spec_t *spec,
+    kr_aim_t *aim, kr_buf_t *reason)
+{
+    int         rc, place;
+    kr_judge_t  jd;
+
+    rc = kr_guard_judge(fa, sql, reason);
+    if (rc != KR_OK) {
+        return rc;
+    }
+
+    jd.facts = fa;
+    jd.sql = sql;
+    jd.spec = spec;
+    jd.aim = aim;
+    jd.reason = reason;
+
+    memset(aim, 0, sizeof(kr_aim_t));
+    aim->op = spec->op;
+
+    rc = kr_judge_place(&jd, &place);
+
+    if (rc == KR_OK) {
+        rc = kr_judge_column(&jd, "table_field", &spec->field, place,
+                             &aim->place, &aim->field);
+    }
+
+    if (rc != KR_OK) {
+        return rc;
+    }
+
+    aim->table = &fa->tables[aim->place];
+
+    if (kr_judge_topic(&jd) != KR_OK || kr_judge_field(&jd) != KR_OK) {
+        return KR_DECLINED;
+    }
+
+    rc = kr_judge_key(&jd);
+
+    return rc == KR_OK ? kr_judge_identity(&jd) : rc;
+}
+
+
+const kr_str_t *
+kr_catalog_called(const kr_sql_t *sql, size_t place)
 {
     size_t                 n;
-    const kr_sql_table_t  *st;
+    const kr_sql_table_t  *t;
 
-    st = kr_sql_tables(sql, &n);
-    aim->called = st->alias.len != 0 ? st->alias : st->name;
+    t = &kr_sql_tables(sql, &n)[place];
 
-    if (kr_judge_table(t, st, reason) != KR_OK
-        || kr_judge_topic(t, spec, reason) != KR_OK
-        || kr_judge_functions(t, reason) != KR_OK)
-    {
-        return KR_DECLINED;
+    return t->alias.len != 0 ? &t->alias : &t->name;
+}
+
+
+/*
+ * The table that a column without one is looked for in first, as alias or
+ * topic say; -1: neither does.  An alias must be one of the query's; a topic
+ * may be ambiguous, what it names is judged later by kr_judge_topic().
+ */
+static int
+kr_judge_place(kr_judge_t *jd, int *place)
+{
+    int              rc;
+    size_t           found;
+    const kr_str_t  *alias;
+
+    *place = -1;
+    alias = &jd->spec->alias;
+
+    if (alias->len == 0 && jd->spec->table.len == 0) {
+        return KR_OK;
     }
 
-    aim->field = kr_judge_column(t, &aim->called, "table_field", spec->field,
-                                 reason);
-    if (aim->field == NULL) {
-        return KR_DECLINED;
+    rc = kr_judge_named(jd, alias->len != 0 ? alias : &jd->spec->table,
+                        &found);
+
+    if (rc == KR_OK) {
+        *place = (int) found;
+        return KR_OK;
     }
 
-    aim->pk = kr_judge_column(t, &aim->called, "pk", spec->pk, reason);
-    if (aim->pk == NULL) {
-        return KR_DECLINED;
+    if (rc == KR_ERROR || alias->len == 0) {
+        return rc == KR_ERROR ? KR_ERROR : KR_OK;
     }
 
-    if (!aim->pk->key) {
-        kr_buf_printf(reason, "pk \"%s\" is not the primary key, nor unique "
-                      "and not null by itself, in ", aim->pk->name.data);
-        kr_judge_name(t, reason);
-        return KR_DECLINED;
+    kr_buf_str(jd->reason, "alias ");
+    kr_buf_json(jd->reason, alias->data, alias->len);
+    kr_buf_str(jd->reason, " is not what one table of the query's FROM is "
+               "called");
+
+    return KR_DECLINED;
+}
+
+
+/* The place of the table that is called or named so. */
+static int
+kr_judge_named(kr_judge_t *jd, const kr_str_t *table, size_t *place)
+{
+    int           rc;
+    kr_buf_t      name, why;
+    kr_str_t      s;
+    kr_sql_ref_t  ref;
+
+    memset(&name, 0, sizeof(kr_buf_t));
+    memset(&why, 0, sizeof(kr_buf_t));
+    memset(&ref, 0, sizeof(kr_sql_ref_t));
+
+    kr_buf_append(&name, table->data, table->len);
+    kr_buf_str(&name, ".x");
+    rc = KR_ERROR;
+
+    if (!name.failed) {
+        s.data = name.data;
+        s.len = name.len;
+        rc = kr_sql_resolve(jd->sql, &s, &ref, &why);
     }
 
-    return kr_judge_identity(t, aim, reason);
+    *place = ref.table;
+
+    kr_buf_free(&name);
+    kr_buf_free(&why);
+    kr_buf_free(&ref.column);
+
+    return rc;
+}
+
+
+int
+kr_judge_column(kr_judge_t *jd, const char *what, const kr_str_t *name,
+    int prefer, size_t *place, const kr_table_column_t **column)
+{
+    int           rc;
+    kr_buf_t      why;
+    kr_sql_ref_t  ref;
+
+    memset(&why, 0, sizeof(kr_buf_t));
+    memset(&ref, 0, sizeof(kr_sql_ref_t));
+
+    rc = kr_sql_resolve(jd->sql, name, &ref, &why);
+
+    if (rc == KR_DECLINED) {
+        kr_buf_printf(jd->reason, "%s: ", what);
+        kr_buf_append(jd->reason, why.data, why.len);
+
+    } else if (rc == KR_OK && ref.any) {
+        rc = kr_judge_any(jd, &ref, prefer, place, column);
+
+        if (rc == KR_DECLINED) {
+            kr_buf_printf(jd->reason, "%s ", what);
+            kr_buf_json(jd->reason, name->data, name->len);
+            kr_buf_str(jd->reason, *column == NULL
+                       ? " is not a column of any table in the query's FROM"
+                       : " is a column of several tables in the query's "
+                         "FROM: write the table's alias before it");
+        }
+
+    } else if (rc == KR_OK) {
+        *place = ref.table;
+        *column = kr_judge_find(&jd->facts->tables[ref.table], &ref);
+
+        if (*column == NULL) {
+            kr_buf_printf(jd->reason, "%s ", what);
+            kr_buf_json(jd->reason, name->data, name->len);
+            kr_buf_str(jd->reason, " is not a column of ");
+            kr_judge_name(&jd->facts->tables[ref.table], jd->reason);
+            rc = KR_DECLINED;
+        }
+    }
+
+    kr_buf_free(&why);
+    kr_buf_free(&ref.column);
+
+    return rc;
 }
 
 
 static int
-kr_judge_table(const kr_table_t *t, const kr_sql_table_t *st,
-    kr_buf_t *reason)
+kr_judge_any(kr_judge_t *jd, const kr_sql_ref_t *ref, int prefer,
+    size_t *place, const kr_table_column_t **column)
 {
-    if (!t->exists) {
-        kr_buf_printf(reason, "there is no table \"%.*s\"",
-                      (int) st->name.len, st->name.data);
-        return KR_DECLINED;
+    size_t                    i, n, found;
+    const kr_sql_table_t     *st;
+    const kr_table_column_t  *c;
+
+    if (prefer >= 0) {
+        *place = (size_t) prefer;
+        *column = kr_judge_find(&jd->facts->tables[prefer], ref);
+
+        if (*column != NULL) {
+            return KR_OK;
+        }
     }
 
-    if (strcmp(t->schema.data, "information_schema") == 0
-        || strncmp(t->schema.data, "pg_", 3) == 0)
-    {
-        kr_judge_name(t, reason);
-        kr_buf_str(reason, " belongs to PostgreSQL itself: only tables of "
-                   "your own can be subscribed to");
-        return KR_DECLINED;
+    st = kr_sql_tables(jd->sql, &n);
+    *column = NULL;
+
+    for (i = 0, found = 0; i < n; i++) {
+        c = st[i].top ? kr_judge_find(&jd->facts->tables[i], ref) : NULL;
+
+        if (c != NULL) {
+            found++;
+            *place = i;
+            *column = c;
+        }
     }
 
-    if (!t->readable) {
-        kr_buf_str(reason, "the replicator's role may not SELECT from ");
-        kr_judge_name(t, reason);
-        return KR_DECLINED;
-    }
-
-    return kr_judge_kind(t, reason);
+    return found == 1 ? KR_OK : KR_DECLINED;
 }
 
 
-static int
-kr_judge_kind(const kr_table_t *t, kr_buf_t *reason)
+/* As it is written; if it has no quotes, in lower case else. */
+static const kr_table_column_t *
+kr_judge_find(const kr_table_t *t, const kr_sql_ref_t *ref)
 {
-    kr_judge_name(t, reason);
+    size_t                    i;
+    kr_str_t                  name;
+    const kr_table_column_t  *c, *folded;
 
-    if (t->kind == 'p' || (t->kind == 'r' && t->parent)) {
-        kr_buf_str(reason, " has partitions or children, whose changes cannot "
-                   "be told apart yet: subscribe to one of them");
-        return KR_DECLINED;
+    name.data = ref->column.data;
+    name.len = ref->column.len;
+    folded = NULL;
+
+    for (i = 0; i < t->ncolumns; i++) {
+        c = &t->columns[i];
+
+        if (kr_same(&name, &c->name)) {
+            return c;
+        }
+
+        if (!ref->quoted && kr_same_folded(&name, &c->name)) {
+            folded = c;
+        }
     }
 
-    if (t->kind != 'r') {
-        kr_buf_str(reason, " is not a table: its changes are not in the WAL, "
-                   "subscribe to the tables that it reads");
-        return KR_DECLINED;
-    }
-
-    if (t->persistence != 'p') {
-        kr_buf_str(reason, " is unlogged or temporary: its changes are not in "
-                   "the WAL");
-        return KR_DECLINED;
-    }
-
-    kr_buf_reset(reason);
-
-    return KR_OK;
+    return folded;
 }
 
 
+/* Whose changes are asked for must be whose field is compared. */
 static int
-kr_judge_topic(const kr_table_t *t, const kr_spec_t *spec, kr_buf_t *reason)
+kr_judge_topic(kr_judge_t *jd)
 {
-    kr_str_t  name, schema;
+    kr_str_t           name, schema, called;
+    const kr_table_t  *t;
+    const kr_spec_t   *spec;
+
+    t = jd->aim->table;
+    spec = jd->spec;
 
     if (spec->table.len == 0) {
         return KR_OK;
@@ -136,6 +284,7 @@ kr_judge_topic(const kr_table_t *t, const kr_spec_t *spec, kr_buf_t *reason)
 
     name = spec->table;
     kr_split(&name, &schema);
+    kr_split(&schema, &called);
 
     if (kr_same_folded(&name, &t->name)
         && (schema.len == 0 || kr_same_folded(&schema, &t->schema)))
@@ -143,127 +292,148 @@ kr_judge_topic(const kr_table_t *t, const kr_spec_t *spec, kr_buf_t *reason)
         return KR_OK;
     }
 
-    kr_buf_str(reason, "topic ");
-    kr_buf_json(reason, spec->topic.data, spec->topic.len);
-    kr_buf_str(reason, " names another table than the query, which reads ");
-    kr_judge_name(t, reason);
+    called = *kr_catalog_called(jd->sql, jd->aim->place);
+
+    if (schema.len == 0 && kr_same_folded(&name, &called)) {
+        return KR_OK;
+    }
+
+    kr_buf_str(jd->reason, "topic ");
+    kr_buf_json(jd->reason, spec->topic.data, spec->topic.len);
+    kr_buf_str(jd->reason, " names another table than table_field, which is "
+               "of ");
+    kr_judge_name(t, jd->reason);
 
     return KR_DECLINED;
 }
 
 
 static int
-kr_judge_functions(const kr_table_t *t, kr_buf_t *reason)
+kr_judge_field(kr_judge_t *jd)
 {
-    size_t                      i;
-    const char                 *why;
-    const kr_table_function_t  *f;
+    kr_buf_t                  why;
+    const kr_table_column_t  *c;
 
-    for (i = 0; i < t->nfunctions; i++) {
-        f = &t->functions[i];
+    c = jd->aim->field;
 
-        if (f->is_volatile) {
-            why = "is volatile: it may do or return something else each time";
-
-        } else if (f->aggregate) {
-            why = "computes over many rows: a live query goes row by row";
-
-        } else if (f->set) {
-            why = "returns a set: a live query has one row per key";
-
-        } else {
-            continue;
-        }
-
-        kr_buf_printf(reason, "function \"%s\" is not allowed here, it %s",
-                      f->name.data, why);
+    if (!kr_value_supported(c->type)
+        || (c->fuzzy && !kr_op_supported(KR_CONTAINS, c->type)))
+    {
+        kr_buf_printf(jd->reason, "table_field \"%s\" is of type %s, which "
+                      "cannot be compared here", c->name.data,
+                      c->type_name.data);
         return KR_DECLINED;
+    }
+
+    if (c->fuzzy) {
+        kr_buf_printf(jd->reason, "table_field \"%s\" is of type %s with a "
+                      "nondeterministic collation, which cannot be compared "
+                      "here", c->name.data, c->type_name.data);
+        return KR_DECLINED;
+    }
+
+    memset(&why, 0, sizeof(kr_buf_t));
+
+    if (kr_op_check(jd->aim->op, c->type, jd->spec->nvalues, &why)
+        == KR_OK)
+    {
+        kr_buf_free(&why);
+        return KR_OK;
+    }
+
+    kr_buf_printf(jd->reason, "table_field \"%s\" of type %s: ",
+                  c->name.data, c->type_name.data);
+    kr_buf_append(jd->reason, why.data, why.len);
+    kr_buf_free(&why);
+
+    return KR_DECLINED;
+}
+
+
+/*
+ * Row by row, the old row must tell the key, and whether it belonged to the
+ * route; of a query that is run as a whole the latter alone, and of its
+ * other tables only that there was a change.
+ */
+static int
+kr_judge_identity(kr_judge_t *jd)
+{
+    int                    whole;
+    size_t                 i, n;
+    const kr_aim_t        *aim;
+    const kr_table_key_t  *key;
+
+    aim = jd->aim;
+    key = aim->key;
+    whole = aim->field->identity;
+
+    if (kr_sql_mode(jd->sql) == KR_SQL_ROWWISE) {
+        for (i = 0; i < key->ncolumns; i++) {
+            whole = whole && key->columns[i]->identity;
+        }
+    }
+
+    if (!whole) {
+        kr_judge_mend(jd, aim->table, "does not hold the old rows of ");
+        return KR_DECLINED;
+    }
+
+    (void) kr_sql_tables(jd->sql, &n);
+
+    for (i = 0; i < n; i++) {
+        if (kr_judge_told(jd, i) != KR_OK) {
+            return KR_DECLINED;
+        }
     }
 
     return KR_OK;
 }
 
 
-/*
- * The column that a client names, as "field", "alias.field" or "table.field",
- * in the case of the catalog or, as SQL without quotes, in any.
- */
-static const kr_table_column_t *
-kr_judge_column(const kr_table_t *t, const kr_str_t *called, const char *what,
-    kr_str_t name, kr_buf_t *reason)
+static int
+kr_judge_told(kr_judge_t *jd, size_t place)
 {
-    size_t                    i;
-    kr_str_t                  written, before, schema;
-    const kr_table_column_t  *c, *folded;
+    size_t             i;
+    const kr_table_t  *t;
 
-    written = name;
-    kr_split(&name, &before);
-    kr_split(&before, &schema);
+    t = &jd->facts->tables[place];
 
-    folded = NULL;
-
-    if (before.len == 0 || kr_same_folded(&before, called)
-        || kr_same_folded(&before, &t->name))
-    {
-        for (i = 0; i < t->ncolumns; i++) {
-            c = &t->columns[i];
-
-            if (kr_same(&name, &c->name)) {
-                folded = c;
-                break;
-            }
-
-            if (folded == NULL && kr_same_folded(&name, &c->name)) {
-                folded = c;
-            }
+    for (i = 0; i < t->nleaves; i++) {
+        if (!t->leaves[i].told) {
+            kr_judge_mend(jd, t, "does not tell of updates and deletes in ");
+            return KR_DECLINED;
         }
     }
 
-    if (folded == NULL) {
-        kr_buf_printf(reason, "%s ", what);
-        kr_buf_json(reason, written.data, written.len);
-        kr_buf_str(reason, " is not a column of ");
-        kr_judge_name(t, reason);
-        return NULL;
-    }
-
-    if (!kr_value_supported(folded->type) || folded->fuzzy) {
-        kr_buf_printf(reason, "%s \"%s\" is of type %s%s, which cannot be "
-                      "compared here", what, folded->name.data,
-                      folded->type_name.data, folded->fuzzy
-                      ? " with a nondeterministic collation" : "");
-        return NULL;
-    }
-
-    return folded;
+    return KR_OK;
 }
 
 
-/* The old row must tell the key, and whether it belonged to the route. */
-static int
-kr_judge_identity(const kr_table_t *t, const kr_aim_t *aim, kr_buf_t *reason)
-{
-    if (aim->field->identity && aim->pk->identity) {
-        return KR_OK;
-    }
-
-    kr_buf_str(reason, "the WAL does not hold the old rows of ");
-    kr_judge_name(t, reason);
-    kr_buf_str(reason, ", which are needed to tell who loses a row: run "
-               "ALTER TABLE ");
-    kr_judge_name(t, reason);
-    kr_buf_str(reason, " REPLICA IDENTITY FULL;");
-
-    return KR_DECLINED;
-}
-
-
+/* The replica identity of a partitioned table is that of each partition. */
 static void
-kr_judge_name(const kr_table_t *t, kr_buf_t *reason)
+kr_judge_mend(kr_judge_t *jd, const kr_table_t *t, const char *why)
 {
-    kr_buf_ident(reason, t->schema.data, t->schema.len);
-    kr_buf_str(reason, ".");
-    kr_buf_ident(reason, t->name.data, t->name.len);
+    size_t                  i;
+    const kr_table_leaf_t  *leaf;
+
+    kr_buf_printf(jd->reason, "the WAL %s", why);
+    kr_judge_name(t, jd->reason);
+    kr_buf_str(jd->reason, ", which are needed to tell who loses a row: run");
+
+    for (i = 0; i < t->nleaves; i++) {
+        leaf = &t->leaves[i];
+
+        kr_buf_str(jd->reason, " ALTER TABLE ");
+        kr_buf_ident(jd->reason, leaf->schema.data, leaf->schema.len);
+        kr_buf_str(jd->reason, ".");
+        kr_buf_ident(jd->reason, leaf->name.data, leaf->name.len);
+        kr_buf_str(jd->reason, " REPLICA IDENTITY FULL;");
+
+        if (i == 9 && t->nleaves > 10) {
+            kr_buf_str(jd->reason, " and so on for each partition");
+            break;
+        }
+    }
 }
 
 
@@ -274,10 +444,11 @@ kr_same(const kr_str_t *a, const kr_str_t *b)
 }
 
 
-/* a is a client's, b the catalog's */
+/* a is a client's, b the catalog's; ASCII letters alone are folded */
 static int
 kr_same_folded(const kr_str_t *a, const kr_str_t *b)
 {
+    char    ch;
     size_t  i;
 
     if (kr_same(a, b)) {
@@ -289,9 +460,13 @@ kr_same_folded(const kr_str_t *a, const kr_str_t *b)
     }
 
     for (i = 0; i < a->len; i++) {
-        if (tolower((unsigned char) a->data[i])
-            != (unsigned char) b->data[i])
-        {
+        ch = a->data[i];
+
+        if (ch >= 'A' && ch <= 'Z') {
+            ch = (char) (ch | 0x20);
+        }
+
+        if (ch != b->data[i]) {
             return 0;
         }
     }
@@ -300,7 +475,7 @@ kr_same_folded(const kr_str_t *a, const kr_str_t *b)
 }
 
 
-/* "before.name" to its two parts, each without its quotes. */
+/* "before.name" to its two parts, the latter without its quotes. */
 static void
 kr_split(kr_str_t *name, kr_str_t *before)
 {

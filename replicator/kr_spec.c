@@ -21,11 +21,14 @@ static int kr_spec_member(kr_spec_t *s, kr_json_t *j, const kr_str_t *key,
     kr_buf_t *reason);
 static int kr_spec_string(kr_spec_t *s, kr_json_t *j,
     const kr_spec_field_t *f, kr_buf_t *reason);
+static int kr_spec_exact(kr_spec_t *s, kr_json_t *j, kr_buf_t *reason);
 static int kr_spec_values(kr_spec_t *s, kr_json_t *j, kr_buf_t *reason);
 static int kr_spec_value(kr_spec_t *s, kr_json_type_e type, kr_str_t *v,
     kr_buf_t *reason);
 static int kr_spec_push(kr_spec_t *s, const kr_str_t *v);
 static int kr_spec_check(kr_spec_t *s, kr_buf_t *reason);
+static int kr_spec_check_values(kr_spec_t *s, kr_buf_t *reason);
+static int kr_spec_check_pk(kr_spec_t *s, kr_buf_t *reason);
 static int kr_spec_check_event(kr_spec_t *s, kr_buf_t *reason);
 static int kr_spec_refuse(kr_buf_t *reason, const char *text);
 static int kr_spec_is(const kr_str_t *a, const char *text);
@@ -39,7 +42,7 @@ static const kr_spec_field_t  kr_spec_fields[] = {
     { "equality", offsetof(kr_spec_t, equality), 1, 0 },
     { "query", offsetof(kr_spec_t, query), 1, 0 },
     { "event", offsetof(kr_spec_t, event), 1, 0 },
-    { "pk", offsetof(kr_spec_t, pk), 1, 0 },
+    { "pk", offsetof(kr_spec_t, pk), 0, 1 },
     { "alias", offsetof(kr_spec_t, alias), 0, 1 },
     { NULL, 0, 0, 0 }
 };
@@ -229,6 +232,10 @@ kr_spec_member(kr_spec_t *s, kr_json_t *j, const kr_str_t *key,
         return kr_spec_values(s, j, reason);
     }
 
+    if (kr_spec_is(key, "exact")) {
+        return kr_spec_exact(s, j, reason);
+    }
+
     for (f = kr_spec_fields; f->name != NULL; f++) {
         if (kr_spec_is(key, f->name)) {
             return kr_spec_string(s, j, f, reason);
@@ -260,6 +267,28 @@ kr_spec_string(kr_spec_t *s, kr_json_t *j, const kr_spec_field_t *f,
     }
 
     *(kr_str_t *) ((char *) s + f->offset) = v;
+
+    return KR_OK;
+}
+
+
+static int
+kr_spec_exact(kr_spec_t *s, kr_json_t *j, kr_buf_t *reason)
+{
+    kr_str_t        v;
+    kr_json_type_e  type;
+
+    if (kr_json_value(j, &type, &v) != KR_OK) {
+        return KR_ERROR;
+    }
+
+    if (type != KR_JSON_TRUE && type != KR_JSON_FALSE
+        && type != KR_JSON_NULL)
+    {
+        return kr_spec_refuse(reason, "exact must be true or false");
+    }
+
+    s->exact = (type == KR_JSON_TRUE);
 
     return KR_OK;
 }
@@ -323,9 +352,6 @@ kr_spec_value(kr_spec_t *s, kr_json_type_e type, kr_str_t *v,
         return kr_spec_push(s, &no);
 
     case KR_JSON_STRING:
-        kr_spec_trim(v);
-        break;
-
     case KR_JSON_NUMBER:
         break;
 
@@ -335,10 +361,6 @@ kr_spec_value(kr_spec_t *s, kr_json_type_e type, kr_str_t *v,
     default:
         return kr_spec_refuse(reason, "field_value must be a string, a number,"
                               " a boolean or a list of these");
-    }
-
-    if (v->len == 0) {
-        return kr_spec_refuse(reason, "field_value must not be empty");
     }
 
     if (s->nvalues == KR_SPEC_VALUES_MAX) {
@@ -397,10 +419,17 @@ kr_spec_check(kr_spec_t *s, kr_buf_t *reason)
         return kr_spec_refuse(reason, "field_value is missing");
     }
 
-    if (!kr_spec_is(&s->equality, "eq")) {
+    if (kr_op_parse(&s->equality, &s->op) != KR_OK) {
         kr_buf_str(reason, "equality ");
         kr_buf_json(reason, s->equality.data, s->equality.len);
-        kr_buf_str(reason, " is not supported: use \"eq\"");
+        kr_buf_str(reason, " is none of eq, !eq, gt, gte, lt, lte, contains, "
+                   "starts_with, ends_with");
+        return KR_DECLINED;
+    }
+
+    if (kr_spec_check_values(s, reason) != KR_OK
+        || kr_spec_check_pk(s, reason) != KR_OK)
+    {
         return KR_DECLINED;
     }
 
@@ -422,6 +451,67 @@ kr_spec_check(kr_spec_t *s, kr_buf_t *reason)
     }
 
     return kr_spec_check_event(s, reason);
+}
+
+
+/* What a text holds, or begins or ends with, may be a blank. */
+static int
+kr_spec_check_values(kr_spec_t *s, kr_buf_t *reason)
+{
+    size_t  i;
+
+    for (i = 0; i < s->nvalues; i++) {
+        if (!kr_op_is_pattern(s->op)) {
+            kr_spec_trim(&s->values[i]);
+        }
+
+        if (s->values[i].len == 0) {
+            return kr_spec_refuse(reason, "field_value must not be empty");
+        }
+    }
+
+    return KR_OK;
+}
+
+
+/* "a, b": a comma within quotes is a part of the name. */
+static int
+kr_spec_check_pk(kr_spec_t *s, kr_buf_t *reason)
+{
+    int         quoted;
+    size_t      i, begin;
+    kr_str_t   *part;
+
+    for (i = 0, begin = 0, quoted = 0; i <= s->pk.len && s->pk.len != 0; i++) {
+
+        if (i < s->pk.len && (quoted || s->pk.data[i] != ',')) {
+            quoted ^= (s->pk.data[i] == '"');
+            continue;
+        }
+
+        if (s->npks == KR_SPEC_PKS_MAX) {
+            kr_buf_printf(reason, "pk has more than %d columns",
+                          KR_SPEC_PKS_MAX);
+            return KR_DECLINED;
+        }
+
+        part = &s->pks[s->npks++];
+        part->data = s->pk.data + begin;
+        part->len = i - begin;
+        begin = i + 1;
+
+        kr_spec_trim(part);
+
+        if (part->len == 0) {
+            kr_buf_str(reason, "pk ");
+            kr_buf_json(reason, s->pk.data, s->pk.len);
+            kr_buf_str(reason, " is not a list of columns, as \"id\" or "
+                       "\"a,b\"");
+            return KR_DECLINED;
+        }
+    }
+
+    return KR_OK;
 }
 
 

@@ -11,11 +11,13 @@
 #include <stddef.h>
 
 #include "kr_buf.h"
+#include "kr_op.h"
 
 
 #define KR_SPEC_QUERY_MAX   65536
 #define KR_SPEC_VALUES_MAX  10000     /* of one field_value */
 #define KR_SPEC_NAME_MAX    255       /* bytes of event */
+#define KR_SPEC_PKS_MAX     8         /* columns of pk */
 
 #define KR_TOPIC_LEN        67        /* "rt:" and 64 hexadecimal digits */
 
@@ -26,12 +28,17 @@ typedef struct {
     kr_str_t     table;          /* of topic: before the last colon */
     kr_str_t     field;          /* table_field, as written */
     kr_str_t     equality;
+    kr_op_e      op;
     kr_str_t     query;
     kr_str_t     event;
-    kr_str_t     pk;             /* as written */
+    kr_str_t     pk;             /* as written; empty: not given */
+    size_t       npks;
+    kr_str_t     pks[KR_SPEC_PKS_MAX];   /* its parts, likewise */
     kr_str_t     alias;          /* empty: null or not given */
+    unsigned     exact:1;        /* ORDER BY and LIMIT hold for events too */
     size_t       nvalues;
-    kr_str_t    *values;         /* trimmed; numbers as they were written */
+    kr_str_t    *values;         /* trimmed, but for a part of a text;
+                                    numbers as they were written */
 
     kr_buf_t     data;           /* a copy of the payload */
     char        *text;           /* decoded strings */

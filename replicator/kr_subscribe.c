@@ -7,19 +7,12 @@
 
 
 #define KR_SUBSCRIBES_MAX    10000     /* under way; more are refused */
-#define KR_RESUME_RETRY      1000      /* ms, while the database is away */
 
 
 static void kr_sub_looked(kr_lookup_t *lk);
-static void kr_sub_casted(kr_job_t *job);
 
 static kr_sub_t *kr_sub_create(kr_subscribes_t *ss, kr_worker_t *wk);
 static void kr_sub_parse(kr_sub_t *sub, const kairos_slice_t *spec);
-static int kr_sub_statements(kr_sub_t *sub);
-static int kr_sub_values(kr_sub_t *sub, const kr_str_t *values, size_t n);
-static int kr_value_cmp(const void *one, const void *two);
-static void kr_sub_cast(kr_sub_t *sub);
-static int kr_sub_read_values(kr_sub_t *sub, const PGresult *res);
 
 
 kr_subscribes_t *
@@ -164,20 +157,21 @@ kr_resume_leave(kr_subscribes_t *ss, kr_worker_t *wk,
 static void
 kr_sub_looked(kr_lookup_t *lk)
 {
+    int        rc;
     kr_sub_t  *sub;
     kr_buf_t   reason;
 
     sub = (kr_sub_t *) lk;
     sub->looking = 0;
-    sub->table = lk->table;
+    sub->facts = lk->facts;
 
-    if (sub->table == NULL && lk->lost && sub->socket == NULL) {
+    if (sub->facts == NULL && lk->lost && sub->socket == NULL) {
         /* nothing is lost meanwhile: the stream does not run either */
         kr_sub_wait(sub, KR_RESUME_RETRY);
         return;
     }
 
-    if (sub->table == NULL) {
+    if (sub->facts == NULL) {
         kr_sub_refuse(sub, lk->lost
                            ? "the database is not reachable, try again"
                            : lk->message == NULL ? "the catalog did not answer"
@@ -187,56 +181,24 @@ kr_sub_looked(kr_lookup_t *lk)
 
     memset(&reason, 0, sizeof(kr_buf_t));
 
-    if (kr_catalog_judge(sub->table, sub->sql, &sub->spec, &sub->aim, &reason)
-        != KR_OK)
-    {
-        kr_sub_refuse(sub, reason.failed ? "no memory" : reason.data);
-        kr_buf_free(&reason);
-        return;
+    rc = kr_catalog_judge(sub->facts, sub->sql, &sub->spec, &sub->aim,
+                          &reason);
+
+    if (rc != KR_OK) {
+        kr_sub_refuse(sub, rc == KR_ERROR || reason.failed ? "no memory"
+                                                           : reason.data);
+
+    } else if (sub->socket != NULL || kr_sql_is_grouped(sub->sql)) {
+        kr_sub_cast(sub);
+
+    } else if (kr_sub_given(sub) == KR_OK) {
+        kr_sub_plan(sub);
+
+    } else {
+        kr_sub_refuse(sub, "no memory");
     }
 
     kr_buf_free(&reason);
-
-    if (kr_sub_statements(sub) != KR_OK) {
-        kr_sub_refuse(sub, "no memory");
-        return;
-    }
-
-    if (sub->socket != NULL) {
-        kr_sub_cast(sub);
-        return;
-    }
-
-    /* PostgreSQL wrote the values of a RESUME */
-
-    if (kr_sub_values(sub, sub->spec.values, sub->spec.nvalues) != KR_OK) {
-        kr_sub_refuse(sub, "no memory");
-        return;
-    }
-
-    kr_sub_register(sub);
-}
-
-
-static void
-kr_sub_casted(kr_job_t *job)
-{
-    kr_sub_t  *sub;
-
-    sub = kr_sub_of_job(job);
-    sub->running = 0;
-
-    if (job->status != KR_JOB_DONE) {
-        kr_sub_failed(sub, "field_value: ");
-        return;
-    }
-
-    if (kr_sub_read_values(sub, job->results[0]) != KR_OK) {
-        kr_sub_refuse(sub, "no memory");
-        return;
-    }
-
-    kr_sub_register(sub);
 }
 
 
@@ -292,6 +254,10 @@ kr_sub_parse(kr_sub_t *sub, const kairos_slice_t *spec)
 void
 kr_sub_look(kr_sub_t *sub)
 {
+    kr_facts_release(sub->facts);
+    sub->facts = NULL;
+    kr_sub_unplan(sub);
+
     sub->lookup.done = kr_sub_looked;
 
     if (kr_catalog_look(sub->owner->catalog, &sub->lookup, sub->sql,
@@ -303,157 +269,6 @@ kr_sub_look(kr_sub_t *sub)
     }
 
     sub->looking = 1;
-}
-
-
-static int
-kr_sub_statements(kr_sub_t *sub)
-{
-    kr_sql_target_t  t;
-
-    memset(&t, 0, sizeof(kr_sql_target_t));
-
-    t.table = sub->aim.called;
-    t.pk = sub->aim.pk->name;
-    t.pk_type = sub->aim.pk->type_name;
-    t.field = sub->aim.field->name;
-    t.field_type = sub->aim.field->type_name;
-
-    if (kr_sql_snapshot(sub->sql, &t, &sub->snapshot) != KR_OK
-        || kr_sql_refetch(sub->sql, &t, &sub->refetch) != KR_OK)
-    {
-        return KR_ERROR;
-    }
-
-    return sub->snapshot.failed || sub->refetch.failed ? KR_ERROR : KR_OK;
-}
-
-
-/* Copies the values, in order, each once. */
-static int
-kr_sub_values(kr_sub_t *sub, const kr_str_t *values, size_t n)
-{
-    char    *p;
-    size_t   i, size;
-
-    size = 1;
-
-    for (i = 0; i < n; i++) {
-        size += values[i].len;
-    }
-
-    sub->texts = malloc(size);
-    sub->canonical = malloc((n + 1) * sizeof(kr_str_t));
-
-    if (sub->texts == NULL || sub->canonical == NULL) {
-        return KR_ERROR;
-    }
-
-    p = sub->texts;
-
-    for (i = 0; i < n; i++) {
-        memcpy(p, values[i].data, values[i].len);
-        sub->canonical[i].data = p;
-        sub->canonical[i].len = values[i].len;
-        p += values[i].len;
-    }
-
-    qsort(sub->canonical, n, sizeof(kr_str_t), kr_value_cmp);
-
-    sub->nvalues = 0;
-
-    for (i = 0; i < n; i++) {
-        if (sub->nvalues == 0
-            || kr_value_cmp(&sub->canonical[i],
-                            &sub->canonical[sub->nvalues - 1]) != 0)
-        {
-            sub->canonical[sub->nvalues++] = sub->canonical[i];
-        }
-    }
-
-    return KR_OK;
-}
-
-
-static int
-kr_value_cmp(const void *one, const void *two)
-{
-    const kr_str_t  *a, *b;
-
-    a = one;
-    b = two;
-
-    if (a->len != b->len) {
-        return a->len < b->len ? -1 : 1;
-    }
-
-    return memcmp(a->data, b->data, a->len);
-}
-
-
-/* PostgreSQL itself says what value each text is, and whether it is one. */
-static void
-kr_sub_cast(kr_sub_t *sub)
-{
-    kr_job_t  *job;
-
-    kr_array_literal(&sub->values, sub->spec.values, sub->spec.nvalues);
-
-    kr_buf_printf(&sub->cast, "SELECT u.v::%s::text FROM pg_catalog.unnest"
-                  "($1::text[]) WITH ORDINALITY AS u(v, n) ORDER BY u.n",
-                  sub->aim.field->type_name.data);
-
-    if (sub->values.failed || sub->cast.failed) {
-        kr_sub_refuse(sub, "no memory");
-        return;
-    }
-
-    job = &sub->job;
-
-    job->statements[0].sql = sub->cast.data;
-    job->statements[0].nparams = 1;
-    job->statements[0].params[0] = sub->values.data;
-    job->nstatements = 1;
-    job->transaction = 0;
-    job->max_bytes = sub->owner->max_bytes;
-    job->done = kr_sub_casted;
-
-    sub->running = 1;
-    kr_pool_run(sub->owner->pool, job);
-}
-
-
-static int
-kr_sub_read_values(kr_sub_t *sub, const PGresult *res)
-{
-    int        rc, row, n;
-    kr_str_t  *values;
-
-    n = PQntuples(res);
-
-    values = malloc((size_t) (n + 1) * sizeof(kr_str_t));
-    if (values == NULL) {
-        return KR_ERROR;
-    }
-
-    for (row = 0; row < n; row++) {
-        values[row].data = PQgetvalue(res, row, 0);
-        values[row].len = (size_t) PQgetlength(res, row, 0);
-    }
-
-    rc = kr_sub_values(sub, values, (size_t) n);
-    free(values);
-
-    if (rc != KR_OK) {
-        return KR_ERROR;
-    }
-
-    /* the snapshot's parameter */
-
-    kr_buf_reset(&sub->values);
-    kr_array_literal(&sub->values, sub->canonical, sub->nvalues);
-
-    return sub->values.failed ? KR_ERROR : KR_OK;
 }
 
 
@@ -544,13 +359,11 @@ kr_sub_free(kr_sub_t *sub)
         kr_sql_free(sub->sql);
     }
 
-    kr_table_release(sub->table);
-    kr_buf_free(&sub->snapshot);
-    kr_buf_free(&sub->refetch);
+    kr_sub_unplan(sub);
+    kr_facts_release(sub->facts);
     kr_buf_free(&sub->cast);
+    kr_buf_free(&sub->probe);
     kr_buf_free(&sub->values);
-    free(sub->texts);
-    free(sub->canonical);
 
     DL_DELETE(ss->subs, sub);
     ss->n--;

@@ -1,6 +1,7 @@
 /*
- * What kr_subscribe.c (the question) and kr_subscribe_route.c (its route and
- * its rows) share; no other file includes it.
+ * What kr_subscribe.c (the question), kr_subscribe_plan.c (how it is served)
+ * and kr_subscribe_route.c (its route and its rows) share; no other file
+ * includes it.
  */
 
 #ifndef _KR_SUBSCRIBE_PRIVATE_H_INCLUDED_
@@ -9,6 +10,9 @@
 
 #include "kr_hash.h"
 #include "kr_subscribe.h"
+
+
+#define KR_RESUME_RETRY  1000     /* ms, while the database is away */
 
 
 typedef struct kr_sub_s  kr_sub_t;
@@ -33,12 +37,21 @@ struct kr_sub_s {
 
     kr_spec_t           spec;
     kr_sql_t           *sql;
-    kr_table_t         *table;      /* held */
+    kr_facts_t         *facts;      /* held */
     kr_aim_t            aim;
+    kr_buf_t            cast;       /* SQL */
+    kr_buf_t            probe;
+    kr_buf_t            values;     /* the parameter of the cast */
+
+    kr_plan_e           plan;       /* all of kr_sub_plan()'s */
+    kr_key_t            key;
+    kr_buf_t            outputs;    /* names of a grouped query's key */
+    kr_predicate_t      predicate;
     kr_buf_t            snapshot;   /* SQL */
     kr_buf_t            refetch;
-    kr_buf_t            cast;
-    kr_buf_t            values;     /* the parameter */
+    kr_buf_t            rerun;
+    size_t              nwatched;
+    kr_watched_t       *watched;
     char               *texts;      /* the values as PostgreSQL has them */
     kr_str_t           *canonical;
     size_t              nvalues;
@@ -50,6 +63,8 @@ struct kr_sub_s {
     unsigned            looking:1;
     unsigned            running:1;
     unsigned            expecting:1;    /* a cursor is kept for it */
+    unsigned            check:1;        /* see kr_registry.h */
+    unsigned            exact:1;
 };
 
 
@@ -69,10 +84,20 @@ struct kr_subscribes_s {
     ((kr_sub_t *) ((char *) (j) - offsetof(kr_sub_t, job)))
 
 
-/* Everything is known: makes the route, and goes on from there. */
+/*
+ * The way of a request: kr_sub_look() asks the catalog, kr_sub_cast() the
+ * database for the values (kr_sub_given(): they need no cast; KR_ERROR: no
+ * memory), kr_sub_plan() decides how it is served, kr_sub_register() makes
+ * the route and goes on from there.
+ */
+void kr_sub_cast(kr_sub_t *sub);
+int kr_sub_given(kr_sub_t *sub);
+void kr_sub_plan(kr_sub_t *sub);
 void kr_sub_register(kr_sub_t *sub);
 
-/* Asks the catalog. */
+/* Forgets the plan, to begin anew or for good. */
+void kr_sub_unplan(kr_sub_t *sub);
+
 void kr_sub_look(kr_sub_t *sub);
 
 /* Asks again, the catalog (a RESUME) or for the rows, after ms. */

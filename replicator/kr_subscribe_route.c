@@ -22,7 +22,11 @@ static void kr_sub_snapped(kr_job_t *job);
 static void kr_sub_timer(evutil_socket_t fd, short what, void *data);
 
 static int kr_sub_add(kr_sub_t *sub, const char **reason);
+static void kr_sub_text(kr_str_t *s, const kr_buf_t *b);
 static void kr_sub_spec(kr_sub_t *sub, kr_buf_t *b);
+static void kr_sub_column(kr_buf_t *b, const kr_sub_t *sub, size_t place,
+    const kr_str_t *column);
+static void kr_sub_name(kr_buf_t *b, const char *name, kr_buf_t *value);
 static void kr_sub_member(kr_buf_t *b, const char *name, const kr_str_t *s);
 static void kr_sub_snap(kr_sub_t *sub);
 static int kr_sub_settled(kr_sub_t *sub);
@@ -168,8 +172,6 @@ kr_sub_add(kr_sub_t *sub, const char **reason)
     kr_routes_t     *rs;
     kr_route_def_t   def;
 
-    static const kr_str_t  none = kr_str("");
-
     memset(&spec, 0, sizeof(kr_buf_t));
     memset(&def, 0, sizeof(kr_route_def_t));
 
@@ -177,26 +179,21 @@ kr_sub_add(kr_sub_t *sub, const char **reason)
 
     def.canonical.data = kr_sql_canonical(sub->sql);
     def.canonical.len = strlen(def.canonical.data);
-    def.refetch.data = sub->refetch.data;
-    def.refetch.len = sub->refetch.len;
-    def.rerun = none;
-    def.snapshot = none;
-    def.key.n = 1;
-    def.key.names[0] = sub->aim.pk->name;
-    def.key.types[0] = sub->aim.pk->type;
+    def.plan = sub->plan;
+    def.check = sub->check;
+    def.exact = sub->exact;
+    kr_sub_text(&def.refetch, &sub->refetch);
+    kr_sub_text(&def.rerun, &sub->rerun);
+    kr_sub_text(&def.snapshot, &sub->snapshot);
+    def.key = sub->key;
+    def.predicate = sub->predicate;
+    def.nwatched = sub->nwatched;
+    def.watched = sub->watched;
     def.alias = sub->spec.alias;
     def.event = sub->spec.event;
     def.claims.data = "";
     def.spec.data = spec.data;
     def.spec.len = spec.len;
-
-    def.predicate.schema = sub->table->schema;
-    def.predicate.table = sub->table->name;
-    def.predicate.column = sub->aim.field->name;
-    def.predicate.type = sub->aim.field->type;
-    def.predicate.op = KR_EQ;
-    def.predicate.nvalues = sub->nvalues;
-    def.predicate.values = sub->canonical;
 
     rs = sub->owner->routes;
 
@@ -217,20 +214,51 @@ kr_sub_add(kr_sub_t *sub, const char **reason)
 }
 
 
+static void
+kr_sub_text(kr_str_t *s, const kr_buf_t *b)
+{
+    s->data = b->data == NULL ? "" : b->data;
+    s->len = b->len;
+}
+
+
 /* What a RESUME needs to make the same route: it can be parsed as a spec. */
 static void
 kr_sub_spec(kr_sub_t *sub, kr_buf_t *b)
 {
     size_t    i;
+    kr_buf_t  name;
     kr_str_t  query;
+
+    memset(&name, 0, sizeof(kr_buf_t));
 
     query.data = kr_sql_canonical(sub->sql);
     query.len = strlen(query.data);
 
-    kr_buf_str(b, "{\"equality\":\"eq\"");
+    kr_buf_printf(b, "{\"equality\":\"%s\",\"exact\":%s",
+                  kr_op_name(sub->aim.op), sub->exact ? "true" : "false");
     kr_sub_member(b, "query", &query);
-    kr_sub_member(b, "table_field", &sub->aim.field->name);
-    kr_sub_member(b, "pk", &sub->aim.pk->name);
+
+    kr_sub_column(&name, sub, sub->aim.place, &sub->aim.field->name);
+    kr_sub_name(b, "table_field", &name);
+
+    for (i = 0; i < sub->key.n; i++) {
+        kr_buf_str(&name, i == 0 ? "" : ",");
+
+        if (kr_sql_is_grouped(sub->sql)) {
+            kr_buf_ident(&name, sub->key.names[i].data,
+                         sub->key.names[i].len);
+
+        } else {
+            kr_sub_column(&name, sub, sub->aim.key_place,
+                          &sub->key.names[i]);
+        }
+    }
+
+    kr_sub_name(b, "pk", &name);
+    b->failed |= name.failed;
+    kr_buf_free(&name);
+
     kr_sub_member(b, "event", &sub->spec.event);
     kr_sub_member(b, "alias", &sub->spec.alias);
     kr_buf_str(b, ",\"field_value\":[");
@@ -241,6 +269,32 @@ kr_sub_spec(kr_sub_t *sub, kr_buf_t *b)
     }
 
     kr_buf_str(b, "]}");
+}
+
+
+/* The column with its table, as the query calls it, both quoted. */
+static void
+kr_sub_column(kr_buf_t *b, const kr_sub_t *sub, size_t place,
+    const kr_str_t *column)
+{
+    const kr_str_t  *called;
+
+    called = kr_catalog_called(sub->sql, place);
+
+    kr_buf_ident(b, called->data, called->len);
+    kr_buf_str(b, ".");
+    kr_buf_ident(b, column->data, column->len);
+}
+
+
+static void
+kr_sub_name(kr_buf_t *b, const char *name, kr_buf_t *value)
+{
+    kr_str_t  s;
+
+    kr_sub_text(&s, value);
+    kr_sub_member(b, name, &s);
+    kr_buf_reset(value);
 }
 
 
@@ -265,7 +319,7 @@ kr_sub_snap(kr_sub_t *sub)
     job->statements[0].nparams = 0;
     job->statements[1].sql = sub->snapshot.data;
     job->statements[1].nparams = 1;
-    job->statements[1].params[0] = sub->values.data;
+    job->statements[1].params[0] = sub->route->param;
     job->nstatements = 2;
     job->transaction = 1;
     job->max_bytes = sub->owner->max_bytes;
@@ -430,8 +484,8 @@ kr_sub_rows(kr_buf_t *b, const PGresult *res)
     const char  *json;
 
     for (row = 0; row < PQntuples(res); row++) {
-        json = PQgetvalue(res, row, 0);
-        len = (size_t) PQgetlength(res, row, 0);
+        json = PQgetvalue(res, row, 1);
+        len = (size_t) PQgetlength(res, row, 1);
 
         if (len < 2) {
             continue;

@@ -1,4 +1,5 @@
-/* sources: kr_spec.c kr_json.c kr_buf.c */
+/* sources: kr_spec.c kr_json.c kr_buf.c kr_op.c kr_value.c */
+/* sources: kr_value_order.c */
 /* libs: -lcrypto */
 
 #include <setjmp.h>
@@ -78,6 +79,8 @@ test_spec_values(void **state)
         { VALUE("123456789012345678901234567890"),
           "{\"123456789012345678901234567890\"}" },
         { VALUE("[1,\" a \",false]"), "{\"1\",\"a\",\"false\"}" },
+        { PAYLOAD("\"event\":\"e\",\"field_value\":\" a \","
+                  "\"equality\":\"starts_with\""), "{\" a \"}" },
         { VALUE("\"a\\\"b\\\\c,{}\""), "{\"a\\\"b\\\\c,{}\"}" },
     };
 
@@ -134,6 +137,11 @@ test_spec_refused(void **state)
         { PAYLOAD("\"field_value\":1,\"event\":\"e\",\"alias\":1"), "alias" },
         { PAYLOAD("\"field_value\":1,\"event\":\"e\",\"equality\":\"no\""),
           "equality" },
+        { VALUE("1,\"exact\":1"), "exact" },
+        { VALUE("1,\"pk\":5"), "pk" },
+        { VALUE("1,\"pk\":\"a,\""), "pk" },
+        { VALUE("1,\"pk\":\", a\""), "pk" },
+        { VALUE("1,\"pk\":\"a,b,c,d,e,f,g,h,i\""), "pk" },
     };
 
     (void) state;
@@ -146,6 +154,54 @@ test_spec_refused(void **state)
                                        strlen(cases[i].json), &reason),
                          KR_DECLINED);
         assert_non_null(strstr(reason.data, cases[i].names));
+    }
+
+    kr_buf_free(&reason);
+}
+
+
+static void
+test_spec_key(void **state)
+{
+    size_t     i, k;
+    kr_buf_t   reason;
+    kr_spec_t  s;
+
+    static const struct {
+        const char  *json;
+        size_t       n;
+        const char  *pks[3];
+        unsigned     exact;
+        kr_op_e      op;
+    } cases[] = {
+        { VALUE("1"), 1, { "id" }, 0, KR_EQ },
+        { VALUE("1,\"pk\":null"), 1, { "id" }, 0, KR_EQ },
+        { VALUE("1,\"pk\":\"\""), 0, { NULL }, 0, KR_EQ },
+        { VALUE("1,\"pk\":\"p.a, b\",\"exact\":true"), 2, { "p.a", "b" }, 1,
+          KR_EQ },
+        { VALUE("1,\"pk\":\" \\\"a, b\\\" ,c\",\"equality\":\"!eq\""), 2,
+          { "\"a, b\"", "c" }, 0, KR_NE },
+        { VALUE("1,\"exact\":false,\"equality\":\"lte\""), 1, { "id" }, 0,
+          KR_LTE },
+    };
+
+    (void) state;
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(kr_spec_parse(&s, cases[i].json,
+                                       strlen(cases[i].json), &reason),
+                         KR_OK);
+        assert_int_equal(s.npks, cases[i].n);
+        assert_int_equal(s.exact, cases[i].exact);
+        assert_int_equal(s.op, cases[i].op);
+
+        for (k = 0; k < s.npks; k++) {
+            assert_str(&s.pks[k], cases[i].pks[k]);
+        }
+
+        kr_spec_free(&s);
     }
 
     kr_buf_free(&reason);
@@ -181,6 +237,7 @@ main(void)
         cmocka_unit_test(test_spec_whole),
         cmocka_unit_test(test_spec_values),
         cmocka_unit_test(test_spec_refused),
+        cmocka_unit_test(test_spec_key),
         cmocka_unit_test(test_spec_topic),
     };
 

@@ -1,0 +1,210 @@
+/*
+ * By which columns the rows are told apart.  A row that stands for many is
+ * told by columns of the result, which may be called as they like to be:
+ * these kr_sql_rerun() looks for.
+ */
+
+#include <string.h>
+
+#include "kr_catalog_private.h"
+#include "kr_value.h"
+
+
+static int kr_judge_primary(kr_judge_t *jd);
+static int kr_judge_match(kr_judge_t *jd, const kr_table_column_t **columns,
+    size_t n);
+static int kr_judge_has(const kr_table_column_t *const *columns, size_t n,
+    const kr_table_column_t *column);
+static int kr_judge_key_types(kr_judge_t *jd);
+static void kr_judge_columns(kr_buf_t *b, const kr_table_key_t *key);
+
+
+int
+kr_judge_key(kr_judge_t *jd)
+{
+    int                       rc, prefer;
+    size_t                    i, place;
+    const kr_spec_t          *spec;
+    const kr_table_column_t  *columns[KR_SPEC_PKS_MAX];
+
+    spec = jd->spec;
+
+    if (spec->npks == 0) {
+        return kr_judge_primary(jd);
+    }
+
+    if (kr_sql_is_grouped(jd->sql)) {
+        return KR_OK;
+    }
+
+    prefer = (int) jd->aim->place;
+
+    for (i = 0; i < spec->npks; i++) {
+        rc = kr_judge_column(jd, "pk", &spec->pks[i], prefer, &place,
+                             &columns[i]);
+        if (rc != KR_OK) {
+            return rc;
+        }
+
+        if (i != 0 && place != jd->aim->key_place) {
+            kr_buf_str(jd->reason, "pk ");
+            kr_buf_json(jd->reason, spec->pk.data, spec->pk.len);
+            kr_buf_str(jd->reason, " names columns of more than one table");
+            return KR_DECLINED;
+        }
+
+        jd->aim->key_place = place;
+        prefer = (int) place;
+    }
+
+    jd->aim->key_table = &jd->facts->tables[jd->aim->key_place];
+
+    if (kr_judge_match(jd, columns, spec->npks) != KR_OK) {
+        return KR_DECLINED;
+    }
+
+    return kr_judge_key_types(jd);
+}
+
+
+static int
+kr_judge_primary(kr_judge_t *jd)
+{
+    const kr_table_t  *t;
+
+    t = jd->aim->table;
+
+    if (t->nkeys == 0 || !t->keys[0].primary) {
+        kr_judge_name(t, jd->reason);
+        kr_buf_str(jd->reason, " has no primary key: name the columns of a "
+                   "unique index, none of which may be NULL, in pk");
+        return KR_DECLINED;
+    }
+
+    jd->aim->key_place = jd->aim->place;
+    jd->aim->key_table = t;
+    jd->aim->key = &t->keys[0];
+
+    return kr_judge_key_types(jd);
+}
+
+
+/* Whether these columns, in any order, are a key; and what is one if not. */
+static int
+kr_judge_match(kr_judge_t *jd, const kr_table_column_t **columns, size_t n)
+{
+    size_t                 i, k, in;
+    const kr_table_t      *t;
+    const kr_table_key_t  *key, *part;
+
+    t = jd->aim->key_table;
+    part = NULL;
+
+    for (i = 0; i < t->nkeys; i++) {
+        key = &t->keys[i];
+
+        for (k = 0, in = 0; k < n; k++) {
+            in += (size_t) kr_judge_has(key->columns, key->ncolumns,
+                                        columns[k]);
+        }
+
+        if (in == n && key->ncolumns == n) {
+            jd->aim->key = key;
+            return KR_OK;
+        }
+
+        if (in == n && part == NULL) {
+            part = key;
+        }
+    }
+
+    kr_buf_str(jd->reason, "pk ");
+    kr_buf_json(jd->reason, jd->spec->pk.data, jd->spec->pk.len);
+
+    if (part != NULL) {
+        kr_buf_str(jd->reason, " is only a part of a key of ");
+        kr_judge_name(t, jd->reason);
+        kr_buf_str(jd->reason, ": name the whole, ");
+        kr_judge_columns(jd->reason, part);
+        return KR_DECLINED;
+    }
+
+    kr_buf_str(jd->reason, " is neither the primary key nor unique and never "
+               "NULL in ");
+    kr_judge_name(t, jd->reason);
+
+    if (t->nkeys != 0) {
+        kr_buf_str(jd->reason, ": use ");
+        kr_judge_columns(jd->reason, &t->keys[0]);
+    }
+
+    return KR_DECLINED;
+}
+
+
+static int
+kr_judge_has(const kr_table_column_t *const *columns, size_t n,
+    const kr_table_column_t *column)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (columns[i] == column) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* A key is compared as text: what the WAL says, and a cast to text. */
+static int
+kr_judge_key_types(kr_judge_t *jd)
+{
+    size_t                    i;
+    const kr_table_key_t     *key;
+    const kr_table_column_t  *c;
+
+    key = jd->aim->key;
+
+    if (key->ncolumns > KR_KEY_MAX) {
+        kr_buf_printf(jd->reason, "a key of %zu columns cannot be served, "
+                      "which may have %d", key->ncolumns, KR_KEY_MAX);
+        return KR_DECLINED;
+    }
+
+    for (i = 0; i < key->ncolumns; i++) {
+        c = key->columns[i];
+
+        if (c->fuzzy || (!kr_value_supported(c->base) && !c->printed)) {
+            kr_buf_printf(jd->reason, "pk \"%s\" is of type %s%s, which "
+                          "cannot tell rows apart here", c->name.data,
+                          c->type_name.data, c->fuzzy
+                          ? " with a nondeterministic collation" : "");
+            return KR_DECLINED;
+        }
+    }
+
+    return KR_OK;
+}
+
+
+/* As a client writes them in pk. */
+static void
+kr_judge_columns(kr_buf_t *b, const kr_table_key_t *key)
+{
+    size_t    i;
+    kr_buf_t  list;
+
+    memset(&list, 0, sizeof(kr_buf_t));
+
+    for (i = 0; i < key->ncolumns; i++) {
+        kr_buf_str(&list, i == 0 ? "" : ",");
+        kr_buf_append(&list, key->columns[i]->name.data,
+                      key->columns[i]->name.len);
+    }
+
+    kr_buf_json(b, list.data, list.len);
+    kr_buf_free(&list);
+}

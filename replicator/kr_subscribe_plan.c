@@ -1,0 +1,636 @@
+/*
+ * What a subscribe is served with: the values as PostgreSQL has them, the
+ * columns of the key, the statements, the tables to watch.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kr_answer.h"
+#include "kr_subscribe_private.h"
+
+
+#define KR_SUB_TEXT_TYPE  25
+
+
+static void kr_sub_casted(kr_job_t *job);
+
+static void kr_sub_wrong_value(kr_sub_t *sub);
+static int kr_sub_read_values(kr_sub_t *sub, const PGresult *res);
+static int kr_sub_values(kr_sub_t *sub, const kr_str_t *values, size_t n);
+static int kr_value_cmp(const void *one, const void *two);
+static int kr_sub_key(kr_sub_t *sub, kr_buf_t *reason);
+static int kr_sub_outputs(kr_sub_t *sub, const PGresult *res,
+    kr_buf_t *reason);
+static int kr_sub_output(kr_sub_t *sub, const PGresult *res,
+    const kr_sql_ref_t *ref, kr_buf_t *reason);
+static void kr_sub_predicate(kr_sub_t *sub);
+static int kr_sub_statements(kr_sub_t *sub, kr_buf_t *reason);
+static void kr_sub_target(kr_sub_t *sub, kr_sql_target_t *t,
+    kr_str_t *types);
+static int kr_sub_reruns(kr_sub_t *sub, kr_sql_target_t *t,
+    kr_buf_t *reason);
+static int kr_sub_watch(kr_sub_t *sub);
+static int kr_sub_watched(const kr_sub_t *sub, const kr_table_t *t);
+static int kr_sub_watch_table(kr_sub_t *sub, const kr_table_t *t, int main);
+
+
+/*
+ * PostgreSQL itself says what value each text is, and whether it is one; and
+ * of a query whose rows are groups what columns it has.
+ */
+void
+kr_sub_cast(kr_sub_t *sub)
+{
+    kr_job_t    *job;
+    const char  *type;
+
+    type = kr_op_is_pattern(sub->spec.op) ? "pg_catalog.text"
+                                          : sub->aim.field->type_name.data;
+
+    kr_buf_reset(&sub->values);
+    kr_buf_reset(&sub->cast);
+    kr_buf_reset(&sub->probe);
+
+    kr_array_literal(&sub->values, sub->spec.values, sub->spec.nvalues);
+
+    kr_buf_printf(&sub->cast, "SELECT u.v::%s::pg_catalog.text FROM "
+                  "pg_catalog.unnest($1::text[]) WITH ORDINALITY AS u(v, n) "
+                  "ORDER BY u.n", type);
+
+    kr_buf_printf(&sub->probe, "SELECT * FROM (%s) q LIMIT 0",
+                  kr_sql_canonical(sub->sql));
+
+    if (sub->values.failed || sub->cast.failed || sub->probe.failed) {
+        kr_sub_refuse(sub, "no memory");
+        return;
+    }
+
+    job = &sub->job;
+
+    job->statements[0].sql = sub->cast.data;
+    job->statements[0].nparams = 1;
+    job->statements[0].params[0] = sub->values.data;
+    job->statements[1].sql = sub->probe.data;
+    job->statements[1].nparams = 0;
+    job->nstatements = kr_sql_is_grouped(sub->sql) ? 2 : 1;
+    job->transaction = 1;
+    job->max_bytes = sub->owner->max_bytes;
+    job->done = kr_sub_casted;
+
+    sub->running = 1;
+    kr_pool_run(sub->owner->pool, job);
+}
+
+
+void
+kr_sub_plan(kr_sub_t *sub)
+{
+    int       rc;
+    kr_buf_t  reason;
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+
+    rc = kr_sub_key(sub, &reason);
+
+    if (rc == KR_OK) {
+        kr_sub_predicate(sub);
+        rc = kr_sub_statements(sub, &reason);
+    }
+
+    if (rc == KR_OK) {
+        rc = kr_sub_watch(sub);
+    }
+
+    if (rc == KR_OK) {
+        kr_sub_register(sub);
+
+    } else {
+        kr_sub_refuse(sub, rc == KR_ERROR || reason.len == 0 ? "no memory"
+                                                             : reason.data);
+    }
+
+    kr_buf_free(&reason);
+}
+
+
+void
+kr_sub_unplan(kr_sub_t *sub)
+{
+    size_t  i;
+
+    for (i = 0; i < sub->nwatched; i++) {
+        free(sub->watched[i].leaves);
+    }
+
+    free(sub->watched);
+    free(sub->texts);
+    free(sub->canonical);
+
+    sub->watched = NULL;
+    sub->nwatched = 0;
+    sub->texts = NULL;
+    sub->canonical = NULL;
+
+    kr_buf_free(&sub->outputs);
+    kr_buf_free(&sub->snapshot);
+    kr_buf_free(&sub->refetch);
+    kr_buf_free(&sub->rerun);
+}
+
+
+static void
+kr_sub_casted(kr_job_t *job)
+{
+    kr_sub_t  *sub;
+
+    sub = kr_sub_of_job(job);
+    sub->running = 0;
+
+    if (job->status == KR_JOB_LOST && sub->socket == NULL) {
+        kr_sub_wait(sub, KR_RESUME_RETRY);
+        return;
+    }
+
+    if (job->status != KR_JOB_DONE && job->results[0] == NULL) {
+        kr_sub_wrong_value(sub);
+        return;
+    }
+
+    if (job->status != KR_JOB_DONE) {
+        kr_sub_failed(sub, "the query failed: ");
+        return;
+    }
+
+    if (kr_sub_read_values(sub, job->results[0]) != KR_OK) {
+        kr_sub_refuse(sub, "no memory");
+        return;
+    }
+
+    kr_sub_plan(sub);
+}
+
+
+static void
+kr_sub_wrong_value(kr_sub_t *sub)
+{
+    kr_buf_t  what;
+
+    memset(&what, 0, sizeof(kr_buf_t));
+    kr_buf_printf(&what, "field_value for \"%s\" of type %s: ",
+                  kr_op_name(sub->spec.op), sub->aim.field->type_name.data);
+
+    kr_sub_failed(sub, what.failed ? "field_value: " : what.data);
+    kr_buf_free(&what);
+}
+
+
+static int
+kr_sub_read_values(kr_sub_t *sub, const PGresult *res)
+{
+    int        rc, row, n;
+    kr_str_t  *values;
+
+    n = PQntuples(res);
+
+    values = malloc((size_t) (n + 1) * sizeof(kr_str_t));
+    if (values == NULL) {
+        return KR_ERROR;
+    }
+
+    for (row = 0; row < n; row++) {
+        values[row].data = PQgetvalue(res, row, 0);
+        values[row].len = (size_t) PQgetlength(res, row, 0);
+    }
+
+    rc = kr_sub_values(sub, values, (size_t) n);
+    free(values);
+
+    return rc;
+}
+
+
+/* Copies the values, in order, each once. */
+static int
+kr_sub_values(kr_sub_t *sub, const kr_str_t *values, size_t n)
+{
+    char    *p;
+    size_t   i, size;
+
+    size = 1;
+
+    for (i = 0; i < n; i++) {
+        size += values[i].len;
+    }
+
+    sub->texts = malloc(size);
+    sub->canonical = malloc(n * sizeof(kr_str_t));
+
+    if (sub->texts == NULL || sub->canonical == NULL) {
+        return KR_ERROR;
+    }
+
+    p = sub->texts;
+
+    for (i = 0; i < n; i++) {
+        memcpy(p, values[i].data, values[i].len);
+        sub->canonical[i].data = p;
+        sub->canonical[i].len = values[i].len;
+        p += values[i].len;
+    }
+
+    qsort(sub->canonical, n, sizeof(kr_str_t), kr_value_cmp);
+
+    sub->nvalues = 0;
+
+    for (i = 0; i < n; i++) {
+        if (sub->nvalues == 0
+            || kr_value_cmp(&sub->canonical[i],
+                            &sub->canonical[sub->nvalues - 1]) != 0)
+        {
+            sub->canonical[sub->nvalues++] = sub->canonical[i];
+        }
+    }
+
+    return KR_OK;
+}
+
+
+static int
+kr_value_cmp(const void *one, const void *two)
+{
+    const kr_str_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    if (a->len != b->len) {
+        return a->len < b->len ? -1 : 1;
+    }
+
+    return memcmp(a->data, b->data, a->len);
+}
+
+
+/* Of a table's row its key, of a group's the columns that the client says. */
+static int
+kr_sub_key(kr_sub_t *sub, kr_buf_t *reason)
+{
+    size_t                 i;
+    const kr_table_key_t  *key;
+
+    if (kr_sql_is_grouped(sub->sql)) {
+        return kr_sub_outputs(sub, sub->job.results[1], reason);
+    }
+
+    key = sub->aim.key;
+    sub->key.n = key->ncolumns;
+
+    for (i = 0; i < key->ncolumns; i++) {
+        sub->key.names[i] = key->columns[i]->name;
+        sub->key.types[i] = key->columns[i]->base;
+    }
+
+    return KR_OK;
+}
+
+
+static int
+kr_sub_outputs(kr_sub_t *sub, const PGresult *res, kr_buf_t *reason)
+{
+    int           rc;
+    size_t        i, n, from;
+    kr_sql_ref_t  ref;
+
+    memset(&ref, 0, sizeof(kr_sql_ref_t));
+
+    n = sub->spec.npks != 0 ? sub->spec.npks : sub->aim.key->ncolumns;
+
+    if (n > KR_KEY_MAX) {
+        kr_buf_printf(reason, "pk names %zu columns, and may name %d", n,
+                      KR_KEY_MAX);
+        return KR_DECLINED;
+    }
+
+    sub->key.n = 0;
+    rc = KR_OK;
+
+    for (i = 0; i < n && rc == KR_OK; i++) {
+
+        if (sub->spec.npks != 0) {
+            rc = kr_sql_resolve(sub->sql, &sub->spec.pks[i], &ref, reason);
+
+        } else {
+            ref.quoted = 1;
+            kr_buf_reset(&ref.column);
+            kr_buf_append(&ref.column, sub->aim.key->columns[i]->name.data,
+                          sub->aim.key->columns[i]->name.len);
+        }
+
+        if (rc == KR_OK) {
+            rc = ref.column.failed ? KR_ERROR
+                                   : kr_sub_output(sub, res, &ref, reason);
+        }
+    }
+
+    kr_buf_free(&ref.column);
+
+    if (rc != KR_OK) {
+        return rc;
+    }
+
+    if (sub->outputs.failed) {
+        return KR_ERROR;
+    }
+
+    /* the buffer does not move any more */
+
+    for (i = 0, from = 0; i < n; i++) {
+        sub->key.names[i].data = sub->outputs.data + from;
+        from += sub->key.names[i].len + 1;
+    }
+
+    return KR_OK;
+}
+
+
+/* What is no column of the result is left to kr_sql_rerun() to refuse. */
+static int
+kr_sub_output(kr_sub_t *sub, const PGresult *res, const kr_sql_ref_t *ref,
+    kr_buf_t *reason)
+{
+    int          i, folds, found, n;
+    size_t       k;
+    kr_buf_t     lower;
+    const char  *name;
+
+    memset(&lower, 0, sizeof(kr_buf_t));
+    kr_buf_append(&lower, ref->column.data, ref->column.len);
+
+    found = -1;
+    n = 0;
+
+    for (folds = 0; n == 0 && folds < (ref->quoted ? 1 : 2); folds++) {
+
+        for (k = 0; folds && k < lower.len; k++) {
+            if (lower.data[k] >= 'A' && lower.data[k] <= 'Z') {
+                lower.data[k] = (char) (lower.data[k] | 0x20);
+            }
+        }
+
+        for (i = 0; !lower.failed && i < PQnfields(res); i++) {
+            if (strcmp(PQfname(res, i), lower.data) == 0) {
+                found = i;
+                n++;
+            }
+        }
+    }
+
+    kr_buf_free(&lower);
+
+    if (n > 1) {
+        kr_buf_printf(reason, "the query has %d columns \"%s\", so its rows "
+                      "cannot be told apart by it: give each a name of its "
+                      "own with AS", n, PQfname(res, found));
+        return KR_DECLINED;
+    }
+
+    name = n == 0 ? ref->column.data : PQfname(res, found);
+
+    kr_buf_append(&sub->outputs, name, strlen(name) + 1);
+    sub->key.names[sub->key.n].len = strlen(name);
+    sub->key.types[sub->key.n++] = n == 0 ? KR_SUB_TEXT_TYPE
+                                          : (uint32_t) PQftype(res, found);
+
+    return KR_OK;
+}
+
+
+/*
+ * The values are PostgreSQL's; those of a RESUME were written by it, so they
+ * need no cast again.
+ */
+int
+kr_sub_given(kr_sub_t *sub)
+{
+    return kr_sub_values(sub, sub->spec.values, sub->spec.nvalues);
+}
+
+
+/* A partitioned table's name stands for those of its partitions. */
+static void
+kr_sub_predicate(kr_sub_t *sub)
+{
+    kr_predicate_t  *p;
+
+    p = &sub->predicate;
+
+    memset(p, 0, sizeof(kr_predicate_t));
+
+    p->schema = sub->aim.table->schema;
+    p->table = sub->aim.table->name;
+    p->column = sub->aim.field->name;
+    p->type = sub->aim.field->type;
+    p->op = sub->aim.op;
+    p->nvalues = sub->nvalues;
+    p->values = sub->canonical;
+    p->c_collation = sub->aim.field->c_collation;
+}
+
+
+static int
+kr_sub_statements(kr_sub_t *sub, kr_buf_t *reason)
+{
+    int              rc;
+    kr_str_t         types[KR_KEY_MAX];
+    kr_sql_target_t  t;
+
+    kr_sub_target(sub, &t, types);
+
+    rc = kr_sub_reruns(sub, &t, reason);
+    if (rc != KR_OK) {
+        return rc;
+    }
+
+    if (kr_sql_mode(sub->sql) == KR_SQL_RERUN) {
+        kr_buf_str(reason, "the query computes over many rows, and a "
+                   "realtime query goes row by row");
+        return KR_DECLINED;
+    }
+
+    sub->plan = KR_PLAN_ROWS;
+    sub->check = !kr_predicate_exact(&sub->predicate);
+
+    t.window = 0;
+    t.check = sub->check;
+    kr_buf_reset(&sub->rerun);
+
+    rc = kr_sql_refetch(sub->sql, &t, &sub->refetch);
+
+    if (rc == KR_DECLINED) {
+        kr_buf_str(reason, "the query cannot be rewritten without risk: write "
+                   "its expressions in a simpler way");
+    }
+
+    return sub->refetch.failed ? KR_ERROR : rc;
+}
+
+
+static void
+kr_sub_target(kr_sub_t *sub, kr_sql_target_t *t, kr_str_t *types)
+{
+    size_t  i;
+
+    memset(t, 0, sizeof(kr_sql_target_t));
+
+    for (i = 0; i < sub->key.n; i++) {
+        if (kr_sql_is_grouped(sub->sql)) {
+            types[i].data = "text";
+            types[i].len = 4;
+
+        } else {
+            types[i] = sub->aim.key->columns[i]->base_name;
+        }
+    }
+
+    t->table = *kr_catalog_called(sub->sql, sub->aim.place);
+    t->field = sub->aim.field->name;
+    t->field_type = sub->aim.field->type_name;
+    t->op = sub->aim.op;
+
+    if (!kr_sql_is_grouped(sub->sql) && sub->aim.key_place != sub->aim.place) {
+        t->pk_table = *kr_catalog_called(sub->sql, sub->aim.key_place);
+    }
+
+    t->pk = sub->key.names[0];
+    t->pk_type = types[0];
+    t->npk = sub->key.n;
+    t->pks = sub->key.names;
+    t->pk_types = types;
+}
+
+
+/*
+ * The snapshot is a run of the whole query, whatever the plan is.  A query
+ * whose window must hold, and which has one, is not served row by row.
+ */
+static int
+kr_sub_reruns(kr_sub_t *sub, kr_sql_target_t *t, kr_buf_t *reason)
+{
+    int  rc, same;
+
+    t->window = 1;
+    rc = kr_sql_rerun(sub->sql, t, &sub->snapshot, reason);
+
+    if (rc == KR_OK) {
+        t->window = 0;
+        rc = kr_sql_rerun(sub->sql, t, &sub->rerun, reason);
+    }
+
+    if (rc != KR_OK) {
+        return rc;
+    }
+
+    if (sub->snapshot.failed || sub->rerun.failed) {
+        return KR_ERROR;
+    }
+
+    same = strcmp(sub->snapshot.data, sub->rerun.data) == 0;
+    sub->exact = (sub->spec.exact && !same);
+
+    if (sub->exact) {
+        kr_sql_set_rerun(sub->sql);
+        kr_buf_reset(&sub->rerun);
+        kr_buf_append(&sub->rerun, sub->snapshot.data, sub->snapshot.len);
+    }
+
+    return sub->rerun.failed ? KR_ERROR : KR_OK;
+}
+
+
+/* The main table, and those that are read beside it, each once. */
+static int
+kr_sub_watch(kr_sub_t *sub)
+{
+    size_t             i;
+    const kr_table_t  *t;
+    const kr_facts_t  *fa;
+
+    fa = sub->facts;
+
+    sub->watched = calloc(fa->ntables, sizeof(kr_watched_t));
+    if (sub->watched == NULL) {
+        return KR_ERROR;
+    }
+
+    if (kr_sub_watch_table(sub, sub->aim.table, 1) != KR_OK) {
+        return KR_ERROR;
+    }
+
+    for (i = 0; i < fa->ntables; i++) {
+        t = &fa->tables[i];
+
+        if (i == sub->aim.place || kr_sub_watched(sub, t)) {
+            continue;
+        }
+
+        if (kr_sub_watch_table(sub, t, 0) != KR_OK) {
+            return KR_ERROR;
+        }
+    }
+
+    return KR_OK;
+}
+
+
+static int
+kr_sub_watched(const kr_sub_t *sub, const kr_table_t *t)
+{
+    size_t               i;
+    const kr_watched_t  *w;
+
+    for (i = 0; i < sub->nwatched; i++) {
+        w = &sub->watched[i];
+
+        if (!w->main && strcmp(w->table.name.data, t->name.data) == 0
+            && strcmp(w->table.schema.data, t->schema.data) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+kr_sub_watch_table(kr_sub_t *sub, const kr_table_t *t, int main)
+{
+    size_t         i;
+    kr_watched_t  *w;
+
+    w = &sub->watched[sub->nwatched++];
+
+    w->table.schema = t->schema;
+    w->table.name = t->name;
+    w->main = (main != 0);
+    w->parted = (t->kind == 'p');
+
+    if (!w->parted || t->nleaves == 0) {
+        return KR_OK;
+    }
+
+    w->leaves = calloc(t->nleaves, sizeof(kr_relation_t));
+    if (w->leaves == NULL) {
+        return KR_ERROR;
+    }
+
+    w->nleaves = t->nleaves;
+
+    for (i = 0; i < t->nleaves; i++) {
+        w->leaves[i].schema = t->leaves[i].schema;
+        w->leaves[i].name = t->leaves[i].name;
+    }
+
+    return KR_OK;
+}
