@@ -3,6 +3,7 @@
 #     make              both programs
 #     make run          the demo, see tools/run
 #     make test         every suite, see docs/testing.md
+#     make bench        what a message to many costs, see docs/benchmark.md
 #     make install      PREFIX, DESTDIR
 #
 # CC=clang builds with clang.  SAN=1 builds everything with ASan and UBSan
@@ -64,8 +65,8 @@ REPL_OBJ    = $(patsubst %.c,$(B)/obj/%.o,$(wildcard replicator/*.c common/*.c))
 .SUFFIXES:
 
 .PHONY: all module replicator www run install-deps test unit corpus fuzz \
-        fuzzers nginx-test e2e browser lint sanitize install uninstall clean \
-        FORCE
+        fuzzers nginx-test e2e browser lint sanitize bench install uninstall \
+        clean FORCE
 
 all: module replicator
 
@@ -187,6 +188,17 @@ sanitize:
 
 test:
 	$(Q)+tools/test
+
+# Fan-out beside a bare loop, see docs/benchmark.md.
+
+bench: module $(B)/bench/load $(B)/bench/bare
+	$(Q)B=$(B) bench/fanout/run
+
+$(B)/bench/%: bench/fanout/%.c $(B)/flags
+	@echo "  CC        $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) -o $@ $<
+
 
 install-deps:
 	$(Q)tools/install-deps run
