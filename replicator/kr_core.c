@@ -36,6 +36,7 @@ struct kr_core_s {
     kr_routes_t           routes;
     kr_txns_t             txns;
     kr_registry_t        *registry;
+    kr_reruns_t          *reruns;
     kr_fetch_t           *fetch;
     kr_subscribes_t      *subscribes;
     kr_absent_t          *absent;
@@ -147,7 +148,16 @@ kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream,
     core->stream = stream;
     core->routes.stream = stream;
 
-    core->fetch = kr_fetch_create(core->base, core->cf, pool, &core->routes);
+    core->reruns = kr_reruns_create(core->base, core->cf, pool,
+                                    &core->routes);
+    if (core->reruns == NULL) {
+        return KR_ERROR;
+    }
+
+    core->routes.reruns = core->reruns;
+
+    core->fetch = kr_fetch_create(core->base, core->cf, pool, &core->routes,
+                                  core->reruns);
     core->subscribes = kr_subscribes_create(core->base, core->cf, pool,
                                             &core->routes, kr_core_resumed);
 
@@ -173,6 +183,10 @@ kr_core_free(kr_core_t *core)
 
     if (core->fetch != NULL) {
         kr_fetch_free(core->fetch);
+    }
+
+    if (core->reruns != NULL) {
+        kr_reruns_free(core->reruns);
     }
 
     while (core->absent != NULL) {

@@ -1,6 +1,6 @@
 /*
- * Gathering: what each change touches is noted under the template and the
- * key of its row, so that many changes of a row cost one refetch.
+ * A change and its routes: those whose rows are fetched by key, and those
+ * that are run as a whole.
  */
 
 #include <stdlib.h>
@@ -8,35 +8,27 @@
 
 #include "kr_fetch_private.h"
 #include "kr_log.h"
-#include "kr_value.h"
 
 
 static void kr_fetch_orphaned(kr_pending_t *pe);
 
-static int kr_fetch_reset(kr_fetch_t *fe, const kr_change_t *c,
-    const char *reason);
+static int kr_fetch_truncate(kr_fetch_t *fe, const kr_change_t *c,
+    kr_txn_t *txn);
 static int kr_fetch_hit(kr_fetch_t *fe, const kr_change_t *c,
     const kr_hit_t *hit, kr_txn_t *txn);
-static const kr_column_t *kr_fetch_key(const kr_template_t *t,
+static int kr_fetch_row(kr_fetch_t *fe, const kr_change_t *c,
+    const kr_hit_t *hit, kr_txn_t *txn);
+static int kr_fetch_key(kr_buf_t *texts, const kr_key_t *key,
     const kr_column_t *first, size_t nfirst, const kr_column_t *second,
     size_t nsecond);
 static int kr_fetch_moved(kr_fetch_t *fe, const kr_hit_t *hit,
-    kr_txn_t *txn, const kr_column_t *from, const kr_column_t *to);
-static int kr_fetch_touch(kr_fetch_t *fe, kr_action_e action,
-    const kr_hit_t *hit, kr_txn_t *txn, const kr_column_t *pk);
-static kr_pending_t *kr_pending_get(kr_fetch_t *fe, kr_template_t *t);
-static kr_item_t *kr_item_get(kr_pending_t *pe, kr_txn_t *txn,
-    const kr_column_t *pk);
-static kr_item_t *kr_item_create(kr_pending_t *pe, kr_txn_t *txn,
-    const kr_column_t *pk);
-static int kr_item_xid(kr_fetch_t *fe, kr_item_t *it, uint32_t xid);
-static kr_touch_t *kr_item_touch(kr_fetch_t *fe, kr_item_t *it,
-    kr_route_t *rt);
+    kr_txn_t *txn);
+static int kr_fetch_doom(kr_fetch_t *fe, kr_route_t *rt, const char *reason);
 
 
 kr_fetch_t *
 kr_fetch_create(struct event_base *base, const kr_config_t *cf,
-    kr_pool_t *pool, kr_routes_t *rs)
+    kr_pool_t *pool, kr_routes_t *rs, kr_reruns_t *rn)
 {
     kr_fetch_t  *fe;
 
@@ -48,6 +40,7 @@ kr_fetch_create(struct event_base *base, const kr_config_t *cf,
     fe->base = base;
     fe->pool = pool;
     fe->routes = rs;
+    fe->reruns = rn;
     fe->batch_size = (size_t) cf->batch_size;
     fe->chunk_size = (size_t) cf->chunk_size;
     fe->max_bytes = cf->snapshot_max;
@@ -62,11 +55,17 @@ kr_fetch_create(struct event_base *base, const kr_config_t *cf,
 void
 kr_fetch_free(kr_fetch_t *fe)
 {
+    kr_probes_free(fe);
+
     while (fe->pending != NULL) {
         kr_pending_free(fe->pending);
     }
 
+    kr_buf_free(&fe->from);
+    kr_buf_free(&fe->to);
+    kr_buf_free(&fe->texts);
     kr_buf_free(&fe->key);
+    free(fe->dooms);
     free(fe);
 }
 
@@ -74,25 +73,44 @@ kr_fetch_free(kr_fetch_t *fe)
 int
 kr_fetch_change(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
 {
-    int             rc;
-    long            i, n;
-    kr_hit_t       *hits;
-    kr_registry_t  *reg;
+    int  rc;
 
-    reg = fe->routes->registry;
+    rc = kr_fetch_table(fe, c, txn, 0);
 
-    if (c->action == KR_TRUNCATE) {
-        return kr_fetch_reset(fe, c, "the table was truncated: subscribe "
-                              "again");
+    if (rc == KR_OK && fe->routes->registry->parents != NULL) {
+        rc = kr_fetch_parents(fe, c, txn);
     }
 
-    n = kr_match_change(reg->match, c, &hits);
+    kr_fetch_doomed(fe);
+
+    if (fe->early) {
+        /* a large transaction does not wait for its end: it is committed */
+        kr_fetch_commit(fe);
+    }
+
+    return rc;
+}
+
+
+int
+kr_fetch_table(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn, int late)
+{
+    int        rc;
+    long       i, n;
+    kr_hit_t  *hits;
+
+    if (c->action == KR_TRUNCATE) {
+        return kr_fetch_truncate(fe, c, txn);
+    }
+
+    n = kr_match_change(fe->routes->registry->match, c, &hits);
 
     if (n < 0) {
         return KR_ERROR;
     }
 
     fe->changes++;
+    fe->late = late != 0;
 
     /* nothing here takes a route out of the index, so hits stays valid */
 
@@ -102,18 +120,24 @@ kr_fetch_change(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
         rc = kr_fetch_hit(fe, c, &hits[i], txn);
     }
 
-    if (rc == KR_DECLINED) {
-        /* the column was dropped, or the replica identity changed */
-        rc = kr_fetch_reset(fe, c, "the WAL does not hold the table's old "
-                            "rows any more: subscribe again");
-    }
-
-    if (fe->early) {
-        /* a large transaction does not wait for its end: it is committed */
-        kr_fetch_commit(fe);
-    }
-
     return rc;
+}
+
+
+void
+kr_fetch_doomed(kr_fetch_t *fe)
+{
+    kr_doom_t  *d;
+
+    while (fe->ndooms != 0) {
+        d = &fe->dooms[--fe->ndooms];
+
+        if (!d->route->removed) {
+            kr_route_reset(fe->routes, d->route, d->reason);
+        }
+
+        kr_route_unhold(d->route);
+    }
 }
 
 
@@ -132,25 +156,32 @@ kr_fetch_commit(kr_fetch_t *fe)
 
         kr_fetch_run(pe);
     }
+
+    kr_reruns_commit(fe->reruns);
 }
 
 
-void
-kr_item_free(kr_fetch_t *fe, kr_item_t *it)
+int
+kr_fetch_doom_table(kr_fetch_t *fe, const kr_relation_t *table,
+    const char *reason)
 {
-    size_t  i;
+    int        rc;
+    long       i, n;
+    kr_hit_t  *hits;
 
-    for (i = 0; i < it->ntouches; i++) {
-        kr_route_unhold(it->touches[i].route);
+    n = kr_match_table(fe->routes->registry->match, &table->schema,
+                       &table->name, &hits);
+    if (n < 0) {
+        return KR_ERROR;
     }
 
-    kr_fetch_loaded(fe, -(long) (1 + it->nxids + it->ntouches));
+    rc = KR_OK;
 
-    free(it->touches);
-    free(it->xids);
-    free(it->pk);
-    kr_txn_release(it->txn);
-    free(it);
+    for (i = 0; i < n && rc == KR_OK; i++) {
+        rc = kr_fetch_doom(fe, hits[i].route, reason);
+    }
+
+    return rc;
 }
 
 
@@ -182,78 +213,132 @@ kr_fetch_orphaned(kr_pending_t *pe)
 }
 
 
-/* The rows of the table cannot be named any more: its routes end. */
 static int
-kr_fetch_reset(kr_fetch_t *fe, const kr_change_t *c, const char *reason)
+kr_fetch_truncate(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
 {
-    long          n;
-    kr_hit_t     *hits;
-    kr_routes_t  *rs;
+    int          rc;
+    long         i, n;
+    kr_hit_t    *hits;
+    kr_route_t  *rt;
 
-    rs = fe->routes;
+    n = kr_match_table(fe->routes->registry->match, &c->schema, &c->table,
+                       &hits);
 
-    for ( ;; ) {
-        n = kr_match_table(rs->registry->match, &c->schema, &c->table, &hits);
-
-        if (n <= 0) {
-            return n == 0 ? KR_OK : KR_ERROR;
-        }
-
-        /* the index changes with each */
-        kr_route_reset(rs, hits[0].route, reason);
+    if (n < 0) {
+        return KR_ERROR;
     }
+
+    rc = KR_OK;
+
+    for (i = 0; i < n && rc == KR_OK; i++) {
+        rt = hits[i].route;
+
+        if (rt->template->plan == KR_PLAN_RERUN) {
+            rc = kr_rerun_touch(fe->reruns, rt, txn);
+
+        } else if (rt->keys_lost) {
+            rc = kr_fetch_doom(fe, rt, "the table was truncated, and what its"
+                               " subscribers hold is not known: subscribe"
+                               " again");
+
+        } else {
+            /* snapshots that are older, and on their way, are not wanted */
+            rt->settled = fe->routes->txns->begun;
+            rc = kr_fetch_verify(fe, rt, txn);
+        }
+    }
+
+    return rc;
+}
+
+
+static int
+kr_fetch_hit(kr_fetch_t *fe, const kr_change_t *c, const kr_hit_t *hit,
+    kr_txn_t *txn)
+{
+    if (hit->blind) {
+        return kr_fetch_doom(fe, hit->route, "the table was altered: subscribe"
+                             " again");
+    }
+
+    if (hit->route->template->plan == KR_PLAN_RERUN) {
+        return kr_rerun_touch(fe->reruns, hit->route, txn);
+    }
+
+    return kr_fetch_row(fe, c, hit, txn);
+}
+
+
+static int
+kr_fetch_row(kr_fetch_t *fe, const kr_change_t *c, const kr_hit_t *hit,
+    kr_txn_t *txn)
+{
+    int              rc;
+    const kr_key_t  *key;
+
+    key = &hit->route->template->key;
+
+    rc = kr_fetch_key(&fe->from, key, c->identity, c->nidentity, c->columns,
+                      c->ncolumns);
+
+    if (rc == KR_OK) {
+        rc = kr_fetch_key(&fe->to, key, c->columns, c->ncolumns, c->identity,
+                          c->nidentity);
+    }
+
+    if (rc == KR_DECLINED) {
+        /* the column was dropped, or the replica identity changed */
+        return kr_fetch_doom(fe, hit->route, "the WAL does not hold the"
+                             " table's old rows any more: subscribe again");
+    }
+
+    if (rc != KR_OK) {
+        return KR_ERROR;
+    }
+
+    if (c->action == KR_UPDATE
+        && (fe->from.len != fe->to.len
+            || memcmp(fe->from.data, fe->to.data, fe->to.len) != 0))
+    {
+        return kr_fetch_moved(fe, hit, txn);
+    }
+
+    return kr_fetch_touch(fe, c->action, hit, txn, &fe->to);
 }
 
 
 /* KR_DECLINED: the change does not tell the row's key. */
 static int
-kr_fetch_hit(kr_fetch_t *fe, const kr_change_t *c, const kr_hit_t *hit,
-    kr_txn_t *txn)
+kr_fetch_key(kr_buf_t *texts, const kr_key_t *key, const kr_column_t *first,
+    size_t nfirst, const kr_column_t *second, size_t nsecond)
 {
-    kr_template_t      *t;
-    const kr_column_t  *from, *to;
-
-    t = hit->route->template;
-
-    from = kr_fetch_key(t, c->identity, c->nidentity, c->columns,
-                        c->ncolumns);
-    to = kr_fetch_key(t, c->columns, c->ncolumns, c->identity, c->nidentity);
-
-    if (from == NULL || to == NULL) {
-        return KR_DECLINED;
-    }
-
-    if (c->action == KR_UPDATE
-        && (from->value.len != to->value.len
-            || memcmp(from->value.data, to->value.data, to->value.len) != 0))
-    {
-        return kr_fetch_moved(fe, hit, txn, from, to);
-    }
-
-    return kr_fetch_touch(fe, c->action, hit, txn, to);
-}
-
-
-static const kr_column_t *
-kr_fetch_key(const kr_template_t *t, const kr_column_t *first, size_t nfirst,
-    const kr_column_t *second, size_t nsecond)
-{
+    size_t              i;
     const kr_column_t  *c;
 
-    c = kr_column_find(first, nfirst, &t->key.names[0]);
+    kr_buf_reset(texts);
 
-    if (c == NULL) {
-        c = kr_column_find(second, nsecond, &t->key.names[0]);
+    for (i = 0; i < key->n; i++) {
+        c = kr_column_find(first, nfirst, &key->names[i]);
+
+        if (c == NULL) {
+            c = kr_column_find(second, nsecond, &key->names[i]);
+        }
+
+        if (c == NULL || c->null) {
+            return KR_DECLINED;
+        }
+
+        kr_buf_append(texts, c->value.data, c->value.len);
+        kr_buf_append(texts, "", 1);
     }
 
-    return c == NULL || c->null ? NULL : c;
+    return texts->failed ? KR_ERROR : KR_OK;
 }
 
 
 /* Another key: for a client one row goes and another comes. */
 static int
-kr_fetch_moved(kr_fetch_t *fe, const kr_hit_t *hit, kr_txn_t *txn,
-    const kr_column_t *from, const kr_column_t *to)
+kr_fetch_moved(kr_fetch_t *fe, const kr_hit_t *hit, kr_txn_t *txn)
 {
     kr_hit_t  half;
 
@@ -262,7 +347,7 @@ kr_fetch_moved(kr_fetch_t *fe, const kr_hit_t *hit, kr_txn_t *txn,
     if (hit->old) {
         half.new = 0;
 
-        if (kr_fetch_touch(fe, KR_DELETE, &half, txn, from) != KR_OK) {
+        if (kr_fetch_touch(fe, KR_DELETE, &half, txn, &fe->from) != KR_OK) {
             return KR_ERROR;
         }
     }
@@ -274,235 +359,31 @@ kr_fetch_moved(kr_fetch_t *fe, const kr_hit_t *hit, kr_txn_t *txn,
     half.old = 0;
     half.new = 1;
 
-    return kr_fetch_touch(fe, KR_INSERT, &half, txn, to);
-}
-
-
-static int
-kr_fetch_touch(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
-    kr_txn_t *txn, const kr_column_t *pk)
-{
-    kr_item_t     *it;
-    kr_touch_t    *to;
-    kr_pending_t  *pe;
-
-    pe = kr_pending_get(fe, hit->route->template);
-    if (pe == NULL) {
-        return KR_ERROR;
-    }
-
-    it = kr_item_get(pe, txn, pk);
-
-    if (it == NULL || kr_item_xid(fe, it, txn->xid) != KR_OK) {
-        return KR_ERROR;
-    }
-
-    it->deleted = action == KR_DELETE;
-
-    to = kr_item_touch(fe, it, hit->route);
-    if (to == NULL) {
-        return KR_ERROR;
-    }
-
-    if (to->route == NULL) {
-        to->route = kr_route_hold(hit->route);
-        to->old = hit->old;
-        to->inserted = action == KR_INSERT && !hit->old;
-
-    } else {
-        to->many = 1;
-    }
-
-    to->new = hit->new && action != KR_DELETE;
-
-    if (pe->n == 0 && HASH_COUNT(pe->gathering) >= fe->batch_size) {
-        fe->early = 1;
-    }
-
-    return KR_OK;
-}
-
-
-static kr_pending_t *
-kr_pending_get(kr_fetch_t *fe, kr_template_t *t)
-{
-    kr_pending_t  *pe;
-
-    pe = t->pending;
-
-    if (pe == NULL) {
-        pe = calloc(1, sizeof(kr_pending_t));
-        if (pe == NULL) {
-            return NULL;
-        }
-
-        pe->fetch = fe;
-        pe->template = t;
-        pe->limit = fe->batch_size;
-
-        DL_APPEND(fe->pending, pe);
-        t->pending = pe;
-    }
-
-    if (!pe->dirty && pe->n == 0) {
-        pe->dirty = 1;
-        DL_APPEND2(fe->dirty, pe, dprev, dnext);
-    }
-
-    return pe;
-}
-
-
-const kr_buf_t *
-kr_item_key(kr_fetch_t *fe, const kr_template_t *t, const char *text,
-    size_t len)
-{
-    kr_buf_reset(&fe->key);
-
-    if (kr_value_key(t->key.types[0], text, len, &fe->key) != KR_OK) {
-        /* the column's type was changed: the text will do */
-        kr_buf_reset(&fe->key);
-        kr_buf_append(&fe->key, text, len);
-    }
-
-    return &fe->key;
-}
-
-
-/* The row's item, a new one if none is gathered; NULL: no memory. */
-static kr_item_t *
-kr_item_get(kr_pending_t *pe, kr_txn_t *txn, const kr_column_t *pk)
-{
-    kr_item_t       *it;
-    const kr_buf_t  *key;
-
-    key = kr_item_key(pe->fetch, pe->template, pk->value.data, pk->value.len);
-
-    if (key->failed) {
-        kr_buf_free(&pe->fetch->key);
-        return NULL;
-    }
-
-    HASH_FIND(hh, pe->gathering, key->data, key->len, it);
-
-    return it != NULL ? it : kr_item_create(pe, txn, pk);
-}
-
-
-static kr_item_t *
-kr_item_create(kr_pending_t *pe, kr_txn_t *txn, const kr_column_t *pk)
-{
-    kr_buf_t   *key;
-    kr_item_t  *it;
-
-    key = &pe->fetch->key;
-
-    it = calloc(1, sizeof(kr_item_t));
-    if (it == NULL) {
-        return NULL;
-    }
-
-    it->pk = malloc(pk->value.len + key->len + 1);
-    if (it->pk == NULL) {
-        free(it);
-        return NULL;
-    }
-
-    it->pk_len = pk->value.len;
-    memcpy(it->pk, pk->value.data, it->pk_len);
-
-    it->key = it->pk + it->pk_len;
-    it->key_len = key->len;
-    memcpy(it->key, key->data, key->len);
-
-    HASH_ADD_KEYPTR(hh, pe->gathering, it->key, it->key_len, it);
-
-    if (it->hh.tbl == NULL) {
-        free(it->pk);
-        free(it);
-        return NULL;
-    }
-
-    it->txn = kr_txn_hold(txn);
-    it->born = pe->fetch->changes;
-    kr_fetch_loaded(pe->fetch, 1);
-
-    if (pe->template->oldest > txn->lsn) {
-        pe->template->oldest = txn->lsn;
-    }
-
-    return it;
+    return kr_fetch_touch(fe, KR_INSERT, &half, txn, &fe->to);
 }
 
 
 /* The array grows by doubling, from 1. */
 static int
-kr_item_xid(kr_fetch_t *fe, kr_item_t *it, uint32_t xid)
+kr_fetch_doom(kr_fetch_t *fe, kr_route_t *rt, const char *reason)
 {
-    uint32_t  *xids;
+    size_t      n;
+    kr_doom_t  *dooms;
 
-    if (it->nxids != 0 && it->xids[it->nxids - 1] == xid) {
-        return KR_OK;
-    }
+    n = fe->ndooms;
 
-    if ((it->nxids & (it->nxids - 1)) == 0) {
-        xids = realloc(it->xids, sizeof(uint32_t)
-                                 * (it->nxids == 0 ? 1 : 2 * it->nxids));
-        if (xids == NULL) {
+    if ((n & (n - 1)) == 0) {
+        dooms = realloc(fe->dooms, (n == 0 ? 1 : 2 * n) * sizeof(kr_doom_t));
+        if (dooms == NULL) {
             return KR_ERROR;
         }
 
-        it->xids = xids;
+        fe->dooms = dooms;
     }
 
-    it->xids[it->nxids++] = xid;
-    kr_fetch_loaded(fe, 1);
+    fe->dooms[n].route = kr_route_hold(rt);
+    fe->dooms[n].reason = reason;
+    fe->ndooms++;
 
     return KR_OK;
-}
-
-
-/* The route's touch; a new one has no route yet. */
-static kr_touch_t *
-kr_item_touch(kr_fetch_t *fe, kr_item_t *it, kr_route_t *rt)
-{
-    size_t       i;
-    kr_touch_t  *to;
-
-    if (rt->touched == it && rt->touched_at < it->ntouches
-        && it->touches[rt->touched_at].route == rt)
-    {
-        return &it->touches[rt->touched_at];
-    }
-
-    /* a change names each route once: a new item need not be searched */
-
-    if (it->born != fe->changes) {
-        for (i = 0; i < it->ntouches; i++) {
-            if (it->touches[i].route == rt) {
-                return &it->touches[i];
-            }
-        }
-    }
-
-    if (it->ntouches == it->size) {
-        i = it->size == 0 ? 1 : 2 * it->size;
-
-        to = realloc(it->touches, i * sizeof(kr_touch_t));
-        if (to == NULL) {
-            return NULL;
-        }
-
-        it->touches = to;
-        it->size = i;
-    }
-
-    rt->touched = it;
-    rt->touched_at = it->ntouches;
-
-    to = &it->touches[it->ntouches++];
-    memset(to, 0, sizeof(kr_touch_t));
-    kr_fetch_loaded(fe, 1);
-
-    return to;
 }

@@ -1,6 +1,7 @@
 /*
  * Changes to events: the rows that changes touch are gathered by template,
- * fetched anew in batches, and become events of the routes.
+ * fetched anew in batches, and become events of the routes.  Routes whose
+ * plan is to rerun are told that they were touched.
  */
 
 #ifndef _KR_FETCH_H_INCLUDED_
@@ -11,6 +12,7 @@
 
 #include "kr_config.h"
 #include "kr_pool.h"
+#include "kr_rerun.h"
 #include "kr_route.h"
 
 
@@ -26,7 +28,7 @@ typedef struct kr_fetch_s  kr_fetch_t;
 
 /* NULL: no memory.  All that it is given must outlive it. */
 kr_fetch_t *kr_fetch_create(struct event_base *base, const kr_config_t *cf,
-    kr_pool_t *pool, kr_routes_t *rs);
+    kr_pool_t *pool, kr_routes_t *rs, kr_reruns_t *rn);
 
 /* After the routes are gone. */
 void kr_fetch_free(kr_fetch_t *fe);
@@ -37,7 +39,7 @@ void kr_fetch_free(kr_fetch_t *fe);
  */
 int kr_fetch_change(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn);
 
-/* The transaction is whole: starts what it waits for. */
+/* The transaction is whole: starts what it waits for, reruns included. */
 void kr_fetch_commit(kr_fetch_t *fe);
 
 

@@ -25,6 +25,7 @@ static int kr_batch_window(kr_pending_t *pe);
 static int kr_batch_take(kr_pending_t *pe);
 static int kr_batch_query(kr_pending_t *pe);
 static int kr_batch_pks(kr_pending_t *pe);
+static int kr_batch_column(kr_pending_t *pe, size_t column, kr_str_t *pks);
 static int kr_batch_visible(kr_pending_t *pe, const PGresult *res);
 static void kr_batch_match(kr_pending_t *pe, const PGresult *res);
 static kr_item_t *kr_batch_find(kr_pending_t *pe, const char *text,
@@ -111,7 +112,10 @@ kr_pending_free(kr_pending_t *pe)
         event_free(pe->timer);
     }
 
-    kr_buf_free(&pe->pks);
+    for (i = 0; i < KR_KEY_MAX; i++) {
+        kr_buf_free(&pe->pks[i]);
+    }
+
     free(pe->items);
     free(pe);
 }
@@ -286,7 +290,9 @@ kr_batch_take(kr_pending_t *pe)
 static int
 kr_batch_query(kr_pending_t *pe)
 {
-    kr_job_t  *job;
+    int              n;
+    kr_job_t        *job;
+    kr_statement_t  *st;
 
     switch (kr_batch_pks(pe)) {
 
@@ -305,10 +311,21 @@ kr_batch_query(kr_pending_t *pe)
 
     job->statements[0].sql = "SELECT pg_catalog.pg_current_snapshot()::text";
     job->statements[0].nparams = 0;
-    job->statements[1].sql = pe->template->refetch;
-    job->statements[1].nparams = 1;
-    job->statements[1].params[0] = pe->pks.data;
     job->nstatements = 2;
+
+    st = &job->statements[1];
+    st->sql = pe->template->refetch;
+
+    for (n = 0; n < (int) pe->template->key.n; n++) {
+        st->params[n] = pe->pks[n].data;
+    }
+
+    if (pe->template->check) {
+        /* that of all its routes */
+        st->params[n++] = pe->template->routes->param;
+    }
+
+    st->nparams = n;
     job->transaction = 1;
     job->max_bytes = pe->fetch->max_bytes;
     job->done = kr_batch_done;
@@ -324,34 +341,68 @@ kr_batch_query(kr_pending_t *pe)
 static int
 kr_batch_pks(kr_pending_t *pe)
 {
-    size_t      i, n;
+    int         rc;
+    size_t      i;
     kr_str_t   *pks;
     kr_item_t  *it;
+
+    for (i = pe->pos; i < pe->pos + pe->take; i++) {
+        it = pe->items[i];
+        it->json = NULL;
+        it->field = NULL;
+    }
 
     pks = malloc(pe->take * sizeof(kr_str_t));
     if (pks == NULL) {
         return KR_ERROR;
     }
 
+    rc = KR_OK;
+
+    for (i = 0; i < pe->template->key.n && rc == KR_OK; i++) {
+        rc = kr_batch_column(pe, i, pks);
+    }
+
+    free(pks);
+
+    return rc;
+}
+
+
+static int
+kr_batch_column(kr_pending_t *pe, size_t column, kr_str_t *pks)
+{
+    size_t       i, k, n;
+    kr_buf_t    *b;
+    kr_item_t   *it;
+    const char  *text;
+
     n = 0;
 
     for (i = pe->pos; i < pe->pos + pe->take; i++) {
         it = pe->items[i];
-        it->json = NULL;
-        it->field = NULL;
 
-        if (!it->deleted && !it->large) {
-            pks[n].data = it->pk;
-            pks[n++].len = it->pk_len;
+        if (!kr_item_asked(it)) {
+            continue;
         }
+
+        text = it->texts;
+
+        for (k = 0; k < column; k++) {
+            text += strlen(text) + 1;
+        }
+
+        pks[n].data = text;
+        pks[n++].len = strlen(text);
     }
 
-    kr_buf_reset(&pe->pks);
-    kr_array_literal(&pe->pks, pks, n);
-    free(pks);
+    b = &pe->pks[column];
 
-    if (pe->pks.failed) {
-        kr_buf_free(&pe->pks);
+    kr_buf_reset(b);
+    kr_array_literal(b, pks, n);
+
+    if (b->failed) {
+        kr_buf_free(b);
         return KR_ERROR;
     }
 
@@ -385,7 +436,7 @@ kr_batch_visible(kr_pending_t *pe, const PGresult *res)
     for (i = pe->pos; i < pe->pos + pe->take && sees; i++) {
         it = pe->items[i];
 
-        for (k = 0; k < it->nxids && sees && !it->deleted; k++) {
+        for (k = 0; k < it->nxids && sees && kr_item_asked(it); k++) {
             sees = kr_snapshot_sees(&s, it->xids[k]);
         }
     }
@@ -430,10 +481,19 @@ kr_batch_match(kr_pending_t *pe, const PGresult *res)
 static kr_item_t *
 kr_batch_find(kr_pending_t *pe, const char *text, size_t len)
 {
+    kr_fetch_t      *fe;
     kr_item_t        want, *p, **found;
     const kr_buf_t  *key;
 
-    key = kr_item_key(pe->fetch, pe->template, text, len);
+    fe = pe->fetch;
+
+    kr_buf_reset(&fe->texts);
+
+    if (kr_key_texts(&pe->template->key, text, len, &fe->texts) != KR_OK) {
+        return NULL;
+    }
+
+    key = kr_item_key(fe, pe->template, fe->texts.data);
 
     if (key->failed) {
         return NULL;

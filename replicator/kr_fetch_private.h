@@ -1,5 +1,6 @@
 /*
- * What kr_fetch.c (gathering), kr_fetch_batch.c (the refetch) and
+ * What kr_fetch.c (a change and its routes), kr_fetch_parts.c (partitions),
+ * kr_fetch_item.c (gathering), kr_fetch_batch.c (the refetch) and
  * kr_fetch_rows.c (its events) share; no other file includes it.
  */
 
@@ -9,6 +10,7 @@
 
 #include "kr_fetch.h"
 #include "kr_hash.h"
+#include "kr_row.h"
 
 
 typedef enum {
@@ -28,6 +30,8 @@ typedef struct {
     unsigned            new:1;       /* and is there after the last */
     unsigned            inserted:1;  /* the first was an insert */
     unsigned            many:1;      /* there was more than one */
+    unsigned            verify:1;    /* it did not change itself: only that it
+                                        is not there is told */
     unsigned            kind:3;      /* kr_row_e, once it was fetched */
 } kr_touch_t;
 
@@ -35,9 +39,9 @@ typedef struct {
 /* a row that waits for its refetch; in a hash by its key */
 typedef struct {
     kr_txn_t           *txn;         /* of the first change; held */
-    char               *pk;          /* as text; key is in the same memory */
-    size_t              pk_len;
-    char               *key;         /* kr_value_key() */
+    char               *texts;       /* its key, in both forms of kr_row.h, */
+    size_t              texts_len;   /* in one piece of memory */
+    char               *key;
     size_t              key_len;
 
     uint32_t           *xids;        /* of its changes */
@@ -48,6 +52,7 @@ typedef struct {
 
     uint64_t            born;        /* number of the first change */
     unsigned            deleted:1;   /* the last change was a delete */
+    unsigned            unsure:1;    /* which was the last is not known */
     unsigned            large:1;     /* too large to be fetched */
 
     /* from the result that is at hand */
@@ -79,7 +84,7 @@ struct kr_pending_s {
     size_t              take;
     size_t              limit;       /* of take; less when rows are large */
 
-    kr_buf_t            pks;         /* the parameter */
+    kr_buf_t            pks[KR_KEY_MAX];     /* the parameters */
     struct event       *timer;
     unsigned            delay;       /* ms, of the next wait */
     unsigned            tries;       /* that failed in a row */
@@ -98,14 +103,31 @@ struct kr_pending_s {
 };
 
 
+/* a route that cannot go on, to be reset when the change was given to all */
+typedef struct {
+    kr_route_t         *route;       /* held */
+    const char         *reason;
+} kr_doom_t;
+
+
+typedef struct kr_probe_s  kr_probe_t;
+
+
 struct kr_fetch_s {
     struct event_base  *base;
     kr_pool_t          *pool;
     kr_routes_t        *routes;
+    kr_reruns_t        *reruns;
     kr_pending_t       *pending;
     kr_pending_t       *dirty;
+    kr_probe_t         *probes;      /* kr_fetch_parts.c's */
+    kr_doom_t          *dooms;
+    size_t              ndooms;
     size_t              load;
     uint64_t            changes;     /* that were gathered */
+    kr_buf_t            from;        /* texts of a change's old key */
+    kr_buf_t            to;          /* and of its new one */
+    kr_buf_t            texts;
     kr_buf_t            key;
     size_t              batch_size;
     size_t              chunk_size;
@@ -113,8 +135,48 @@ struct kr_fetch_s {
     unsigned            flush_interval;  /* ms; 0: no window */
     unsigned            paused:1;
     unsigned            early:1;     /* a batch is full before the commit */
+    unsigned            late:1;      /* the change at hand is out of order */
 };
 
+
+/* the row is asked for; if not, it is known not to be there, or too large */
+#define kr_item_asked(it)                                                     \
+    ((!(it)->deleted || (it)->unsure) && !(it)->large)
+
+
+/*
+ * Gives a change to the routes of its table.  late: it comes out of its
+ * order, see kr_fetch_parts.c.  KR_ERROR: no memory.
+ */
+int kr_fetch_table(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn,
+    int late);
+
+/*
+ * The routes of a table cannot go on, for a reason that is static text; those
+ * that kr_fetch_table() has found are such too.  kr_fetch_doomed() resets
+ * them, when nobody reads the index.
+ */
+int kr_fetch_doom_table(kr_fetch_t *fe, const kr_relation_t *table,
+    const char *reason);
+void kr_fetch_doomed(kr_fetch_t *fe);
+
+/*
+ * Gives a change to the routes of the partitioned tables that its own table
+ * is a part of, now or when it is known which these are.  KR_ERROR: no
+ * memory.
+ */
+int kr_fetch_parents(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn);
+void kr_probes_free(kr_fetch_t *fe);
+
+/*
+ * Notes the change of a row for a route; texts is the row's key.
+ * KR_ERROR: no memory.
+ */
+int kr_fetch_touch(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
+    kr_txn_t *txn, const kr_buf_t *texts);
+
+/* All that the route's subscribers may hold is to be looked at. */
+int kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn);
 
 /* Fetches all that there is, or as much as can be now. */
 void kr_fetch_run(kr_pending_t *pe);
@@ -128,9 +190,9 @@ void kr_fetch_publish(kr_pending_t *pe);
 void kr_item_free(kr_fetch_t *fe, kr_item_t *it);
 void kr_fetch_loaded(kr_fetch_t *fe, long n);
 
-/* The key of a text of the template's primary key; it is in fe->key. */
+/* The key of these texts; it is in fe->key. */
 const kr_buf_t *kr_item_key(kr_fetch_t *fe, const kr_template_t *t,
-    const char *text, size_t len);
+    const char *texts);
 
 
 #endif /* _KR_FETCH_PRIVATE_H_INCLUDED_ */

@@ -20,7 +20,7 @@
 
 
 #define KR_JOB_STATEMENTS  8
-#define KR_JOB_PARAMS      4
+#define KR_JOB_PARAMS      8
 
 typedef struct kr_pool_s  kr_pool_t;
 typedef struct kr_job_s   kr_job_t;

@@ -36,6 +36,7 @@ typedef struct kr_conn_s      kr_conn_t;
 typedef struct kr_entry_s     kr_entry_t;
 typedef struct kr_pending_s   kr_pending_t;
 typedef struct kr_rerun_s     kr_rerun_t;
+typedef struct kr_held_s      kr_held_t;
 
 typedef struct kr_worker_s    kr_worker_t;
 typedef struct kr_socket_s    kr_socket_t;
@@ -141,6 +142,7 @@ struct kr_route_s {
                                     that wait for their refetch */
     unsigned         removed:1;  /* not in the registry any more */
     unsigned         idle:1;     /* in the registry's list of these */
+    unsigned         keys_lost:1;    /* it is not known what members hold */
 
     kr_template_t   *template;
     kr_route_t      *tprev;      /* of the template */
@@ -159,6 +161,9 @@ struct kr_route_s {
 
     uint64_t         since;      /* the stream's position at the creation:
                                     events before it were not kept */
+    uint64_t         settled;    /* what kr_txn_settled() must say of a
+                                    snapshot: a TRUNCATE is not to be missed */
+    unsigned         expecting;  /* subscribes under way */
     uint64_t         idle_since; /* ms */
     kr_route_t      *idle_prev;
     kr_route_t      *idle_next;
@@ -174,6 +179,7 @@ struct kr_route_s {
     kairos_position_t  dropped_position;
 
     kr_rerun_t      *rerun;      /* kr_rerun's */
+    kr_held_t       *held;       /* kr_keys' */
 
     /* kr_fetch's */
     void            *build;          /* while it makes events of a batch */

@@ -210,6 +210,7 @@ kr_cursor_free(kr_registry_t *reg, kr_cursor_t *cu, uint64_t now)
     so = cu->socket;
 
     kr_cursor_unqueue(reg, cu);
+    rt->expecting -= cu->taken;
 
     DL_DELETE(rt->cursors, cu);
     DL_DELETE2(so->cursors, cu, sprev, snext);

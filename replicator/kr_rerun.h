@@ -27,8 +27,7 @@
 #define KR_RERUN_BYTES_MAX  (256ul * 1024 * 1024)     /* of all that is kept */
 
 
-typedef struct kr_reruns_s  kr_reruns_t;
-typedef struct kr_guest_s   kr_guest_t;
+typedef struct kr_guest_s  kr_guest_t;
 
 
 /*

@@ -185,7 +185,8 @@ kr_route_publish(kr_routes_t *rs, kr_route_t *rt, const kr_event_t *ev)
     }
 
     DL_FOREACH(rt->members, mb) {
-        kr_server_send(mb->worker->conn, b, kr_txn_hold(ev->txn));
+        kr_server_send(mb->worker->conn, b,
+                       ev->txn == NULL ? NULL : kr_txn_hold(ev->txn));
     }
 
     kr_backlog_add(&rs->backlog, rt, b, ev->marks, ev->nrows, kr_now());
@@ -199,6 +200,14 @@ kr_route_resume(kr_routes_t *rs, kr_route_t *rt, kr_worker_t *wk,
     uint32_t members, const kairos_position_t *p)
 {
     kr_entry_t  *e;
+
+    if (rt->template->plan == KR_PLAN_RERUN) {
+        kr_send_reset(wk, rt->topic, KR_TOPIC_LEN,
+                      "the query must be run anew: subscribe again");
+        return;
+    }
+
+    kr_keys_lose(&rs->keys, rt);
 
     if (kr_resume_gap(rs, rt, p)) {
         kr_send_reset(wk, rt->topic, KR_TOPIC_LEN,
@@ -312,6 +321,7 @@ static void
 kr_route_remove(kr_routes_t *rs, kr_route_t *rt)
 {
     kr_backlog_clear(&rs->backlog, rt);
+    kr_keys_clear(&rs->keys, rt);
     kr_registry_remove(rs->registry, rt);
 }
 

@@ -11,10 +11,14 @@
 
 #include "kr_backlog.h"
 #include "kr_config.h"
+#include "kr_keys.h"
 #include "kr_registry.h"
 #include "kr_server.h"
 #include "kr_stream.h"
 #include "kr_txn.h"
+
+
+typedef struct kr_reruns_s  kr_reruns_t;     /* of kr_rerun.h */
 
 
 typedef struct {
@@ -23,7 +27,9 @@ typedef struct {
     kr_registry_t      *registry;
     kr_txns_t          *txns;
     kr_stream_t        *stream;
+    kr_reruns_t        *reruns;
     kr_backlog_t        backlog;
+    kr_keys_t           keys;
 
     uint64_t            epoch;      /* of the stream; 0 before it began */
     uint64_t            start;      /* where it began: what a snapshot before
@@ -39,7 +45,8 @@ typedef struct {
                                        was handed on */
     const kr_row_t     *marks;      /* one for each row */
     size_t              nrows;
-    kr_txn_t           *txn;        /* held while the event is in a queue */
+    kr_txn_t           *txn;        /* held while the event is in a queue;
+                                       NULL: of none */
 } kr_event_t;
 
 
@@ -86,7 +93,8 @@ void kr_route_gone(kr_routes_t *rs, kr_worker_t *wk, uint64_t socket);
 
 /*
  * The worker has so many members on the route, which got all up to position:
- * sends what they missed, or RESET.
+ * sends what they missed, or RESET.  A route with the plan RERUN is always
+ * reset: what another process has told of it is not known to this one.
  */
 void kr_route_resume(kr_routes_t *rs, kr_route_t *rt, kr_worker_t *wk,
     uint32_t members, const kairos_position_t *position);

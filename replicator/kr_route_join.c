@@ -64,6 +64,7 @@ kr_route_expect(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so)
     }
 
     cu->taken++;
+    rt->expecting++;
 
     return cu;
 }
@@ -73,6 +74,7 @@ void
 kr_route_settle(kr_routes_t *rs, kr_cursor_t *cu)
 {
     cu->taken--;
+    cu->route->expecting--;
 
     if (cu->taken != 0 || cu->joining) {
         return;
@@ -264,8 +266,9 @@ kr_routes_try(kr_routes_t *rs)
 
 
 /*
- * Waits until the stream has passed the snapshot, and the changes that were
- * read before have become events: then visibility tells apart what is in the
+ * A snapshot that was one of the route's runs stands between two events.  Any
+ * other waits until the stream has passed it, and the changes that were read
+ * before have become events: then visibility tells apart what is in the
  * snapshot, and nothing of it comes again.  That wait is bounded: what comes
  * again is applied again.  A stream that does not run, and a worker that does
  * not read, are waited for longer.
@@ -297,6 +300,7 @@ kr_join_judge(kr_routes_t *rs, const kr_cursor_t *cu, uint64_t now,
     }
 
     if (now >= cu->deadline
+        || cu->route->template->plan == KR_PLAN_RERUN
         || (rs->position >= cu->lsn
             && cu->route->template->oldest > cu->lsn))
     {
@@ -384,10 +388,12 @@ kr_join_needs(const kr_cursor_t *cu, const kr_entry_t *e)
 }
 
 
+/* Where no transaction tells, cu->from alone does. */
 static int
 kr_join_lacks(const kr_cursor_t *cu, const kr_row_t *row)
 {
-    return cu->lsn == 0 || !kr_snapshot_sees(&cu->snapshot, row->xid);
+    return cu->lsn == 0 || row->xid == 0
+           || !kr_snapshot_sees(&cu->snapshot, row->xid);
 }
 
 

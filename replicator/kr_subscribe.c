@@ -339,6 +339,10 @@ kr_sub_free(kr_sub_t *sub)
         kr_pool_cancel(ss->pool, &sub->job);
     }
 
+    if (sub->asking) {
+        kr_rerun_cancel(&sub->guest);
+    }
+
     if (sub->timer != NULL) {
         event_free(sub->timer);
     }

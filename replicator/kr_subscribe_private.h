@@ -9,6 +9,7 @@
 
 
 #include "kr_hash.h"
+#include "kr_rerun.h"
 #include "kr_subscribe.h"
 
 
@@ -58,10 +59,14 @@ struct kr_sub_s {
 
     kr_route_t         *route;      /* held */
     uint64_t            before;     /* see kr_txn_settled() */
+    kr_guest_t          guest;      /* of a route with the plan RERUN */
+    const PGresult     *moment;     /* of the snapshot */
+    const PGresult     *rows;
     struct event       *timer;
     unsigned            tries;
     unsigned            looking:1;
     unsigned            running:1;
+    unsigned            asking:1;   /* the guest waits */
     unsigned            expecting:1;    /* a cursor is kept for it */
     unsigned            check:1;        /* see kr_registry.h */
     unsigned            exact:1;
@@ -82,6 +87,9 @@ struct kr_subscribes_s {
 
 #define kr_sub_of_job(j)                                                      \
     ((kr_sub_t *) ((char *) (j) - offsetof(kr_sub_t, job)))
+
+#define kr_sub_of_guest(g)                                                    \
+    ((kr_sub_t *) ((char *) (g) - offsetof(kr_sub_t, guest)))
 
 
 /*

@@ -19,6 +19,7 @@
 
 
 static void kr_sub_snapped(kr_job_t *job);
+static void kr_sub_guested(kr_guest_t *g);
 static void kr_sub_timer(evutil_socket_t fd, short what, void *data);
 
 static int kr_sub_add(kr_sub_t *sub, const char **reason);
@@ -28,6 +29,7 @@ static void kr_sub_column(kr_buf_t *b, const kr_sub_t *sub, size_t place,
     const kr_str_t *column);
 static void kr_sub_name(kr_buf_t *b, const char *name, kr_buf_t *value);
 static void kr_sub_member(kr_buf_t *b, const char *name, const kr_str_t *s);
+static void kr_sub_ask(kr_sub_t *sub);
 static void kr_sub_snap(kr_sub_t *sub);
 static int kr_sub_settled(kr_sub_t *sub);
 static void kr_sub_again(kr_sub_t *sub);
@@ -67,6 +69,11 @@ kr_sub_register(kr_sub_t *sub)
     }
 
     sub->expecting = 1;
+
+    if (sub->route->template->plan == KR_PLAN_RERUN) {
+        kr_sub_ask(sub);
+        return;
+    }
 
     sub->before = sub->owner->routes->txns->begun;
     kr_sub_snap(sub);
@@ -128,6 +135,10 @@ kr_sub_snapped(kr_job_t *job)
     switch (kr_sub_settled(sub)) {
 
     case KR_OK:
+        sub->moment = job->results[0];
+        sub->rows = job->results[1];
+
+        kr_keys_snapshot(&sub->owner->routes->keys, sub->route, sub->rows);
         kr_sub_reply(sub);
         break;
 
@@ -139,6 +150,26 @@ kr_sub_snapped(kr_job_t *job)
         kr_sub_refuse(sub, "the snapshot could not be read, try again");
         break;
     }
+}
+
+
+static void
+kr_sub_guested(kr_guest_t *g)
+{
+    kr_sub_t  *sub;
+
+    sub = kr_sub_of_guest(g);
+    sub->asking = 0;
+
+    if (g->rows == NULL) {
+        kr_sub_refuse(sub, g->reason);
+        return;
+    }
+
+    sub->moment = g->moment;
+    sub->rows = g->rows;
+
+    kr_sub_reply(sub);
 }
 
 
@@ -306,6 +337,23 @@ kr_sub_member(kr_buf_t *b, const char *name, const kr_str_t *s)
 }
 
 
+/* A run of the route itself gives the rows. */
+static void
+kr_sub_ask(kr_sub_t *sub)
+{
+    sub->guest.done = kr_sub_guested;
+
+    if (kr_rerun_ask(sub->owner->routes->reruns, sub->route, &sub->guest)
+        != KR_OK)
+    {
+        kr_sub_refuse(sub, "no memory");
+        return;
+    }
+
+    sub->asking = 1;
+}
+
+
 static void
 kr_sub_snap(kr_sub_t *sub)
 {
@@ -332,7 +380,8 @@ kr_sub_snap(kr_sub_t *sub)
 
 /*
  * A transaction that was read from the stream before the route was there,
- * but is not visible yet, would be neither in the rows nor in an event.
+ * but is not visible yet, would be neither in the rows nor in an event.  Nor
+ * would rows that were truncated meanwhile be taken away.
  */
 static int
 kr_sub_settled(kr_sub_t *sub)
@@ -349,6 +398,10 @@ kr_sub_settled(kr_sub_t *sub)
            != KR_OK)
     {
         return KR_ERROR;
+    }
+
+    if (sub->before < sub->route->settled) {
+        sub->before = sub->route->settled;
     }
 
     rc = kr_txn_settled(sub->owner->routes->txns, &s, sub->before)
@@ -410,7 +463,7 @@ kr_sub_reply(kr_sub_t *sub)
 
     kr_buf_printf(&b, "{\"received\":true,\"route_topics\":[\"%s\"],"
                   "\"rows\":[", sub->route->topic);
-    kr_sub_rows(&b, sub->job.results[1]);
+    kr_sub_rows(&b, sub->rows);
     kr_buf_str(&b, "]}");
 
     if (b.failed || kr_sub_cursor(sub) != KR_OK) {
@@ -440,7 +493,7 @@ kr_sub_cursor(kr_sub_t *sub)
         return KR_OK;
     }
 
-    res = sub->job.results[0];
+    res = sub->moment;
 
     if (kr_lsn_parse(PQgetvalue(res, 0, 1), (size_t) PQgetlength(res, 0, 1),
                      &lsn) != KR_OK
@@ -452,6 +505,10 @@ kr_sub_cursor(kr_sub_t *sub)
     }
 
     cu->lsn = kr_sub_floor(lsn);
+
+    if (sub->guest.rows != NULL) {
+        cu->from = sub->guest.from;
+    }
 
     return KR_OK;
 }

@@ -268,25 +268,6 @@ describe('what a change means', () => {
         assert.equal(live.rows.size, 900);
     });
 
-    test('a table that is truncated: its members are told', async (t) => {
-        await stack.sql('create table emptied (id int primary key, f int);'
-                        + 'alter table emptied replica identity full;'
-                        + 'insert into emptied values (1, 1)');
-
-        const live = await open(t, 'emptied', 'f', '1');
-
-        await stack.sql('truncate emptied');
-
-        const { reason } = await live.client.event(live.topic, 'phx_error');
-
-        assert.match(reason, /truncated/);
-        assert.equal((await live.subscribe()).status, 'ok');
-        assert.equal(live.rows.size, 0);
-        await live.join();
-        await stack.sql('insert into emptied values (2, 1)');
-        assert.deepEqual((await live.next()).map((row) => row.id), [2]);
-    });
-
     test('what is rolled back is never seen', async (t) => {
         const live = await open(t, 'posts', 'userid', '122',
                                 { query: SELECT });

@@ -1,9 +1,9 @@
 /* sources: kr_route.c kr_route_join.c kr_backlog.c kr_answer.c kr_txn.c */
 /* sources: kr_registry.c kr_registry_def.c kr_registry_people.c */
 /* sources: kr_registry_parts.c kr_spec.c kr_json.c kr_op.c */
-/* sources: kr_value.c kr_value_order.c */
+/* sources: kr_value.c kr_value_order.c kr_keys.c kr_row.c */
 /* sources: kr_buf.c kr_lsn.c kairos_feed.c */
-/* libs: -lcrypto -levent_core */
+/* libs: -lcrypto -levent_core -lpq */
 
 #include <setjmp.h>
 #include <stdarg.h>

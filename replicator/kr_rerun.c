@@ -1,0 +1,694 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "kr_log.h"
+#include "kr_rerun_private.h"
+
+
+#define KR_RERUN_REST_MAX     10000    /* ms; between two runs of a route */
+#define KR_RERUN_RETRY_MAX    100      /* ms; a change is not visible yet */
+#define KR_RERUN_LOST_MIN     100      /* ms; no connection */
+#define KR_RERUN_LOST_MAX     5000
+#define KR_RERUN_FAILED_MAX   5        /* errors in a row that may pass */
+#define KR_RERUN_UNSEEN_MAX   100      /* runs; guests do not wait longer */
+#define KR_RERUN_CONGESTED    5        /* ms; a worker has much to read */
+
+
+static void kr_rerun_ended(kr_rerun_t *rr);
+static void kr_rerun_done(kr_job_t *job);
+static void kr_rerun_timer(evutil_socket_t fd, short what, void *data);
+
+static kr_rerun_t *kr_rerun_get(kr_reruns_t *rn, kr_route_t *rt);
+static void kr_rerun_next(kr_rerun_t *rr);
+static int kr_rerun_waits(kr_rerun_t *rr);
+static void kr_rerun_start(kr_rerun_t *rr);
+static void kr_rerun_take(kr_rerun_t *rr);
+static void kr_rerun_stopped(kr_rerun_t *rr);
+static void kr_rerun_result(kr_rerun_t *rr);
+static int kr_rerun_settled(kr_rerun_t *rr);
+static void kr_rerun_unsettled(kr_rerun_t *rr);
+static void kr_rerun_answer(kr_rerun_t *rr);
+static void kr_rerun_failed(kr_rerun_t *rr);
+static int kr_rerun_passing(const char *sqlstate);
+static void kr_rerun_lost(kr_rerun_t *rr);
+static void kr_rerun_give_up(kr_rerun_t *rr, const char *reason);
+static void kr_rerun_refuse(kr_guest_t **list, const char *reason);
+static void kr_rerun_retry(kr_rerun_t *rr, unsigned min, unsigned max);
+static void kr_rerun_arm(kr_rerun_t *rr, uint64_t ms);
+static void kr_rerun_unqueue(kr_rerun_t *rr);
+static void kr_rerun_free(kr_rerun_t *rr);
+static void kr_guest_move(kr_guest_t *g, kr_guest_t **to);
+
+
+kr_reruns_t *
+kr_reruns_create(struct event_base *base, const kr_config_t *cf,
+    kr_pool_t *pool, kr_routes_t *rs)
+{
+    kr_reruns_t  *rn;
+
+    rn = calloc(1, sizeof(kr_reruns_t));
+    if (rn == NULL) {
+        return NULL;
+    }
+
+    rn->md = EVP_MD_CTX_new();
+    if (rn->md == NULL) {
+        free(rn);
+        return NULL;
+    }
+
+    rn->base = base;
+    rn->pool = pool;
+    rn->routes = rs;
+    rn->max_bytes = cf->snapshot_max;
+    rn->chunk_size = (size_t) cf->chunk_size;
+    rn->flush_interval = (unsigned) cf->flush_interval;
+    rn->limit = (unsigned) (cf->max_concurrency + 1) / 2;
+
+    rs->registry->ended = kr_rerun_ended;
+
+    return rn;
+}
+
+
+void
+kr_reruns_free(kr_reruns_t *rn)
+{
+    kr_rows_free(&rn->rows);
+    kr_buf_free(&rn->texts);
+    kr_buf_free(&rn->key);
+    EVP_MD_CTX_free(rn->md);
+    free(rn);
+}
+
+
+int
+kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_guest_t *g)
+{
+    kr_rerun_t  *rr;
+
+    rr = kr_rerun_get(rn, rt);
+    if (rr == NULL) {
+        return KR_ERROR;
+    }
+
+    g->list = NULL;
+    kr_guest_move(g, &rr->waiting);
+
+    kr_rerun_next(rr);
+
+    return KR_OK;
+}
+
+
+void
+kr_rerun_cancel(kr_guest_t *g)
+{
+    kr_guest_move(g, NULL);
+}
+
+
+/* Where nobody was given a result nobody needs another one. */
+int
+kr_rerun_touch(kr_reruns_t *rn, kr_route_t *rt, kr_txn_t *txn)
+{
+    kr_rerun_t  *rr;
+
+    rr = rt->rerun;
+
+    if (rr == NULL) {
+        return KR_OK;
+    }
+
+    rr->wanted = rn->routes->txns->begun;
+
+    if (rr->txn == NULL) {
+        rr->txn = kr_txn_hold(txn);
+        rr->touched = kr_now();
+    }
+
+    if (!rr->dirty && !rr->ready) {
+        rr->dirty = 1;
+        DL_APPEND2(rn->dirty, rr, qprev, qnext);
+    }
+
+    return KR_OK;
+}
+
+
+void
+kr_reruns_commit(kr_reruns_t *rn)
+{
+    kr_rerun_t  *rr;
+
+    while (rn->dirty != NULL) {
+        rr = rn->dirty;
+
+        kr_rerun_unqueue(rr);
+        kr_rerun_next(rr);
+    }
+}
+
+
+/* The route was taken out of the registry. */
+static void
+kr_rerun_ended(kr_rerun_t *rr)
+{
+    rr->route = NULL;
+
+    kr_rerun_refuse(&rr->served, "the route was reset, try again");
+    kr_rerun_refuse(&rr->waiting, "the route was reset, try again");
+
+    if (!rr->busy) {
+        kr_rerun_free(rr);
+    }
+}
+
+
+static void
+kr_rerun_done(kr_job_t *job)
+{
+    uint64_t      now;
+    kr_rerun_t   *rr, *other;
+    kr_reruns_t  *rn;
+
+    rr = (kr_rerun_t *) job;
+    rn = rr->owner;
+    now = kr_now();
+
+    rr->rested = now - rr->began > KR_RERUN_REST_MAX
+                 ? now + KR_RERUN_REST_MAX : 2 * now - rr->began;
+
+    kr_rerun_stopped(rr);
+    rr->busy = 1;
+
+    switch (job->status) {
+
+    case KR_JOB_DONE:
+        rr->tries = 0;
+        kr_rerun_result(rr);
+        break;
+
+    case KR_JOB_TOO_LARGE:
+        kr_rerun_give_up(rr, "the rows are larger than KAIROS_SNAPSHOT_MAX:"
+                         " use LIMIT, or fewer columns");
+        break;
+
+    case KR_JOB_FAILED:
+        kr_rerun_failed(rr);
+        break;
+
+    default: /* KR_JOB_LOST */
+        kr_rerun_lost(rr);
+        break;
+    }
+
+    rr->busy = 0;
+
+    if (rr->route == NULL) {
+        kr_rerun_free(rr);
+
+    } else {
+        kr_rerun_next(rr);
+    }
+
+    if (rn->ready != NULL && rn->running < rn->limit) {
+        other = rn->ready;
+
+        kr_rerun_unqueue(other);
+        kr_rerun_next(other);
+    }
+}
+
+
+static void
+kr_rerun_timer(evutil_socket_t fd, short what, void *data)
+{
+    (void) fd;
+    (void) what;
+
+    kr_rerun_next(data);
+}
+
+
+static kr_rerun_t *
+kr_rerun_get(kr_reruns_t *rn, kr_route_t *rt)
+{
+    kr_rerun_t  *rr;
+
+    rr = rt->rerun;
+    if (rr != NULL) {
+        return rr;
+    }
+
+    rr = calloc(1, sizeof(kr_rerun_t));
+    if (rr == NULL) {
+        return NULL;
+    }
+
+    rr->timer = event_new(rn->base, -1, 0, kr_rerun_timer, rr);
+    if (rr->timer == NULL) {
+        free(rr);
+        return NULL;
+    }
+
+    rr->owner = rn;
+    rr->route = rt;
+
+    /* what was read before the index knew the route must be in the first */
+    rr->wanted = rn->routes->txns->begun;
+
+    DL_APPEND(rn->all, rr);
+    rt->rerun = rr;
+
+    return rr;
+}
+
+
+/* Begins a run, if there is anything to run for and nothing to wait for. */
+static void
+kr_rerun_next(kr_rerun_t *rr)
+{
+    if (rr->running || rr->busy) {
+        return;
+    }
+
+    if (rr->delay != 0 && event_pending(rr->timer, EV_TIMEOUT, NULL)) {
+        /* a retry, which nobody hastens */
+        return;
+    }
+
+    if (rr->waiting != NULL
+        || ((rr->txn != NULL || rr->answered != NULL) && !kr_rerun_waits(rr)))
+    {
+        kr_rerun_start(rr);
+    }
+}
+
+
+/* Guests do not wait for this: it is their first result. */
+static int
+kr_rerun_waits(kr_rerun_t *rr)
+{
+    uint64_t      now, when;
+    kr_reruns_t  *rn;
+
+    rn = rr->owner;
+
+    if (rr->ready || event_pending(rr->timer, EV_TIMEOUT, NULL)) {
+        return 1;
+    }
+
+    now = kr_now();
+    when = rr->touched + rn->flush_interval;
+
+    if (when < rr->rested) {
+        when = rr->rested;
+    }
+
+    if (rr->answered == NULL && now < when) {
+        kr_rerun_arm(rr, when - now);
+        return 1;
+    }
+
+    if (kr_routes_congested(rn->routes)) {
+        kr_rerun_arm(rr, KR_RERUN_CONGESTED);
+        return 1;
+    }
+
+    if (rn->running >= rn->limit) {
+        kr_rerun_unqueue(rr);
+
+        rr->ready = 1;
+        DL_APPEND2(rn->ready, rr, qprev, qnext);
+        return 1;
+    }
+
+    return 0;
+}
+
+
+static void
+kr_rerun_start(kr_rerun_t *rr)
+{
+    kr_job_t       *job;
+    kr_reruns_t    *rn;
+    kr_template_t  *t;
+
+    rn = rr->owner;
+    t = rr->route->template;
+    job = &rr->job;
+
+    event_del(rr->timer);
+    kr_rerun_unqueue(rr);
+    kr_rerun_take(rr);
+
+    job->statements[0].sql =
+        "SELECT pg_catalog.pg_current_snapshot()::text,"
+        " pg_catalog.pg_current_wal_insert_lsn()::text";
+    job->statements[0].nparams = 0;
+    job->statements[1].sql = t->rerun;
+    job->statements[1].nparams = 1;
+    job->statements[1].params[0] = rr->route->param;
+    job->nstatements = 2;
+
+    if (rr->served != NULL && strcmp(t->snapshot, t->rerun) != 0) {
+        job->statements[2] = job->statements[1];
+        job->statements[2].sql = t->snapshot;
+        job->nstatements = 3;
+    }
+
+    job->transaction = 1;
+    job->max_bytes = rn->max_bytes;
+    job->done = kr_rerun_done;
+
+    rr->began = kr_now();
+    rr->running = 1;
+    rr->counted = rr->served == NULL;
+    rn->running += rr->counted;
+
+    kr_pool_run(rn->pool, job);
+}
+
+
+/* What the run answers for; of transactions the oldest speaks for all. */
+static void
+kr_rerun_take(kr_rerun_t *rr)
+{
+    while (rr->waiting != NULL) {
+        kr_guest_move(rr->waiting, &rr->served);
+    }
+
+    rr->asked = rr->wanted;
+
+    if (rr->txn == NULL) {
+        return;
+    }
+
+    if (rr->answered == NULL) {
+        rr->answered = rr->txn;
+
+    } else {
+        kr_txn_release(rr->txn);
+    }
+
+    rr->txn = NULL;
+}
+
+
+static void
+kr_rerun_stopped(kr_rerun_t *rr)
+{
+    rr->running = 0;
+
+    if (rr->counted) {
+        rr->counted = 0;
+        rr->owner->running--;
+    }
+}
+
+
+static void
+kr_rerun_result(kr_rerun_t *rr)
+{
+    const char  *reason;
+
+    if (!kr_rerun_settled(rr)) {
+        kr_rerun_unsettled(rr);
+        return;
+    }
+
+    rr->unseen = 0;
+    rr->delay = 0;
+
+    if (kr_rerun_compare(rr, rr->job.results[1], &reason) != KR_OK) {
+        kr_rerun_give_up(rr, reason);
+        return;
+    }
+
+    if (rr->route == NULL) {
+        return;
+    }
+
+    rr->based = 1;
+
+    if (rr->answered != NULL) {
+        kr_txn_release(rr->answered);
+        rr->answered = NULL;
+    }
+
+    kr_rerun_answer(rr);
+}
+
+
+static int
+kr_rerun_settled(kr_rerun_t *rr)
+{
+    int              rc;
+    kr_snapshot_t    s;
+    const PGresult  *res;
+
+    res = rr->job.results[0];
+
+    if (PQntuples(res) != 1
+        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
+                             (size_t) PQgetlength(res, 0, 0), &s)
+           != KR_OK)
+    {
+        kr_log(KR_LOG_ERR, "could not read a snapshot's text");
+        return 0;
+    }
+
+    rc = kr_txn_settled(rr->owner->routes->txns, &s, rr->asked);
+
+    kr_snapshot_free(&s);
+
+    return rc;
+}
+
+
+/* A commit is decoded a moment before it is visible: runs again. */
+static void
+kr_rerun_unsettled(kr_rerun_t *rr)
+{
+    if (++rr->unseen > KR_RERUN_UNSEEN_MAX) {
+        kr_rerun_refuse(&rr->served,
+                        "a transaction is not visible yet, try again");
+    }
+
+    kr_rerun_retry(rr, 1, KR_RERUN_RETRY_MAX);
+}
+
+
+/* The guests' rows are those that the members have, all events applied. */
+static void
+kr_rerun_answer(kr_rerun_t *rr)
+{
+    kr_guest_t  *g;
+
+    while (rr->served != NULL) {
+        g = rr->served;
+        kr_guest_move(g, NULL);
+
+        g->moment = rr->job.results[0];
+        g->rows = rr->job.results[rr->job.nstatements - 1];
+        g->from = rr->owner->routes->backlog.number + 1;
+        g->reason = NULL;
+
+        g->done(g);
+    }
+}
+
+
+static void
+kr_rerun_failed(kr_rerun_t *rr)
+{
+    kr_buf_t   reason;
+    kr_job_t  *job;
+
+    job = &rr->job;
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+    kr_buf_printf(&reason, "the query failed: %s",
+                  job->message == NULL ? job->sqlstate : job->message);
+
+    if (kr_rerun_passing(job->sqlstate) && ++rr->tries < KR_RERUN_FAILED_MAX) {
+        kr_rerun_refuse(&rr->served, reason.failed ? "the query failed"
+                                                   : reason.data);
+        kr_rerun_retry(rr, KR_RERUN_LOST_MIN, KR_RERUN_LOST_MAX);
+
+    } else {
+        kr_rerun_give_up(rr, reason.failed ? "the query failed"
+                                           : reason.data);
+    }
+
+    kr_buf_free(&reason);
+}
+
+
+/*
+ * Serialization, resources, locks and time-outs, an administrator's command,
+ * a server that starts or stops: errors that may not come again.
+ */
+static int
+kr_rerun_passing(const char *sqlstate)
+{
+    static const char  *const classes[] = {
+        "08", "25", "40", "53", "55", "57", "58", NULL
+    };
+    const char         *const *p;
+
+    for (p = classes; *p != NULL; p++) {
+        if (strncmp(sqlstate, *p, 2) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+kr_rerun_lost(kr_rerun_t *rr)
+{
+    kr_rerun_refuse(&rr->served, "the database is not reachable, try again");
+
+    if (rr->answered != NULL) {
+        kr_stream_renew(rr->owner->routes->stream,
+                        "changed rows cannot be fetched");
+        kr_rerun_retry(rr, KR_RERUN_LOST_MIN, KR_RERUN_LOST_MAX);
+    }
+}
+
+
+/* The route cannot go on; without a result it has not begun. */
+static void
+kr_rerun_give_up(kr_rerun_t *rr, const char *reason)
+{
+    kr_rerun_refuse(&rr->served, reason);
+
+    if (rr->based) {
+        kr_route_reset(rr->owner->routes, rr->route, reason);
+        return;
+    }
+
+    kr_rerun_forget(rr);
+
+    if (rr->answered != NULL) {
+        kr_txn_release(rr->answered);
+        rr->answered = NULL;
+    }
+}
+
+
+static void
+kr_rerun_refuse(kr_guest_t **list, const char *reason)
+{
+    kr_guest_t  *g;
+
+    while (*list != NULL) {
+        g = *list;
+        kr_guest_move(g, NULL);
+
+        g->rows = NULL;
+        g->moment = NULL;
+        g->reason = reason;
+
+        g->done(g);
+    }
+}
+
+
+/* The next turn comes from the timer; waits in a row double, up to max. */
+static void
+kr_rerun_retry(kr_rerun_t *rr, unsigned min, unsigned max)
+{
+    rr->delay = rr->delay < min ? min : rr->delay * 2;
+
+    if (rr->delay > max) {
+        rr->delay = max;
+    }
+
+    /* the guests come with the next run */
+
+    while (rr->served != NULL) {
+        kr_guest_move(rr->served, &rr->waiting);
+    }
+
+    kr_rerun_arm(rr, rr->delay);
+}
+
+
+static void
+kr_rerun_arm(kr_rerun_t *rr, uint64_t ms)
+{
+    struct timeval  tv;
+
+    tv.tv_sec = (time_t) (ms / 1000);
+    tv.tv_usec = (suseconds_t) (ms % 1000 * 1000);
+
+    if (event_add(rr->timer, &tv) != 0) {
+        kr_log(KR_LOG_ALERT, "no memory for a timer");
+        kr_route_reset(rr->owner->routes, rr->route, "no memory");
+    }
+}
+
+
+static void
+kr_rerun_unqueue(kr_rerun_t *rr)
+{
+    if (rr->dirty) {
+        DL_DELETE2(rr->owner->dirty, rr, qprev, qnext);
+
+    } else if (rr->ready) {
+        DL_DELETE2(rr->owner->ready, rr, qprev, qnext);
+    }
+
+    rr->dirty = 0;
+    rr->ready = 0;
+}
+
+
+static void
+kr_rerun_free(kr_rerun_t *rr)
+{
+    kr_reruns_t  *rn;
+
+    rn = rr->owner;
+
+    if (rr->running) {
+        kr_pool_cancel(rn->pool, &rr->job);
+        kr_rerun_stopped(rr);
+    }
+
+    kr_rerun_unqueue(rr);
+    kr_rerun_forget(rr);
+
+    if (rr->txn != NULL) {
+        kr_txn_release(rr->txn);
+    }
+
+    if (rr->answered != NULL) {
+        kr_txn_release(rr->answered);
+    }
+
+    event_free(rr->timer);
+    DL_DELETE(rn->all, rr);
+    free(rr);
+}
+
+
+/* Out of the list that it is in, to the end of another, or of none. */
+static void
+kr_guest_move(kr_guest_t *g, kr_guest_t **to)
+{
+    if (g->list != NULL) {
+        DL_DELETE(*g->list, g);
+    }
+
+    g->list = to;
+
+    if (to != NULL) {
+        DL_APPEND(*to, g);
+    }
+}

@@ -1,0 +1,356 @@
+/*
+ * Two results compared: what is new, what differs, what is gone.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kr_rerun_private.h"
+
+
+static int kr_compare_read(kr_rerun_t *rr, const PGresult *res,
+    kr_kept_t **rows, const char **reason);
+static kr_kept_t *kr_compare_find(kr_rerun_t *rr, const PGresult *res,
+    int row);
+static kr_kept_t *kr_kept_create(kr_rerun_t *rr);
+static int kr_compare_hash(kr_reruns_t *rn, const char *json, size_t len,
+    uint64_t *sum);
+static int kr_compare_gone(kr_rerun_t *rr);
+static int kr_compare_changed(kr_rerun_t *rr, const PGresult *res,
+    kr_kept_t **rows);
+static int kr_compare_sent(kr_rerun_t *rr, int rc);
+static void kr_compare_flush(kr_rerun_t *rr);
+static void kr_kept_free(kr_rerun_t *rr, kr_kept_t *kept);
+
+
+int
+kr_rerun_compare(kr_rerun_t *rr, const PGresult *res, const char **reason)
+{
+    int          n, row;
+    kr_kept_t  **rows;
+
+    n = PQntuples(res);
+
+    if (n > KR_RERUN_ROWS_MAX) {
+        *reason = "the query returns more than 10000 rows, which is the limit"
+                  " of queries that are run as a whole: narrow it down";
+        return KR_DECLINED;
+    }
+
+    rows = calloc((size_t) n + 1, sizeof(kr_kept_t *));
+    if (rows == NULL) {
+        *reason = "no memory";
+        return KR_DECLINED;
+    }
+
+    rr->run++;
+
+    if (kr_compare_read(rr, res, rows, reason) != KR_OK) {
+        free(rows);
+        return KR_DECLINED;
+    }
+
+    if (rr->based && kr_compare_gone(rr) == KR_OK
+        && kr_compare_changed(rr, res, rows) == KR_OK)
+    {
+        kr_compare_flush(rr);
+    }
+
+    kr_rows_reset(&rr->owner->rows);
+
+    for (row = 0; row < n && rr->route != NULL; row++) {
+        if (rows[row] != NULL) {
+            rows[row]->sum[0] = rows[row]->next[0];
+            rows[row]->sum[1] = rows[row]->next[1];
+            rows[row]->fresh = 0;
+        }
+    }
+
+    free(rows);
+
+    return KR_OK;
+}
+
+
+void
+kr_rerun_forget(kr_rerun_t *rr)
+{
+    while (rr->kept != NULL) {
+        kr_kept_free(rr, rr->kept);
+    }
+}
+
+
+/* Finds the place of each row, and sums up what stands there now. */
+static int
+kr_compare_read(kr_rerun_t *rr, const PGresult *res, kr_kept_t **rows,
+    const char **reason)
+{
+    int         row;
+    kr_kept_t  *kept;
+
+    for (row = 0; row < PQntuples(res); row++) {
+
+        if (PQgetlength(res, row, 1) < 2) {
+            continue;
+        }
+
+        kept = kr_compare_find(rr, res, row);
+
+        if (kept == NULL) {
+            *reason = "no memory";
+            return KR_DECLINED;
+        }
+
+        if (kept->run != rr->run) {
+            kept->run = rr->run;
+            kept->next[0] = 0;
+            kept->next[1] = 0;
+        }
+
+        if (kr_compare_hash(rr->owner, PQgetvalue(res, row, 1),
+                            (size_t) PQgetlength(res, row, 1), kept->next)
+            != KR_OK)
+        {
+            *reason = "no memory";
+            return KR_DECLINED;
+        }
+
+        rows[row] = kept;
+    }
+
+    if (rr->owner->bytes > KR_RERUN_BYTES_MAX) {
+        *reason = "the results of all queries that are run as a whole have"
+                  " become too large: try again later, or narrow it down";
+        return KR_DECLINED;
+    }
+
+    return KR_OK;
+}
+
+
+static kr_kept_t *
+kr_compare_find(kr_rerun_t *rr, const PGresult *res, int row)
+{
+    kr_kept_t       *kept;
+    kr_reruns_t     *rn;
+    const kr_key_t  *key;
+
+    rn = rr->owner;
+    key = &rr->route->template->key;
+
+    kr_buf_reset(&rn->texts);
+    kr_buf_reset(&rn->key);
+
+    /* a key of no bytes is not the key that is NULL */
+
+    if (PQgetisnull(res, row, 0)) {
+        kr_buf_str(&rn->key, "n");
+
+    } else {
+        kr_buf_str(&rn->key, "k");
+
+        if (kr_key_texts(key, PQgetvalue(res, row, 0),
+                         (size_t) PQgetlength(res, row, 0), &rn->texts)
+            != KR_OK)
+        {
+            return NULL;
+        }
+
+        kr_key_bytes(key, rn->texts.data, &rn->key);
+    }
+
+    if (rn->key.failed) {
+        return NULL;
+    }
+
+    HASH_FIND(hh, rr->kept, rn->key.data, rn->key.len, kept);
+
+    return kept != NULL ? kept : kr_kept_create(rr);
+}
+
+
+/* Of the owner's texts and key. */
+static kr_kept_t *
+kr_kept_create(kr_rerun_t *rr)
+{
+    size_t        size;
+    kr_kept_t    *kept;
+    kr_reruns_t  *rn;
+
+    rn = rr->owner;
+    size = sizeof(kr_kept_t) + rn->texts.len + rn->key.len;
+
+    kept = malloc(size);
+    if (kept == NULL) {
+        return NULL;
+    }
+
+    memset(kept, 0, sizeof(kr_kept_t));
+
+    kept->fresh = 1;
+    kept->texts_len = rn->texts.len;
+
+    if (rn->texts.len != 0) {
+        memcpy(kept->data, rn->texts.data, rn->texts.len);
+    }
+
+    memcpy(kept->data + rn->texts.len, rn->key.data, rn->key.len);
+
+    HASH_ADD_KEYPTR(hh, rr->kept, kept->data + kept->texts_len, rn->key.len,
+                    kept);
+
+    if (kept->hh.tbl == NULL) {
+        free(kept);
+        return NULL;
+    }
+
+    rn->bytes += size;
+
+    return kept;
+}
+
+
+/*
+ * Added, so that the order of rows that have one key does not count: where
+ * none was asked for, PostgreSQL is free to change it.
+ */
+static int
+kr_compare_hash(kr_reruns_t *rn, const char *json, size_t len, uint64_t *sum)
+{
+    uint64_t       part[2];
+    unsigned       size;
+    unsigned char  digest[EVP_MAX_MD_SIZE];
+
+    if (EVP_DigestInit_ex(rn->md, EVP_sha256(), NULL) != 1
+        || EVP_DigestUpdate(rn->md, json, len) != 1
+        || EVP_DigestFinal_ex(rn->md, digest, &size) != 1)
+    {
+        return KR_ERROR;
+    }
+
+    memcpy(part, digest, sizeof(part));
+
+    sum[0] += part[0];
+    sum[1] += part[1];
+
+    return KR_OK;
+}
+
+
+/* KR_ERROR: the route is gone. */
+static int
+kr_compare_gone(kr_rerun_t *rr)
+{
+    int         rc;
+    kr_kept_t  *kept, *next;
+
+    HASH_ITER(hh, rr->kept, kept, next) {
+
+        if (kept->run == rr->run) {
+            continue;
+        }
+
+        rc = kr_rows_key(&rr->owner->rows, &rr->route->template->key,
+                         kept->texts_len == 0 ? NULL : kept->data, "delete",
+                         NULL, 0);
+
+        if (kr_compare_sent(rr, rc) != KR_OK) {
+            return KR_ERROR;
+        }
+
+        kr_kept_free(rr, kept);
+    }
+
+    return KR_OK;
+}
+
+
+/* KR_ERROR: the route is gone. */
+static int
+kr_compare_changed(kr_rerun_t *rr, const PGresult *res, kr_kept_t **rows)
+{
+    int         rc, row;
+    kr_kept_t  *kept;
+
+    for (row = 0; row < PQntuples(res); row++) {
+        kept = rows[row];
+
+        if (kept == NULL
+            || (!kept->fresh && kept->sum[0] == kept->next[0]
+                && kept->sum[1] == kept->next[1]))
+        {
+            continue;
+        }
+
+        rc = kr_rows_full(&rr->owner->rows, PQgetvalue(res, row, 1),
+                          (size_t) PQgetlength(res, row, 1),
+                          kept->fresh ? "insert" : "update", 0);
+
+        if (kr_compare_sent(rr, rc) != KR_OK) {
+            return KR_ERROR;
+        }
+    }
+
+    return KR_OK;
+}
+
+
+/* A row was appended, with rc.  KR_ERROR: the route is gone. */
+static int
+kr_compare_sent(kr_rerun_t *rr, int rc)
+{
+    kr_reruns_t  *rn;
+
+    rn = rr->owner;
+
+    if (rc != KR_OK) {
+        kr_rows_free(&rn->rows);
+        kr_route_reset(rn->routes, rr->route, "no memory");
+        return KR_ERROR;
+    }
+
+    if (rn->rows.n == rn->chunk_size || rn->rows.json.len >= KR_CHUNK_BYTES) {
+        kr_compare_flush(rr);
+    }
+
+    return rr->route == NULL ? KR_ERROR : KR_OK;
+}
+
+
+static void
+kr_compare_flush(kr_rerun_t *rr)
+{
+    kr_event_t    ev;
+    kr_reruns_t  *rn;
+
+    rn = rr->owner;
+
+    if (rn->rows.n == 0) {
+        return;
+    }
+
+    ev.rows = &rn->rows.json;
+    ev.marks = rn->rows.marks;
+    ev.nrows = rn->rows.n;
+    ev.txn = rr->answered;
+    ev.lsn = rr->answered != NULL ? rr->answered->lsn : rn->routes->position;
+
+    kr_route_publish(rn->routes, rr->route, &ev);
+    kr_rows_reset(&rn->rows);
+}
+
+
+static void
+kr_kept_free(kr_rerun_t *rr, kr_kept_t *kept)
+{
+    size_t  size;
+
+    size = sizeof(kr_kept_t) + kept->texts_len + kept->hh.keylen;
+
+    rr->owner->bytes -= size;
+
+    HASH_DELETE(hh, rr->kept, kept);
+    free(kept);
+}

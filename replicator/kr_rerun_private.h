@@ -1,0 +1,101 @@
+/*
+ * What kr_rerun.c (when a query is run) and kr_rerun_compare.c (what its
+ * result means) share; no other file includes it.
+ */
+
+#ifndef _KR_RERUN_PRIVATE_H_INCLUDED_
+#define _KR_RERUN_PRIVATE_H_INCLUDED_
+
+
+#include <openssl/evp.h>
+
+#include "kr_hash.h"
+#include "kr_rerun.h"
+#include "kr_row.h"
+
+
+/* the rows of one key in the last result; mostly one */
+typedef struct {
+    uint64_t          sum[2];      /* of the hashes of their JSON */
+    uint64_t          next[2];     /* the same of the result at hand */
+    uint64_t          run;         /* the last one that had the key */
+    unsigned          fresh:1;     /* it was not there before */
+    size_t            texts_len;   /* 0: the key is NULL */
+    UT_hash_handle    hh;
+    char              data[];      /* texts, then the bytes; see kr_row.h */
+} kr_kept_t;
+
+
+struct kr_rerun_s {
+    kr_job_t          job;
+    kr_reruns_t      *owner;
+    kr_route_t       *route;       /* NULL: it was taken out */
+
+    kr_kept_t        *kept;        /* the last result */
+    uint64_t          run;         /* number of the result at hand */
+
+    kr_guest_t       *waiting;     /* for the next run */
+    kr_guest_t       *served;      /* by the one under way */
+
+    kr_txn_t         *txn;         /* the first that touched the route since
+                                      the last run began; held */
+    kr_txn_t         *answered;    /* likewise, of the run under way */
+    uint64_t          wanted;      /* what kr_txn_settled() must say of it */
+    uint64_t          asked;
+
+    uint64_t          touched;     /* ms; when txn was set */
+    uint64_t          began;       /* ms; when the run did */
+    uint64_t          rested;      /* ms; the next may begin */
+    struct event     *timer;
+    unsigned          delay;       /* ms, of the last wait for a retry */
+    unsigned          tries;       /* errors in a row */
+    unsigned          unseen;      /* runs in a row that saw too little */
+
+    unsigned          based:1;     /* there was a result */
+    unsigned          running:1;   /* the job is the pool's */
+    unsigned          counted:1;   /* among the owner's running */
+    unsigned          busy:1;      /* its functions stand on the stack */
+    unsigned          dirty:1;     /* to be started by the commit */
+    unsigned          ready:1;     /* waits until less are running */
+
+    kr_rerun_t       *prev;        /* of all */
+    kr_rerun_t       *next;
+    kr_rerun_t       *qprev;       /* of the dirty, or the ready */
+    kr_rerun_t       *qnext;
+};
+
+
+struct kr_reruns_s {
+    struct event_base  *base;
+    kr_pool_t          *pool;
+    kr_routes_t        *routes;
+    kr_rerun_t         *all;
+    kr_rerun_t         *dirty;
+    kr_rerun_t         *ready;     /* in order of arrival */
+    unsigned            running;
+    unsigned            limit;     /* of running: the pool is for others too */
+    size_t              bytes;     /* that are kept */
+    size_t              max_bytes;
+    size_t              chunk_size;
+    unsigned            flush_interval;
+
+    EVP_MD_CTX         *md;
+    kr_rows_t           rows;      /* of the event that is being made */
+    kr_buf_t            texts;
+    kr_buf_t            key;
+};
+
+
+/*
+ * Compares the result with the last one, which it becomes, and sends what
+ * differs, unless there was none.  KR_OK; KR_DECLINED: it cannot be kept,
+ * *reason says why.  The route may be gone after it.
+ */
+int kr_rerun_compare(kr_rerun_t *rr, const PGresult *res,
+    const char **reason);
+
+/* Forgets the last result. */
+void kr_rerun_forget(kr_rerun_t *rr);
+
+
+#endif /* _KR_RERUN_PRIVATE_H_INCLUDED_ */

@@ -1,0 +1,320 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "kr_json.h"
+#include "kr_row.h"
+#include "kr_value.h"
+
+
+static void kr_rows_begin(kr_rows_t *r);
+static int kr_rows_mark(kr_rows_t *r, uint32_t xid);
+static void kr_row_key(kr_buf_t *b, const kr_key_t *key, const char *texts);
+static void kr_row_array(kr_buf_t *b, const kr_key_t *key,
+    const char *texts);
+static void kr_row_value(kr_buf_t *b, uint32_t type, const char *text);
+static void kr_row_time(kr_buf_t *b, const char *text, size_t len, int zone);
+
+
+/* oids of pg_type (src/include/catalog/pg_type.dat) */
+#define KR_TYPE_BOOL         16
+#define KR_TYPE_INT8         20
+#define KR_TYPE_INT2         21
+#define KR_TYPE_INT4         23
+#define KR_TYPE_FLOAT4       700
+#define KR_TYPE_FLOAT8       701
+#define KR_TYPE_TIMESTAMP    1114
+#define KR_TYPE_TIMESTAMPTZ  1184
+#define KR_TYPE_NUMERIC      1700
+
+
+int
+kr_rows_full(kr_rows_t *r, const char *json, size_t len, const char *op,
+    uint32_t xid)
+{
+    kr_rows_begin(r);
+
+    /* "{...}"; an object without a member takes no comma */
+
+    kr_buf_append(&r->json, json, len - 1);
+    kr_buf_printf(&r->json, "%s\"database_op\":\"%s\"}", len > 2 ? "," : "",
+                  op);
+
+    return kr_rows_mark(r, xid);
+}
+
+
+int
+kr_rows_key(kr_rows_t *r, const kr_key_t *key, const char *texts,
+    const char *op, const char *error, uint32_t xid)
+{
+    kr_rows_begin(r);
+
+    kr_buf_str(&r->json, "{");
+    kr_row_key(&r->json, key, texts);
+
+    if (error != NULL) {
+        kr_buf_str(&r->json, ",\"error\":");
+        kr_buf_json(&r->json, error, strlen(error));
+    }
+
+    kr_buf_printf(&r->json, ",\"database_op\":\"%s\"}", op);
+
+    return kr_rows_mark(r, xid);
+}
+
+
+void
+kr_rows_reset(kr_rows_t *r)
+{
+    kr_buf_reset(&r->json);
+    r->n = 0;
+}
+
+
+void
+kr_rows_free(kr_rows_t *r)
+{
+    kr_buf_free(&r->json);
+    free(r->marks);
+    memset(r, 0, sizeof(kr_rows_t));
+}
+
+
+int
+kr_key_texts(const kr_key_t *key, const char *text, size_t len,
+    kr_buf_t *texts)
+{
+    char            *unescaped;
+    size_t           n;
+    kr_str_t         v;
+    kr_json_t        j;
+    kr_json_type_e   type;
+
+    if (key->n == 1) {
+        kr_buf_append(texts, text, len);
+        kr_buf_append(texts, "", 1);
+        return texts->failed ? KR_ERROR : KR_OK;
+    }
+
+    unescaped = malloc(len + 1);
+    if (unescaped == NULL) {
+        return KR_ERROR;
+    }
+
+    kr_json_init(&j, text, len, unescaped);
+    n = 0;
+
+    if (kr_json_value(&j, &type, &v) == KR_OK && type == KR_JSON_ARRAY) {
+
+        while (kr_json_item(&j) == KR_OK
+               && kr_json_value(&j, &type, &v) == KR_OK)
+        {
+            if (type == KR_JSON_STRING) {
+                kr_buf_append(texts, v.data, v.len);
+            }
+
+            kr_buf_append(texts, "", 1);
+            n++;
+        }
+    }
+
+    free(unescaped);
+
+    return n == key->n && !texts->failed ? KR_OK : KR_ERROR;
+}
+
+
+void
+kr_key_bytes(const kr_key_t *key, const char *texts, kr_buf_t *out)
+{
+    size_t     i, len, begin;
+    uint32_t   size;
+
+    for (i = 0; i < key->n; i++) {
+        len = strlen(texts);
+        begin = out->len;
+
+        if (kr_value_key(key->types[i], texts, len, out) != KR_OK) {
+            /* a type that is not compared, or not any more: the text will do */
+            kr_buf_append(out, texts, len);
+        }
+
+        if (key->n > 1) {
+            /* what begins where must be known */
+            size = (uint32_t) (out->len - begin);
+            kr_buf_append(out, &size, sizeof(uint32_t));
+        }
+
+        texts += len + 1;
+    }
+}
+
+
+static void
+kr_rows_begin(kr_rows_t *r)
+{
+    if (r->n != 0) {
+        kr_buf_str(&r->json, ",");
+    }
+}
+
+
+/* Notes whose the row is that was appended; the array grows by doubling. */
+static int
+kr_rows_mark(kr_rows_t *r, uint32_t xid)
+{
+    kr_row_t  *marks;
+
+    if ((r->n & (r->n - 1)) == 0) {
+        marks = realloc(r->marks, sizeof(kr_row_t)
+                                  * (r->n == 0 ? 1 : 2 * r->n));
+        if (marks == NULL) {
+            return KR_ERROR;
+        }
+
+        r->marks = marks;
+    }
+
+    r->marks[r->n].xid = xid;
+    r->marks[r->n].end = (uint32_t) r->json.len;
+    r->n++;
+
+    return r->json.failed ? KR_ERROR : KR_OK;
+}
+
+
+static void
+kr_row_key(kr_buf_t *b, const kr_key_t *key, const char *texts)
+{
+    int          id;
+    size_t       i;
+    const char  *p;
+
+    /* a column that is called "id" is itself */
+
+    id = 0;
+
+    for (i = 0; i < key->n; i++) {
+        id |= strcmp(key->names[i].data, "id") == 0;
+    }
+
+    if (!id) {
+        kr_buf_str(b, "\"id\":");
+        kr_row_array(b, key, texts);
+    }
+
+    p = texts;
+
+    for (i = 0; i < key->n; i++) {
+        kr_buf_str(b, id && i == 0 ? "" : ",");
+        kr_buf_json(b, key->names[i].data, key->names[i].len);
+        kr_buf_str(b, ":");
+        kr_row_value(b, key->types[i], p);
+
+        p = p == NULL ? NULL : p + strlen(p) + 1;
+    }
+}
+
+
+/* The value of the one column, or an array of those of several. */
+static void
+kr_row_array(kr_buf_t *b, const kr_key_t *key, const char *texts)
+{
+    size_t       i;
+    const char  *p;
+
+    if (key->n == 1 || texts == NULL) {
+        kr_row_value(b, key->types[0], texts);
+        return;
+    }
+
+    p = texts;
+
+    for (i = 0; i < key->n; i++) {
+        kr_buf_str(b, i == 0 ? "[" : ",");
+        kr_row_value(b, key->types[i], p);
+
+        p += strlen(p) + 1;
+    }
+
+    kr_buf_str(b, "]");
+}
+
+
+/* A value as to_json() prints it; NULL is SQL's NULL. */
+static void
+kr_row_value(kr_buf_t *b, uint32_t type, const char *text)
+{
+    size_t  len;
+
+    if (text == NULL) {
+        kr_buf_str(b, "null");
+        return;
+    }
+
+    len = strlen(text);
+
+    switch (type) {
+
+    case KR_TYPE_INT2:
+    case KR_TYPE_INT4:
+    case KR_TYPE_INT8:
+    case KR_TYPE_FLOAT4:
+    case KR_TYPE_FLOAT8:
+    case KR_TYPE_NUMERIC:
+
+        /* NaN and the infinities are no numbers of JSON */
+
+        if (len == 0 || text[len - 1] < '0' || text[len - 1] > '9') {
+            break;
+        }
+
+        kr_buf_append(b, text, len);
+        return;
+
+    case KR_TYPE_BOOL:
+        kr_buf_str(b, text[0] == 't' ? "true" : "false");
+        return;
+
+    case KR_TYPE_TIMESTAMP:
+        kr_row_time(b, text, len, 0);
+        return;
+
+    case KR_TYPE_TIMESTAMPTZ:
+        kr_row_time(b, text, len, 1);
+        return;
+
+    default:
+        break;
+    }
+
+    kr_buf_json(b, text, len);
+}
+
+
+/*
+ * "2026-01-01 00:00:00+00" becomes "2026-01-01T00:00:00+00:00"; infinities
+ * have no blank and stay.  The session's zone is UTC; " BC" may follow.
+ */
+static void
+kr_row_time(kr_buf_t *b, const char *text, size_t len, int zone)
+{
+    size_t       bc;
+    const char  *blank;
+
+    blank = memchr(text, ' ', len);
+
+    if (blank == NULL) {
+        kr_buf_json(b, text, len);
+        return;
+    }
+
+    bc = len > 3 && memcmp(text + len - 3, " BC", 3) == 0 ? 3 : 0;
+
+    kr_buf_str(b, "\"");
+    kr_buf_append(b, text, (size_t) (blank - text));
+    kr_buf_str(b, "T");
+    kr_buf_append(b, blank + 1, len - bc - (size_t) (blank + 1 - text));
+    kr_buf_str(b, zone ? ":00" : "");
+    kr_buf_str(b, bc ? " BC\"" : "\"");
+}

@@ -1,0 +1,56 @@
+/*
+ * What stands in an event: rows as JSON, and the key of a row in its forms.
+ *
+ * A key as texts is the text of each of its columns, with its '\0', one
+ * behind the other.
+ */
+
+#ifndef _KR_ROW_H_INCLUDED_
+#define _KR_ROW_H_INCLUDED_
+
+
+#include "kr_backlog.h"
+#include "kr_registry.h"
+
+
+/* an event is not filled beyond so many bytes of rows */
+#define KR_CHUNK_BYTES  (256u * 1024)
+
+
+/* the rows of the event that is being made; zeroed memory is an empty one */
+typedef struct {
+    kr_buf_t     json;
+    size_t       n;
+    kr_row_t    *marks;
+} kr_rows_t;
+
+
+/*
+ * Appends a row: as PostgreSQL printed it, an object, with op; or its key
+ * alone, as "id", which clients of the original look for, and by the names
+ * of its columns.  texts NULL: a key that is SQL's NULL.  error, if it is not
+ * NULL, stands beside it.  xid: the transaction without which nobody has it,
+ * 0: everybody needs it.  KR_ERROR: no memory.
+ */
+int kr_rows_full(kr_rows_t *r, const char *json, size_t len, const char *op,
+    uint32_t xid);
+int kr_rows_key(kr_rows_t *r, const kr_key_t *key, const char *texts,
+    const char *op, const char *error, uint32_t xid);
+
+/* Keeps the memory. */
+void kr_rows_reset(kr_rows_t *r);
+void kr_rows_free(kr_rows_t *r);
+
+/*
+ * What a statement of kr_sql.h prints as a key to texts, which are appended:
+ * of one column its text, of several a JSON array.  KR_OK, KR_ERROR: no
+ * memory, or not such.
+ */
+int kr_key_texts(const kr_key_t *key, const char *text, size_t len,
+    kr_buf_t *texts);
+
+/* Appends bytes that are equal for equal keys, whatever their texts are. */
+void kr_key_bytes(const kr_key_t *key, const char *texts, kr_buf_t *out);
+
+
+#endif /* _KR_ROW_H_INCLUDED_ */
