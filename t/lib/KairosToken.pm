@@ -28,10 +28,11 @@ sub upgrade
 }
 
 
-# token(CLAIM => JSON, ...): valid for a minute unless exp says otherwise.
+# token(CLAIM => JSON, ...): valid for an hour unless exp says otherwise: the
+# blocks of a suite are read at its start, and the real Test::Nginx takes long.
 sub token
 {
-    my %claims = (exp => time + 60, sub => '"u1"', @_);
+    my %claims = (exp => time + 3600, sub => '"u1"', @_);
     my $payload = join ',', map { "\"$_\":$claims{$_}" }
                             grep { defined $claims{$_} } sort keys %claims;
 
