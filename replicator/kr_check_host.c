@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,10 +18,11 @@
 
 
 #define KR_CHECK_CLOCK  5000        /* ms that clocks may be apart */
+#define KR_CHECK_PATH   sizeof(((struct sockaddr_un *) NULL)->sun_path)
 
 
 static long long kr_check_ms(void);
-static int kr_check_folder(kr_check_t *ck, char *folder);
+static int kr_check_folder(kr_check_t *ck, const char *folder);
 static int kr_check_place(kr_check_t *ck);
 static int kr_check_listens(const char *path);
 static int kr_check_group(kr_check_t *ck);
@@ -76,29 +78,22 @@ kr_check_clock(kr_check_t *ck)
 void
 kr_check_socket(kr_check_t *ck)
 {
-    int    rc;
-    char  *folder, *slash;
+    char         folder[KR_CHECK_PATH];
+    const char  *slash;
 
-    folder = strdup(ck->cf->socket);
-    if (folder == NULL) {
-        kr_buf_str(&ck->text, "no memory");
-        kr_check_say(ck, KR_CHECK_FAULT);
-        return;
-    }
-
-    slash = strrchr(folder, '/');
+    slash = strrchr(ck->cf->socket, '/');
 
     if (slash == NULL) {
-        strcpy(folder, ".");
+        snprintf(folder, sizeof(folder), ".");
 
     } else {
-        slash[slash == folder] = '\0';
+        snprintf(folder, sizeof(folder), "%.*s",
+                 (slash == ck->cf->socket) ? 1
+                                           : (int) (slash - ck->cf->socket),
+                 ck->cf->socket);
     }
 
-    rc = kr_check_folder(ck, folder);
-    free(folder);
-
-    if (rc == KR_OK && kr_check_place(ck) == KR_OK
+    if (kr_check_folder(ck, folder) == KR_OK && kr_check_place(ck) == KR_OK
         && kr_check_group(ck) == KR_OK)
     {
         kr_buf_printf(&ck->text, "the socket %s %s", ck->cf->socket,
@@ -122,7 +117,7 @@ kr_check_ms(void)
 
 /* The socket, and the mark beside it, are made and replaced in there. */
 static int
-kr_check_folder(kr_check_t *ck, char *folder)
+kr_check_folder(kr_check_t *ck, const char *folder)
 {
     struct stat  st;
 

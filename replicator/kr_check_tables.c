@@ -91,9 +91,10 @@ kr_check_tables(kr_check_t *ck)
 static void
 kr_check_privileges(kr_check_t *ck, const PGresult *res)
 {
-    int  all, readable;
+    int   readable;
+    long  all;
 
-    all = atoi(PQgetvalue(res, 0, KR_TABLE_ALL));
+    all = strtol(PQgetvalue(res, 0, KR_TABLE_ALL), NULL, 10);
 
     for (readable = 0; readable < PQntuples(res); readable++) {
         if (!kr_check_true(res, readable, KR_TABLE_READABLE)) {
@@ -108,7 +109,7 @@ kr_check_privileges(kr_check_t *ck, const PGresult *res)
     }
 
     kr_buf_printf(&ck->text, "the role %s, and so every client, may read %d "
-                  "of %d tables", ck->role.data, readable, all);
+                  "of %ld tables", ck->role.data, readable, all);
 
     if (readable != 0) {
         kr_check_say(ck, KR_CHECK_GOOD);
