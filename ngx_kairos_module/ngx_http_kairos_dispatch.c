@@ -35,9 +35,9 @@ static void ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
 static void ngx_http_kairos_dispatch_join_plain(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m, ngx_http_kairos_channel_t *old);
 static void ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
-    ngx_http_kairos_phx_msg_t *m);
+    ngx_http_kairos_phx_msg_t *m, u_char *buf);
 static void ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
-    ngx_http_kairos_phx_msg_t *m);
+    ngx_http_kairos_phx_msg_t *m, u_char *buf);
 static void ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m);
 static ngx_uint_t ngx_http_kairos_dispatch_stale(
@@ -62,6 +62,7 @@ static void
 ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
     ngx_uint_t binary, u_char *data, size_t len)
 {
+    u_char                      join_ref[NGX_HTTP_KAIROS_PHX_MAX_REF];
     const char                 *reason;
     ngx_http_kairos_phx_msg_t   m;
 
@@ -96,11 +97,11 @@ ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
     }
 
     if (ngx_http_kairos_is(&m.event, "phx_leave")) {
-        ngx_http_kairos_dispatch_leave(ks, &m);
+        ngx_http_kairos_dispatch_leave(ks, &m, join_ref);
         return;
     }
 
-    ngx_http_kairos_dispatch_push(ks, &m);
+    ngx_http_kairos_dispatch_push(ks, &m, join_ref);
 }
 
 
@@ -199,9 +200,8 @@ ngx_http_kairos_dispatch_join_plain(ngx_http_kairos_session_t *ks,
 
 static void
 ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
-    ngx_http_kairos_phx_msg_t *m)
+    ngx_http_kairos_phx_msg_t *m, u_char *buf)
 {
-    u_char                      join_ref[NGX_HTTP_KAIROS_PHX_MAX_REF];
     ngx_http_kairos_channel_t  *ch;
 
     ch = ngx_http_kairos_channel_find(ks, &m->topic);
@@ -215,7 +215,7 @@ ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (ngx_http_kairos_dispatch_stale(ch, m, join_ref)) {
+    if (ngx_http_kairos_dispatch_stale(ch, m, buf)) {
         return;
     }
 
@@ -228,9 +228,8 @@ ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
 
 static void
 ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
-    ngx_http_kairos_phx_msg_t *m)
+    ngx_http_kairos_phx_msg_t *m, u_char *buf)
 {
-    u_char                      join_ref[NGX_HTTP_KAIROS_PHX_MAX_REF];
     ngx_http_kairos_channel_t  *ch;
 
     ch = ngx_http_kairos_channel_find(ks, &m->topic);
@@ -241,7 +240,7 @@ ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (ngx_http_kairos_dispatch_stale(ch, m, join_ref)) {
+    if (ngx_http_kairos_dispatch_stale(ch, m, buf)) {
         return;
     }
 
