@@ -214,12 +214,6 @@ ngx_http_kairos_feed_create(ngx_pool_t *pool, ngx_http_kairos_hub_t *hub,
 ngx_int_t
 ngx_http_kairos_feed_start(ngx_http_kairos_feed_t *feed, ngx_cycle_t *cycle)
 {
-    if (ngx_process != NGX_PROCESS_WORKER
-        && ngx_process != NGX_PROCESS_SINGLE)
-    {
-        return NGX_OK;
-    }
-
     feed->log = cycle->log;
     feed->delay = NGX_HTTP_KAIROS_FEED_DELAY_MIN;
 

@@ -95,10 +95,10 @@ ngx_http_kairos_feed_t *ngx_http_kairos_feed_create(ngx_pool_t *pool,
     const ngx_http_kairos_feed_params_t *params);
 
 /*
- * For init_process: connects, and from then on again whenever the connection
- * is lost, in this worker; does nothing in the cache manager and its like.
- * The feed serves until ngx_http_kairos_feed_stop(), also while a worker
- * that shuts down gracefully waits for its sockets, and holds no worker back.
+ * For a worker's init_process: connects, and from then on again whenever the
+ * connection is lost.  The feed serves until ngx_http_kairos_feed_stop(), also
+ * while a worker that shuts down gracefully waits for its sockets, and holds
+ * no worker back.
  */
 ngx_int_t ngx_http_kairos_feed_start(ngx_http_kairos_feed_t *feed,
     ngx_cycle_t *cycle);
