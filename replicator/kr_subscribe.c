@@ -236,7 +236,8 @@ kr_sub_parse(kr_sub_t *sub, const kairos_slice_t *spec)
                        &reason);
     if (rc == KR_OK) {
         query = &sub->spec.query;
-        rc = kr_sql_parse(query->data, query->len, &sub->sql, &reason);
+        rc = kr_sql_parse_any(query->data, query->len, &sub->sql,
+                              &reason);
     }
 
     if (rc == KR_OK) {

@@ -453,9 +453,9 @@ kr_sub_statements(kr_sub_t *sub, kr_buf_t *reason)
     }
 
     if (kr_sql_mode(sub->sql) == KR_SQL_RERUN) {
-        kr_buf_str(reason, "the query computes over many rows, and a "
-                   "realtime query goes row by row");
-        return KR_DECLINED;
+        sub->plan = KR_PLAN_RERUN;
+        sub->check = 0;
+        return KR_OK;
     }
 
     sub->plan = KR_PLAN_ROWS;
