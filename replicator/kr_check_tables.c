@@ -15,30 +15,38 @@ enum {
     KR_TABLE_PARENT,
     KR_TABLE_IDENTITY,
     KR_TABLE_KEYS,
-    KR_TABLE_PRIMARY,
     KR_TABLE_READABLE,
     KR_TABLE_ALL
 };
 
 
 /*
- * keys: the columns that may be a subscription's pk, as kr_catalog.c finds
- * them.  An extension's tables are its own affair.
+ * keys: what may be a subscription's pk, as kr_catalog_ask.c finds it.  A
+ * partition is read by who may read a table above it.  An extension's tables
+ * are its own affair.
  */
 static const char  kr_check_tables_sql[] =
     "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind,"
     " c.relpersistence = 'p', EXISTS (SELECT FROM pg_catalog.pg_inherits i"
     "  WHERE i.inhparent = c.oid), c.relreplident,"
-    " (SELECT pg_catalog.string_agg("
-    "   DISTINCT pg_catalog.quote_ident(a.attname), ', ')"
-    "  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a"
-    "  ON a.attrelid = c.oid AND a.attnum = i.indkey[0] AND a.attnotnull"
-    "  WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid"
-    "  AND i.indpred IS NULL AND i.indnkeyatts = 1),"
-    " EXISTS (SELECT FROM pg_catalog.pg_index i"
-    "  WHERE i.indrelid = c.oid AND i.indisprimary),"
-    " pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
-    "  AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT') AS readable,"
+    " (SELECT pg_catalog.string_agg((SELECT pg_catalog.string_agg("
+    "    pg_catalog.quote_ident(a.attname), ', ' ORDER BY k.n)"
+    "   FROM pg_catalog.unnest((i.indkey::int2[])[0:i.indnkeyatts - 1])"
+    "    WITH ORDINALITY AS k(attnum, n) JOIN pg_catalog.pg_attribute a"
+    "    ON a.attrelid = c.oid AND a.attnum = k.attnum), ' or '"
+    "   ORDER BY i.indisprimary DESC, i.indexrelid)"
+    "  FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid"
+    "  AND i.indisunique AND i.indisvalid AND i.indimmediate"
+    "  AND i.indpred IS NULL AND i.indexprs IS NULL"
+    "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute o"
+    "   WHERE o.attrelid = c.oid AND NOT o.attnotnull"
+    "   AND o.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))),"
+    " EXISTS (SELECT FROM pg_catalog.pg_class r"
+    "  WHERE (r.oid = c.oid OR c.relispartition AND r.oid IN"
+    "   (SELECT pg_catalog.pg_partition_ancestors(c.oid)))"
+    "  AND pg_catalog.has_schema_privilege(r.relnamespace, 'USAGE')"
+    "  AND pg_catalog.has_any_column_privilege(r.oid, 'SELECT'))"
+    "  AS readable,"
     " pg_catalog.count(*) OVER ()"
     " FROM pg_catalog.pg_class c"
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -47,7 +55,7 @@ static const char  kr_check_tables_sql[] =
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"
     "  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
     "  AND d.objid = c.oid AND d.deptype = 'e')"
-    " UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0"
+    " UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0"
     " ORDER BY readable DESC NULLS LAST, 1 LIMIT 1000";
 
 
@@ -149,11 +157,11 @@ kr_check_table(kr_check_t *ck, const PGresult *res, int row)
 static int
 kr_check_kind(kr_check_t *ck, const PGresult *res, int row)
 {
-    if (*PQgetvalue(res, row, KR_TABLE_KIND) == 'p'
-        || kr_check_true(res, row, KR_TABLE_PARENT))
+    if (*PQgetvalue(res, row, KR_TABLE_KIND) == 'r'
+        && kr_check_true(res, row, KR_TABLE_PARENT))
     {
-        kr_buf_str(&ck->text, "has partitions or children: clients subscribe "
-                   "to these");
+        kr_buf_str(&ck->text, "others inherit from it: clients subscribe to "
+                   "these");
         kr_check_say(ck, KR_CHECK_NOTE);
         return KR_DECLINED;
     }
@@ -174,26 +182,15 @@ kr_check_kind(kr_check_t *ck, const PGresult *res, int row)
 static int
 kr_check_key(kr_check_t *ck, const PGresult *res, int row)
 {
-    const char  *name;
-
-    name = PQgetvalue(res, row, KR_TABLE_NAME);
-
     if (!PQgetisnull(res, row, KR_TABLE_KEYS)) {
         kr_buf_printf(&ck->text, "pk can be %s",
                       PQgetvalue(res, row, KR_TABLE_KEYS));
         return KR_OK;
     }
 
-    if (kr_check_true(res, row, KR_TABLE_PRIMARY)) {
-        kr_buf_str(&ck->text, "the primary key has several columns, and no "
-                   "column is unique and not null by itself");
-        kr_buf_printf(&ck->mend, "ALTER TABLE %s ADD COLUMN row_id bigint "
-                      "GENERATED ALWAYS AS IDENTITY UNIQUE; ", name);
-        return KR_DECLINED;
-    }
-
     kr_buf_str(&ck->text, "there is no primary key");
-    kr_buf_printf(&ck->mend, "ALTER TABLE %s ADD PRIMARY KEY (...); ", name);
+    kr_buf_printf(&ck->mend, "ALTER TABLE %s ADD PRIMARY KEY (...); ",
+                  PQgetvalue(res, row, KR_TABLE_NAME));
 
     return KR_DECLINED;
 }
@@ -203,6 +200,11 @@ static int
 kr_check_identity(kr_check_t *ck, const PGresult *res, int row)
 {
     const char  *which;
+
+    if (*PQgetvalue(res, row, KR_TABLE_KIND) == 'p') {
+        kr_buf_str(&ck->text, "replica identity is that of its partitions");
+        return KR_OK;
+    }
 
     switch (*PQgetvalue(res, row, KR_TABLE_IDENTITY)) {
 
