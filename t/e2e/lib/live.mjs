@@ -22,7 +22,7 @@ export class Live {
         live.client = await Client.connect(base, { name });
         live.own = `user:${users}`;
         live.event = more.event ?? 'rows';
-        live.pk = more.pk ?? 'id';
+        live.pk = (more.pk ?? 'id').split('.').at(-1);
 
         await live.client.join(live.own, { userid: live.own });
         live.payload = subscription(table, field, value,
