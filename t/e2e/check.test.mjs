@@ -275,7 +275,7 @@ describe('the clock', () => {
             env: { LD_PRELOAD: `${shift}.so` } });
 
         assert.deepEqual(rest, []);
-        assert.match(only, /clock is (59\.9|60\.\d) s ahead of .* -> timedate/);
+        assert.match(only, /clock is (59\.9|60\.\d) s ahead of .* -> timedat/);
     });
 });
 
