@@ -177,6 +177,9 @@ ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle)
         ngx_http_kairos_session_goodbye(c->data,
                                         NGX_HTTP_KAIROS_WS_GOING_AWAY,
                                         "the server stops, connect again");
+
+        /* else nginx complains of it, if the worker was shutting down */
+        ngx_close_connection(c);
     }
 }
 

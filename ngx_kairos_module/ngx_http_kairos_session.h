@@ -132,7 +132,8 @@ ngx_int_t ngx_http_kairos_sessions_init(ngx_http_kairos_sessions_t *sessions,
 
 /*
  * For exit_process: sends 1001 to each client that the worker still has, as
- * far as that needs no waiting; calls no handler.
+ * far as that needs no waiting, and closes its connection; calls no handler,
+ * frees nothing.
  */
 void ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle);
 

@@ -68,6 +68,17 @@ describe('a fast stop', () => {
         assert.equal((await within(c.closed, 'the close')).code, 1001);
     });
 
+    test('also ends a worker that was shutting down, without complaint',
+         async (t) => {
+        const [stack, [c]] = await joined(1, t, {
+            directives: 'kairos_drain 10m;' });
+
+        await stack.nginx.reload();
+        await stack.nginx.stop('SIGTERM');
+        assert.equal((await within(c.closed, 'the close')).code, 1001);
+        assert.doesNotMatch(stack.nginx.errorLog(), /open socket/);
+    });
+
     test('sends no second close frame', async (t) => {
         const [stack] = await joined(1, t);
         const raw = await Raw.open(stack.port);
