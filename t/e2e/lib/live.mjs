@@ -22,7 +22,8 @@ export class Live {
         live.client = await Client.connect(base, { name });
         live.own = `user:${users}`;
         live.event = more.event ?? 'rows';
-        live.pk = (more.pk ?? 'id').split('.').at(-1);
+        live.pks = (more.pk ?? 'id').split(',')
+                   .map((name) => name.split('.').at(-1));
 
         await live.client.join(live.own, { userid: live.own });
         live.payload = subscription(table, field, value,
@@ -52,7 +53,7 @@ export class Live {
             this.rows = new Map();
 
             for (const { database_op: op, ...row } of reply.response.rows) {
-                this.rows.set(`${row[this.pk]}`, row);
+                this.rows.set(this.key(row), row);
             }
         }
 
@@ -75,12 +76,17 @@ export class Live {
     apply(rows) {
         for (const { database_op: op, ...row } of rows) {
             if (op == 'delete') {
-                this.rows.delete(`${row.id}`);
+                this.rows.delete(this.pks.length == 1 ? `${row.id}`
+                                                      : this.key(row));
 
             } else {
-                this.rows.set(`${row[this.pk]}`, row);
+                this.rows.set(this.key(row), row);
             }
         }
+    }
+
+    key(row) {
+        return this.pks.map((name) => row[name]).join();
     }
 
     /* Applies what came since, without waiting; gives the events' rows. */
@@ -113,8 +119,8 @@ export class Live {
                     `select row_to_json(q)::text as row from (${query}) q`);
 
                 this.drain();
-                here = sorted([...this.rows.values()], this.pk);
-                there = sorted(rows.map((r) => JSON.parse(r.row)), this.pk);
+                here = this.sorted([...this.rows.values()]);
+                there = this.sorted(rows.map((r) => JSON.parse(r.row)));
                 return here == there;
             }, 'the rows converge', ms, 50);
 
@@ -125,6 +131,12 @@ export class Live {
         }
     }
 
+    sorted(rows) {
+        return rows.map((row) => [this.key(row), row])
+               .sort(([a], [b]) => (a < b ? -1 : 1))
+               .map(([, row]) => JSON.stringify(row)).join('\n');
+    }
+
     close() {
         return this.client.close();
     }
@@ -132,11 +144,4 @@ export class Live {
 
 
 export class Refused extends Error {
-}
-
-
-function sorted(rows, pk) {
-    return rows.map((row) => [row[pk], row])
-           .sort(([a], [b]) => (`${a}` < `${b}` ? -1 : 1))
-           .map(([, row]) => JSON.stringify(row)).join('\n');
 }

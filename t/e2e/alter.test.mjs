@@ -1,0 +1,164 @@
+/*
+ * Tables that are altered or dropped while somebody is subscribed: a reset
+ * with the reason, or a route that goes on.
+ */
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { LIMIT } from './lib/await.mjs';
+import { Live } from './lib/live.mjs';
+import { startStack } from './lib/stack.mjs';
+
+
+let stack, tables = 0;
+
+before(async () => {
+    stack = await startStack({ workers: 1 });
+});
+
+after(() => stack?.stop());
+
+
+/* A table with a row, and its subscriber. */
+async function subscribed(t, more = {}) {
+    const name = `t${++tables}`;
+
+    await stack.sql(`create table ${name} (id int primary key, f int, x text);
+                     alter table ${name} replica identity full;
+                     insert into ${name} values (1, 1, 'a')`);
+
+    const query = (more.query ?? 'select * from T').replace('T', name);
+    const live = await Live.open(stack.base, name, 'f', '1',
+                                 { ...more, query });
+
+    t.after(() => live.client.ws.terminate());
+    assert.equal(live.rows.size, 1);
+
+    return { name, live };
+}
+
+
+async function reset(live, pattern) {
+    const { reason } = await live.client.event(live.topic, 'phx_error', null,
+                                               2 * LIMIT);
+
+    assert.match(reason, pattern);
+    assert.doesNotMatch(reason, /\n/);
+}
+
+
+test('a column is added: later rows have it', async (t) => {
+    const { name, live } = await subscribed(t);
+
+    await stack.sql(`alter table ${name} add y int default 5`);
+    await stack.sql(`insert into ${name} values (2, 1, 'b')`);
+    assert.deepEqual(await live.next(), [
+        { id: 2, f: 1, x: 'b', y: 5, database_op: 'insert' }]);
+});
+
+
+test('a column that the query does not name is dropped', async (t) => {
+    const { name, live } = await subscribed(t);
+
+    await stack.sql(`alter table ${name} drop x`);
+    await stack.sql(`insert into ${name} values (2, 1)`);
+    assert.deepEqual(await live.next(), [
+        { id: 2, f: 1, database_op: 'insert' }]);
+});
+
+
+test('a column of the query is dropped', async (t) => {
+    const { name, live } = await subscribed(t, { query: 'select id, x from T' });
+
+    await stack.sql(`alter table ${name} drop x`);
+    await stack.sql(`insert into ${name} values (2, 1)`);
+    await reset(live, /column "x" does not exist/);
+    assert.match((await live.subscribe()).response.reason, /"x"/);
+});
+
+
+test('the filter\'s column is dropped', async (t) => {
+    const { name, live } = await subscribed(t, { query: 'select id from T' });
+
+    await stack.sql(`alter table ${name} drop f`);
+    await stack.sql(`update ${name} set x = 'b'`);
+    await reset(live, /altered/);
+});
+
+
+test('the filter\'s column gets another type', async (t) => {
+    const { name, live } = await subscribed(t);
+
+    await stack.sql(`alter table ${name} alter f type text using f::text`);
+    await stack.sql(`update ${name} set x = 'b'`);
+    await reset(live, /altered/);
+    assert.equal((await live.subscribe()).status, 'ok');
+    await live.join();
+    await stack.sql(`update ${name} set x = 'c'`);
+    assert.deepEqual((await live.next()).map((r) => r.x), ['c']);
+});
+
+
+test('the key\'s column is renamed', async (t) => {
+    const { name, live } = await subscribed(t, { query: 'select x from T' });
+
+    await stack.sql(`alter table ${name} rename id to ident`);
+    await stack.sql(`update ${name} set x = 'b'`);
+    await reset(live, /subscribe again/);
+});
+
+
+test('the replica identity is set back', async (t) => {
+    const { name, live } = await subscribed(t);
+
+    await stack.sql(`alter table ${name} replica identity default`);
+    await stack.sql(`update ${name} set x = 'b'`);
+    await reset(live, /altered/);
+    assert.match((await live.subscribe()).response.reason,
+                 /replica identity full/i);
+});
+
+
+test('the table is dropped, and comes again as another', async (t) => {
+    const { name, live } = await subscribed(t);
+
+    await stack.sql(`drop table ${name}`);
+    await stack.sql(`create table ${name} (id int primary key, g int);
+                     alter table ${name} replica identity full;
+                     insert into ${name} values (1, 1)`);
+    await reset(live, /altered/);
+});
+
+
+test('the table is dropped just after a change', async (t) => {
+    const { name, live } = await subscribed(t);
+
+    await stack.sql(`begin; insert into ${name} values (2, 1);
+                     drop table ${name}; commit`);
+    await reset(live, /does not exist/);
+});
+
+
+test('a table of a join is dropped, or loses a column', async (t) => {
+    await stack.sql('create table other (id int primary key, name text);'
+                    + " insert into other values (1, 'n')");
+
+    const query = 'select p.id, o.name from T p'
+                  + ' left join other o on o.id = p.f';
+    const a = await subscribed(t, { query, pk: 'p.id', alias: 'p',
+                                    table_field: 'p.f' });
+
+    await stack.sql('alter table other rename name to label');
+    await stack.sql("update other set label = 'm'");
+    await reset(a.live, /o.name does not exist/);
+
+    await stack.sql('alter table other rename label to name');
+
+    const b = await subscribed(t, { query, pk: 'p.id', alias: 'p',
+                                    table_field: 'p.f' });
+
+    await stack.sql('drop table other');
+    await stack.sql(`insert into ${b.name} values (2, 1, 'b')`);
+    await reset(b.live, /"other" does not exist/);
+});
