@@ -77,10 +77,12 @@ static const kairos_feed_layout_t  kairos_feed_layouts[] = {
     [KAIROS_FEED_JOIN] = { KAIROS_FEED_JOIN, {
         kairos_feed_field(KAIROS_FEED_U64, req),
         kairos_feed_field(KAIROS_FEED_U64, socket),
+        kairos_feed_field(KAIROS_FEED_U64, client),
         kairos_feed_field(KAIROS_FEED_STRING, topic) } },
 
     [KAIROS_FEED_LEAVE] = { KAIROS_FEED_LEAVE, {
         kairos_feed_field(KAIROS_FEED_U64, socket),
+        kairos_feed_field(KAIROS_FEED_U64, client),
         kairos_feed_field(KAIROS_FEED_U8, lost),
         kairos_feed_field(KAIROS_FEED_STRING, topic) } },
 

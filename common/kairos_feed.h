@@ -51,13 +51,13 @@ typedef enum {
      * or REPLY (status error) with the same req.  A JOINED socket counts as
      * a member from then on, until its LEAVE.
      */
-    KAIROS_FEED_JOIN = 3,         /* req socket topic */
+    KAIROS_FEED_JOIN = 3,         /* req socket client topic */
 
     /*
      * A member left.  lost is 1 if its connection was lost (it may come back
      * and join again without a subscribe), 0 if it said phx_leave.
      */
-    KAIROS_FEED_LEAVE = 4,        /* socket lost topic */
+    KAIROS_FEED_LEAVE = 4,        /* socket client lost topic */
 
     /* The socket is closed: all that it subscribed and did not join ends. */
     KAIROS_FEED_GONE = 5,         /* socket */
@@ -133,6 +133,8 @@ typedef struct {
     uint64_t              epoch;
     uint64_t              req;
     uint64_t              socket;
+    uint64_t              client;   /* who is behind the socket, as far as can
+                                       be told: the same when it comes back */
     kairos_slice_t        zone;
     kairos_slice_t        topic;
     kairos_slice_t        event;

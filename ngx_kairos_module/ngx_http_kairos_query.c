@@ -407,8 +407,8 @@ ngx_http_kairos_query_joined(ngx_http_kairos_query_t *q,
 
     /* who did not leave of its own will may come back */
 
-    ngx_http_kairos_route_send_leave(q->feed, rq->socket, &rq->m.topic,
-                                     !rq->left);
+    ngx_http_kairos_route_send_leave(q->feed, rq->socket, rq->client,
+                                     &rq->m.topic, !rq->left);
 
     ngx_http_kairos_request_forget(&q->requests, rq);
 
@@ -520,6 +520,7 @@ ngx_http_kairos_query_send(ngx_http_kairos_session_t *ks,
 
     f->req = rq->number;
     f->socket = rq->socket;
+    f->client = rq->client;
 
     rc = ngx_http_kairos_feed_send(q->feed, f);
 

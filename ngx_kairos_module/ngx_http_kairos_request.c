@@ -127,6 +127,7 @@ ngx_http_kairos_request_add(ngx_http_kairos_requests_t *rqs,
 
     rq->asker = asker;
     rq->socket = asker->ks->id;
+    rq->client = asker->ks->client;
     rq->number = ++rqs->number;
     rq->join = (join != 0);
 

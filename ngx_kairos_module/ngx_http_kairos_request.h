@@ -21,6 +21,7 @@ typedef struct {
     ngx_queue_t                 order;      /* in rqs->waiting, if waited */
     uint64_t                    number;
     uint64_t                    socket;
+    uint64_t                    client;
     ngx_http_kairos_asker_t    *asker;      /* NULL: the socket is gone */
     ngx_http_kairos_phx_msg_t   m;          /* join_ref, ref, topic: owned */
     ngx_msec_t                  asked;

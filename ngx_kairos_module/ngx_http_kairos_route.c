@@ -165,6 +165,7 @@ ngx_http_kairos_route_leave(ngx_http_kairos_channel_t *ch, ngx_uint_t lost)
 
     if (rt->connection == rts->connection) {
         ngx_http_kairos_route_send_leave(rts->feed, ch->ks->id,
+                                         ch->ks->client,
                                          &ch->topic->sn.str, lost);
     }
 
@@ -180,7 +181,7 @@ ngx_http_kairos_route_leave(ngx_http_kairos_channel_t *ch, ngx_uint_t lost)
  */
 void
 ngx_http_kairos_route_send_leave(ngx_http_kairos_feed_t *feed,
-    uint64_t socket, const ngx_str_t *topic, ngx_uint_t lost)
+    uint64_t socket, uint64_t client, const ngx_str_t *topic, ngx_uint_t lost)
 {
     kairos_feed_frame_t  f;
 
@@ -188,6 +189,7 @@ ngx_http_kairos_route_send_leave(ngx_http_kairos_feed_t *feed,
 
     f.type = KAIROS_FEED_LEAVE;
     f.socket = socket;
+    f.client = client;
     f.lost = (uint8_t) lost;
     f.topic.len = topic->len;
     f.topic.data = topic->data;

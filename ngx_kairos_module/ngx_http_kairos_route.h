@@ -51,7 +51,8 @@ void ngx_http_kairos_route_leave(ngx_http_kairos_channel_t *ch,
 
 /* LEAVE for a socket that is no member here, or not any more. */
 void ngx_http_kairos_route_send_leave(ngx_http_kairos_feed_t *feed,
-    uint64_t socket, const ngx_str_t *topic, ngx_uint_t lost);
+    uint64_t socket, uint64_t client, const ngx_str_t *topic,
+    ngx_uint_t lost);
 
 /*
  * EVENT; EVENT_TO for this socket (NULL: it is gone); RESET.  A topic that

@@ -114,6 +114,9 @@ struct ngx_http_kairos_session_s {
 
     /* public */
     uint64_t                      id;        /* never reused in a worker */
+    uint64_t                      client;    /* the same for each socket of
+                                                one client, as far as can be
+                                                told; set by the creator */
     ngx_http_kairos_hub_t        *hub;
     ngx_http_kairos_topics_t     *topics;    /* of the hub */
     ngx_http_kairos_feed_t       *feed;      /* NULL: pub/sub only */

@@ -42,6 +42,8 @@ static ngx_http_kairos_upgrade_t *ngx_http_kairos_upgrade_create(
     ngx_http_request_t *r, ngx_http_kairos_phx_vsn_e vsn);
 static ngx_int_t ngx_http_kairos_upgrade_permit(
     ngx_http_kairos_upgrade_t *up, ngx_http_kairos_refusal_t *no);
+static uint64_t ngx_http_kairos_upgrade_client(ngx_http_request_t *r,
+    ngx_http_kairos_session_t *ks);
 static ngx_int_t ngx_http_kairos_upgrade_switch(ngx_http_request_t *r);
 static ngx_int_t ngx_http_kairos_upgrade_accept(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_kairos_upgrade_buffered(ngx_http_request_t *r);
@@ -182,6 +184,8 @@ ngx_http_kairos_upgrade(ngx_http_request_t *r)
         return ngx_http_kairos_upgrade_refuse(r, &no);
     }
 
+    up->ks->client = ngx_http_kairos_upgrade_client(r, up->ks);
+
     rc = ngx_http_kairos_upgrade_switch(r);
 
     if (rc == NGX_ERROR || rc >= NGX_HTTP_SPECIAL_RESPONSE) {
@@ -321,6 +325,38 @@ ngx_http_kairos_upgrade_permit(ngx_http_kairos_upgrade_t *up,
 
     return ngx_http_kairos_session_permit(up->ks, &jwt.claims, jwt.expires,
                                           up->request->connection->log);
+}
+
+
+/*
+ * Whom a route's join is known by after its connection was lost: phoenix.js
+ * joins again without a word of who it was.  What it does not change by
+ * itself is its address, its User-Agent and its token.
+ */
+static uint64_t
+ngx_http_kairos_upgrade_client(ngx_http_request_t *r,
+    ngx_http_kairos_session_t *ks)
+{
+    uint32_t          crc, hash;
+    ngx_str_t         empty, *agent, *addr;
+
+    ngx_str_null(&empty);
+
+    addr = &r->connection->addr_text;
+    agent = r->headers_in.user_agent ? &r->headers_in.user_agent->value
+                                     : &empty;
+
+    ngx_crc32_init(crc);
+    ngx_crc32_update(&crc, addr->data, addr->len);
+    ngx_crc32_update(&crc, agent->data, agent->len);
+    ngx_crc32_update(&crc, ks->claims.data, ks->claims.len);
+    ngx_crc32_final(crc);
+
+    hash = ngx_murmur_hash2(addr->data, addr->len)
+           ^ (ngx_murmur_hash2(agent->data, agent->len) * 31)
+           ^ (ngx_murmur_hash2(ks->claims.data, ks->claims.len) * 961);
+
+    return (uint64_t) hash << 32 | crc;
 }
 
 

@@ -86,6 +86,10 @@ const kr_setting_t  kr_settings[] = {
       "how long changes are gathered before they are fetched; without a "
       "unit: ms" },
 
+    { "KAIROS_EXACT", "exact", NULL, kr_set_flag,
+      kr_field(exact), "false", 0, 0,
+      "keeps to LIMIT after the snapshot too, for all queries" },
+
     { "KAIROS_STATEMENT_TIMEOUT", "statement-timeout", "TIME", kr_set_time,
       kr_field(statement_timeout), "10s", 100, KR_HOUR,
       "how long one query may run" },
@@ -95,7 +99,7 @@ const kr_setting_t  kr_settings[] = {
       "how long a start waits for nginx's workers before it reads the slot" },
 
     { "KAIROS_ROUTE_GRACE", "route-grace", "TIME", kr_set_time,
-      kr_field(route_grace), "1m", 0, 24 * KR_HOUR,
+      kr_field(route_grace), "5m", 0, 24 * KR_HOUR,
       "how long a route without members stays known" },
 
     { "KAIROS_SNAPSHOT_MAX", "snapshot-max", "SIZE", kr_set_size,

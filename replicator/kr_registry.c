@@ -202,53 +202,6 @@ kr_route_judge(kr_registry_t *reg, kr_route_t *rt, uint64_t now)
 }
 
 
-void
-kr_ticket_add(kr_registry_t *reg, kr_route_t *rt, uint64_t now)
-{
-    unsigned      n;
-    kr_ticket_t  *last;
-
-    /* drops what is over, so that there is room */
-    (void) kr_ticket_first(reg, rt, now);
-
-    n = rt->ntickets;
-    last = n == 0 ? NULL : &rt->tickets[n - 1];
-
-    if (last != NULL
-        && (n == KR_TICKETS
-            || now - last->first < reg->grace / (KR_TICKETS - 1)))
-    {
-        last->last = now;
-        return;
-    }
-
-    rt->tickets[n].first = now;
-    rt->tickets[n].last = now;
-    rt->ntickets++;
-}
-
-
-uint64_t
-kr_ticket_first(kr_registry_t *reg, kr_route_t *rt, uint64_t now)
-{
-    unsigned  n;
-
-    for (n = 0; n < rt->ntickets; n++) {
-        if (now - rt->tickets[n].last <= reg->grace) {
-            break;
-        }
-    }
-
-    if (n != 0) {
-        rt->ntickets -= n;
-        memmove(rt->tickets, rt->tickets + n,
-                rt->ntickets * sizeof(kr_ticket_t));
-    }
-
-    return rt->ntickets == 0 ? 0 : rt->tickets[0].first;
-}
-
-
 /* The identity: everything that decides which rows come, and how. */
 static int
 kr_registry_topic(const kr_route_def_t *def, char *topic)

@@ -26,6 +26,7 @@
 #define KR_WAITING_MAX    1000       /* subscriptions of one socket that it
                                         did not join yet, likewise */
 #define KR_TICKETS        9          /* of one route, see kr_ticket_t */
+#define KR_LOST_MAX       10000
 #define KR_KEY_MAX        4          /* columns of a key */
 #define KR_STRANGERS_MAX  10000      /* tables known to be no part of any;
                                         beyond, all are forgotten */
@@ -125,15 +126,23 @@ struct kr_template_s {
 
 
 /*
- * Members were lost at about this time: some were lost first, the last at
- * last.  They may come back until last + the grace, and may have missed what
- * was sent since first.  Departures close to each other share a ticket, so
- * a route has few of them.
+ * Members whom nobody can name were lost at about this time: some were lost
+ * first, the last at last.  They may come back until last + the grace, and may
+ * have missed what was sent since first.  Departures close to each other
+ * share a ticket, so a route has few of them.
  */
 typedef struct {
     uint64_t         first;      /* ms */
     uint64_t         last;
 } kr_ticket_t;
+
+
+/* The same of one client; in a hash by it, the longest lost first. */
+typedef struct {
+    uint64_t         client;
+    kr_ticket_t      ticket;
+    UT_hash_handle   hh;
+} kr_lost_t;
 
 
 struct kr_route_s {
@@ -158,6 +167,7 @@ struct kr_route_s {
     kr_cursor_t     *cursors;
     kr_ticket_t      tickets[KR_TICKETS];
     unsigned         ntickets;
+    kr_lost_t       *lost;
 
     uint64_t         since;      /* the stream's position at the creation:
                                     events before it were not kept */
@@ -367,14 +377,21 @@ int kr_member_leave(kr_registry_t *reg, kr_route_t *rt, kr_worker_t *wk,
     uint64_t now);
 void kr_member_free(kr_registry_t *reg, kr_member_t *mb, uint64_t now);
 
-/* Notes that members were lost. */
-void kr_ticket_add(kr_registry_t *reg, kr_route_t *rt, uint64_t now);
+/*
+ * Notes that a member was lost; client 0: it is not known who.  A route keeps
+ * KR_LOST_MAX by name, further ones as if they had none.
+ */
+void kr_ticket_add(kr_registry_t *reg, kr_route_t *rt, uint64_t client,
+    uint64_t now);
 
 /*
- * Since when those who may come back have missed events; 0: nobody may, as
- * nobody was lost within the grace.
+ * Since when this client, if it comes back, has missed events; 0: it may not,
+ * as neither it nor somebody without a name was lost within the grace.
  */
-uint64_t kr_ticket_first(kr_registry_t *reg, kr_route_t *rt, uint64_t now);
+uint64_t kr_ticket_first(kr_registry_t *reg, kr_route_t *rt, uint64_t client,
+    uint64_t now);
+
+void kr_tickets_free(kr_route_t *rt);
 
 /* The socket of this id; NULL: not there, or, with add, no memory. */
 kr_socket_t *kr_socket_get(kr_worker_t *wk, uint64_t id, int add);

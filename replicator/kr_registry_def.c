@@ -69,6 +69,7 @@ kr_route_free(kr_route_t *rt)
         kr_watched_free(&rt->watched[i]);
     }
 
+    kr_tickets_free(rt);
     free(rt->watched);
     free(p->values);
     free((char *) p->schema.data);

@@ -269,7 +269,7 @@ kr_routes_worker_gone(kr_routes_t *rs, kr_worker_t *wk)
     now = kr_now();
 
     DL_FOREACH2(wk->members, mb, wnext) {
-        kr_ticket_add(rs->registry, mb->route, now);
+        kr_ticket_add(rs->registry, mb->route, 0, now);
     }
 
     kr_worker_remove(rs->registry, wk, now);

@@ -33,7 +33,7 @@ static int kr_join_needs(const kr_cursor_t *cu, const kr_entry_t *e);
 static int kr_join_lacks(const kr_cursor_t *cu, const kr_row_t *row);
 static void kr_join_replay(kr_cursor_t *cu, const kr_entry_t *e, int last);
 static kr_cursor_t *kr_join_cursor(kr_routes_t *rs, kr_route_t *rt,
-    kr_socket_t *so, uint64_t now);
+    kr_socket_t *so, uint64_t client, uint64_t now);
 static void kr_route_position(kr_routes_t *rs, kr_route_t *rt,
     kairos_position_t *p);
 static int kr_entry_decode(const kr_entry_t *e, kairos_feed_frame_t *f);
@@ -112,7 +112,7 @@ kr_route_join(kr_routes_t *rs, kr_worker_t *wk, const kairos_feed_frame_t *f)
         return;
     }
 
-    cu = kr_join_cursor(rs, rt, so, now);
+    cu = kr_join_cursor(rs, rt, so, f->client, now);
 
     if (cu == NULL) {
         kr_socket_judge(so);
@@ -162,7 +162,7 @@ kr_route_leave(kr_routes_t *rs, kr_worker_t *wk, const kairos_feed_frame_t *f)
     }
 
     if (f->lost) {
-        kr_ticket_add(rs->registry, rt, now);
+        kr_ticket_add(rs->registry, rt, f->client, now);
 
     } else if (so != NULL && cu == NULL) {
 
@@ -465,12 +465,14 @@ kr_join_refuse(kr_routes_t *rs, kr_cursor_t *cu, const char *reason)
 
 
 /*
- * The cursor of a socket that subscribed, or left; or one for a socket that
- * came back after its connection was lost: which of those that were lost it
- * is cannot be known, so it is served as the one that misses most.
+ * The cursor of a socket that subscribed, or left; or one for a socket whose
+ * client came back after its connection was lost, which gets all since then.
+ * Of a worker that died nobody knows whom it had: whoever comes may be one of
+ * them, and is served as the one that misses most.
  */
 static kr_cursor_t *
-kr_join_cursor(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so, uint64_t now)
+kr_join_cursor(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so,
+    uint64_t client, uint64_t now)
 {
     uint64_t      from, first;
     kr_cursor_t  *cu;
@@ -481,7 +483,7 @@ kr_join_cursor(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so, uint64_t now)
         return cu;
     }
 
-    first = kr_ticket_first(rs->registry, rt, now);
+    first = kr_ticket_first(rs->registry, rt, client, now);
 
     if (first == 0) {
         return NULL;

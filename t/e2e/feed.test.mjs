@@ -381,11 +381,13 @@ describe('a worker', () => {
 
         await one.c.call(ROUTE, 'phx_leave', {});
         assert.deepEqual(await feed.frame('LEAVE'), {
-            type: 'LEAVE', socket: one.ask.socket, lost: 0, topic: ROUTE });
+            type: 'LEAVE', socket: one.ask.socket,
+            client: one.ask.client, lost: 0, topic: ROUTE });
 
         two.c.ws.terminate();
         assert.deepEqual(await feed.any(), {
-            type: 'LEAVE', socket: two.ask.socket, lost: 1, topic: ROUTE });
+            type: 'LEAVE', socket: two.ask.socket,
+            client: two.ask.client, lost: 1, topic: ROUTE });
         assert.deepEqual(await feed.any(), {
             type: 'GONE', socket: two.ask.socket });
     });
@@ -417,7 +419,8 @@ describe('a worker', () => {
         feed.send('JOINED', { req: ask.req, topic: ROUTE, spec: SPEC,
                               position: at(1) });
         assert.deepEqual(await feed.frame('LEAVE'), {
-            type: 'LEAVE', socket: ask.socket, lost: 0, topic: ROUTE });
+            type: 'LEAVE', socket: ask.socket,
+            client: ask.client, lost: 0, topic: ROUTE });
 
         feed.destroy();
         feed = await peer.next();
@@ -436,7 +439,8 @@ describe('a worker', () => {
         feed.send('JOINED', { req: ask.req, topic: ROUTE, spec: SPEC,
                               position: at(1) });
         assert.deepEqual(await feed.frame('LEAVE'), {
-            type: 'LEAVE', socket: ask.socket, lost: 1, topic: ROUTE });
+            type: 'LEAVE', socket: ask.socket,
+            client: ask.client, lost: 1, topic: ROUTE });
     });
 
     test('answers the newer of two joins', async () => {

@@ -21,6 +21,7 @@
 #define position_bytes  epoch_bytes lsn_bytes n_bytes
 #define req_bytes     "\x41\x42\x43\x44\x45\x46\x47\x48"
 #define socket_bytes  "\x51\x52\x53\x54\x55\x56\x57\x58"
+#define client_bytes  "\x81\x82\x83\x84\x85\x86\x87\x88"
 
 
 /* every field set; each case sends those of its type */
@@ -35,6 +36,7 @@ static const kairos_feed_frame_t  full = {
     .epoch = 0x7172737475767778,
     .req = 0x4142434445464748,
     .socket = 0x5152535455565758,
+    .client = 0x8182838485868788,
     .zone = slice("zone"),
     .topic = slice("rt:1"),
     .event = slice("ev"),
@@ -63,10 +65,12 @@ static const struct {
             "\0\0\0\7" "{\"a\":1}" "\0\0\0\0") },
 
     { "JOIN", KAIROS_FEED_JOIN,
-      bytes("\0\0\0\x19" "\x03" req_bytes socket_bytes "\0\0\0\4" "rt:1") },
+      bytes("\0\0\0\x21" "\x03" req_bytes socket_bytes client_bytes
+            "\0\0\0\4" "rt:1") },
 
     { "LEAVE", KAIROS_FEED_LEAVE,
-      bytes("\0\0\0\x12" "\x04" socket_bytes "\xf1" "\0\0\0\4" "rt:1") },
+      bytes("\0\0\0\x1a" "\x04" socket_bytes client_bytes "\xf1"
+            "\0\0\0\4" "rt:1") },
 
     { "GONE", KAIROS_FEED_GONE,
       bytes("\0\0\0\x09" "\x05" socket_bytes) },

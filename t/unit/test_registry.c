@@ -1,4 +1,5 @@
 /* sources: kr_registry.c kr_registry_def.c kr_registry_people.c */
+/* sources: kr_registry_tickets.c */
 /* sources: kr_registry_parts.c kr_spec.c kr_json.c kr_op.c */
 /* sources: kr_value.c kr_value_order.c */
 /* sources: kr_buf.c kr_lsn.c */
@@ -315,11 +316,11 @@ test_registry_tickets(void **state)
     reg = *state;
 
     assert_int_equal(add(reg, "q", "1", &rt), KR_OK);
-    assert_int_equal(kr_ticket_first(reg, rt, 1), 0);
+    assert_int_equal(kr_ticket_first(reg, rt, 7, 1), 0);
 
     for (now = 1000; now <= 1000 + GRACE; now += 10) {
-        kr_ticket_add(reg, rt, now);
-        assert_int_equal(kr_ticket_first(reg, rt, now), 1000);
+        kr_ticket_add(reg, rt, 0, now);
+        assert_int_equal(kr_ticket_first(reg, rt, 7, now), 1000);
         assert_true(rt->ntickets <= KR_TICKETS);
     }
 
@@ -327,10 +328,53 @@ test_registry_tickets(void **state)
 
     /* the first bucket is over when its last is */
 
-    assert_true(kr_ticket_first(reg, rt, now + GRACE / 2)
+    assert_true(kr_ticket_first(reg, rt, 7, now + GRACE / 2)
                 <= now - GRACE / 2);
-    assert_true(kr_ticket_first(reg, rt, now + GRACE) <= now);
-    assert_int_equal(kr_ticket_first(reg, rt, now + GRACE + 1), 0);
+    assert_true(kr_ticket_first(reg, rt, 7, now + GRACE) <= now);
+    assert_int_equal(kr_ticket_first(reg, rt, 7, now + GRACE + 1), 0);
+}
+
+
+/* Who was not lost does not pass as one who was. */
+static void
+test_registry_lost(void **state)
+{
+    uint64_t        client;
+    kr_route_t     *rt;
+    kr_registry_t  *reg;
+
+    reg = *state;
+
+    assert_int_equal(add(reg, "q", "1", &rt), KR_OK);
+
+    kr_ticket_add(reg, rt, 7, 1000);
+
+    assert_int_equal(kr_ticket_first(reg, rt, 7, 1000), 1000);
+    assert_int_equal(kr_ticket_first(reg, rt, 8, 1000), 0);
+
+    /* lost again: what it missed began with the first time */
+
+    kr_ticket_add(reg, rt, 8, 1000 + GRACE / 2);
+    kr_ticket_add(reg, rt, 7, 1000 + GRACE);
+
+    assert_int_equal(kr_ticket_first(reg, rt, 7, 1000 + GRACE), 1000);
+    assert_int_equal(kr_ticket_first(reg, rt, 8, 1001 + GRACE + GRACE / 2),
+                     0);
+    assert_int_equal(kr_ticket_first(reg, rt, 7, 1000 + 2 * GRACE), 1000);
+    assert_int_equal(kr_ticket_first(reg, rt, 7, 1001 + 2 * GRACE), 0);
+
+    /* beyond the limit they are served without a name */
+
+    for (client = 1; client <= KR_LOST_MAX; client++) {
+        kr_ticket_add(reg, rt, client, 100000);
+    }
+
+    assert_int_equal(kr_ticket_first(reg, rt, KR_LOST_MAX + 1, 100000), 0);
+
+    kr_ticket_add(reg, rt, KR_LOST_MAX + 1, 100000);
+
+    assert_int_equal(kr_ticket_first(reg, rt, KR_LOST_MAX + 1, 100000),
+                     100000);
 }
 
 
@@ -347,6 +391,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_registry_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_registry_worker, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_registry_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_registry_tickets, setup,
                                         teardown),
     };
