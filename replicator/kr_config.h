@@ -34,6 +34,8 @@ typedef struct {
     int           chunk_size;          /* CHUNK_SIZE: rows of one event */
     int           flush_interval;      /* FLUSH_INTERVAL: how long changes are
                                           gathered before a refetch */
+    int           exact;               /* KAIROS_EXACT: LIMIT holds for events
+                                          too, whatever a subscribe says */
     int           statement_timeout;   /* KAIROS_STATEMENT_TIMEOUT */
     int           register_wait;       /* KAIROS_REGISTER_WAIT: how long a
                                           start waits for the workers */

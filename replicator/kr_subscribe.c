@@ -31,6 +31,7 @@ kr_subscribes_create(struct event_base *base, const kr_config_t *cf,
     ss->routes = rs;
     ss->resumed = resumed;
     ss->max_bytes = cf->snapshot_max;
+    ss->exact = cf->exact;
 
     ss->catalog = kr_catalog_create(base, pool);
 

@@ -224,7 +224,7 @@ kr_sub_values(kr_sub_t *sub, const kr_str_t *values, size_t n)
     }
 
     sub->texts = malloc(size);
-    sub->canonical = malloc(n * sizeof(kr_str_t));
+    sub->canonical = malloc((n + 1) * sizeof(kr_str_t));
 
     if (sub->texts == NULL || sub->canonical == NULL) {
         return KR_ERROR;
@@ -536,7 +536,11 @@ kr_sub_reruns(kr_sub_t *sub, kr_sql_target_t *t, kr_buf_t *reason)
     }
 
     same = strcmp(sub->snapshot.data, sub->rerun.data) == 0;
-    sub->exact = (sub->spec.exact && !same);
+
+    /* a RESUME says what the route was */
+
+    sub->exact = ((sub->spec.exact
+                   || (sub->owner->exact && sub->socket != NULL)) && !same);
 
     if (sub->exact) {
         kr_sql_set_rerun(sub->sql);

@@ -81,6 +81,7 @@ struct kr_subscribes_s {
     kr_sub_t           *subs;
     size_t              n;
     size_t              max_bytes;
+    int                 exact;      /* KAIROS_EXACT */
     void              (*resumed)(kr_routes_t *rs);
 };
 

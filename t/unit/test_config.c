@@ -23,7 +23,8 @@ static const char *const  variables[] = {
     "FLUSH_INTERVAL", "SLOT", "KAIROS_SOCKET", "KAIROS_SOCKET_GROUP",
     "KAIROS_LOG_LEVEL", "POOL_SIZE", "BATCH_SIZE", "CHUNK_SIZE",
     "KAIROS_STATEMENT_TIMEOUT", "KAIROS_REGISTER_WAIT", "KAIROS_ROUTE_GRACE",
-    "KAIROS_SNAPSHOT_MAX", "KAIROS_BACKLOG_MAX", "KAIROS_BACKLOG_TOTAL"
+    "KAIROS_SNAPSHOT_MAX", "KAIROS_BACKLOG_MAX", "KAIROS_BACKLOG_TOTAL",
+    "KAIROS_EXACT"
 };
 
 #define VARIABLES  (sizeof(variables) / sizeof(variables[0]))
@@ -157,6 +158,7 @@ test_defaults(void **state)
     assert_int_equal(cf.pool_size, 10);
     assert_int_equal(cf.max_concurrency, 10);
     assert_int_equal(cf.flush_interval, 0);
+    assert_int_equal(cf.exact, 0);
     assert_int_equal(cf.create_slot, 1);
     assert_int_equal(cf.enable_postgres, 1);
     assert_int_equal(cf.statement_timeout, 10000);
