@@ -162,10 +162,11 @@ kr_rows_held(kr_fetch_t *fe, kr_route_t *rt, const kr_item_t *it,
     ks = &fe->routes->keys;
 
     if (kind == KR_ROW_DELETE) {
-        kr_keys_remove(ks, rt, it->key, it->key_len);
+        kr_keys_remove(ks, rt, it->key, it->key_len, it->txn->lsn);
 
     } else {
-        kr_keys_add(ks, rt, it->texts, it->texts_len, it->key, it->key_len);
+        kr_keys_add(ks, rt, it->texts, it->texts_len, it->key, it->key_len,
+                    0);
     }
 }
 

@@ -13,7 +13,8 @@ static void kr_held_free(kr_keys_t *ks, kr_route_t *rt, kr_held_t *held);
 
 
 void
-kr_keys_snapshot(kr_keys_t *ks, kr_route_t *rt, const PGresult *rows)
+kr_keys_snapshot(kr_keys_t *ks, kr_route_t *rt, const PGresult *rows,
+    uint64_t lsn)
 {
     int              row, rc;
     kr_buf_t         texts, bytes;
@@ -44,7 +45,8 @@ kr_keys_snapshot(kr_keys_t *ks, kr_route_t *rt, const PGresult *rows)
             break;
         }
 
-        kr_keys_add(ks, rt, texts.data, texts.len, bytes.data, bytes.len);
+        kr_keys_add(ks, rt, texts.data, texts.len, bytes.data, bytes.len,
+                    lsn);
     }
 
     kr_buf_free(&texts);
@@ -54,7 +56,7 @@ kr_keys_snapshot(kr_keys_t *ks, kr_route_t *rt, const PGresult *rows)
 
 void
 kr_keys_add(kr_keys_t *ks, kr_route_t *rt, const char *texts,
-    size_t texts_len, const char *bytes, size_t len)
+    size_t texts_len, const char *bytes, size_t len, uint64_t lsn)
 {
     size_t      size;
     kr_held_t  *held;
@@ -66,6 +68,10 @@ kr_keys_add(kr_keys_t *ks, kr_route_t *rt, const char *texts,
     HASH_FIND(hh, rt->held, bytes, len, held);
 
     if (held != NULL) {
+        if (lsn > held->lsn) {
+            held->lsn = lsn;
+        }
+
         return;
     }
 
@@ -84,6 +90,7 @@ kr_keys_add(kr_keys_t *ks, kr_route_t *rt, const char *texts,
         return;
     }
 
+    held->lsn = lsn;
     held->texts_len = texts_len;
     memcpy(held->data, texts, texts_len);
     memcpy(held->data + texts_len, bytes, len);
@@ -101,13 +108,14 @@ kr_keys_add(kr_keys_t *ks, kr_route_t *rt, const char *texts,
 
 
 void
-kr_keys_remove(kr_keys_t *ks, kr_route_t *rt, const char *bytes, size_t len)
+kr_keys_remove(kr_keys_t *ks, kr_route_t *rt, const char *bytes, size_t len,
+    uint64_t lsn)
 {
     kr_held_t  *held;
 
     HASH_FIND(hh, rt->held, bytes, len, held);
 
-    if (held != NULL) {
+    if (held != NULL && lsn > held->lsn) {
         kr_held_free(ks, rt, held);
     }
 }

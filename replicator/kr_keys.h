@@ -29,6 +29,7 @@ typedef struct {
 
 
 struct kr_held_s {
+    uint64_t          lsn;           /* of the last snapshot with the row */
     size_t            texts_len;
     UT_hash_handle    hh;
     char              data[];        /* texts, then the bytes; see kr_row.h */
@@ -37,17 +38,25 @@ struct kr_held_s {
 
 /*
  * A subscriber is given these rows, whose keys are in the first column, as
- * kr_sql_rerun() prints them.  To be called before its cursor is settled.
+ * kr_sql_rerun() prints them.  All that they show was committed before lsn.
+ * To be called before its cursor is settled.
  */
-void kr_keys_snapshot(kr_keys_t *ks, kr_route_t *rt, const PGresult *rows);
+void kr_keys_snapshot(kr_keys_t *ks, kr_route_t *rt, const PGresult *rows,
+    uint64_t lsn);
 
-/* A row was sent; bytes is its key, texts the key's texts. */
+/*
+ * A row was sent; bytes is its key, texts the key's texts.  lsn is that of the
+ * snapshot that it was sent in, 0 if it was sent in an event.
+ */
 void kr_keys_add(kr_keys_t *ks, kr_route_t *rt, const char *texts,
-    size_t texts_len, const char *bytes, size_t len);
+    size_t texts_len, const char *bytes, size_t len, uint64_t lsn);
 
-/* A row was taken away. */
+/*
+ * A row was taken away, by the commit that ends at lsn.  Who has it from a
+ * snapshot after that commit has it still: it had come back meanwhile.
+ */
 void kr_keys_remove(kr_keys_t *ks, kr_route_t *rt, const char *bytes,
-    size_t len);
+    size_t len, uint64_t lsn);
 
 /* Whether somebody may hold the row; 1 also if it is not known. */
 int kr_keys_has(const kr_route_t *rt, const char *bytes, size_t len);

@@ -35,6 +35,7 @@ static int kr_sub_settled(kr_sub_t *sub);
 static void kr_sub_again(kr_sub_t *sub);
 static void kr_sub_reply(kr_sub_t *sub);
 static int kr_sub_cursor(kr_sub_t *sub);
+static int kr_sub_lsn(const kr_sub_t *sub, uint64_t *lsn);
 static uint64_t kr_sub_floor(uint64_t lsn);
 static void kr_sub_rows(kr_buf_t *b, const PGresult *res);
 
@@ -122,6 +123,7 @@ kr_sub_settle(kr_sub_t *sub)
 static void
 kr_sub_snapped(kr_job_t *job)
 {
+    uint64_t   lsn;
     kr_sub_t  *sub;
 
     sub = kr_sub_of_job(job);
@@ -138,7 +140,13 @@ kr_sub_snapped(kr_job_t *job)
         sub->moment = job->results[0];
         sub->rows = job->results[1];
 
-        kr_keys_snapshot(&sub->owner->routes->keys, sub->route, sub->rows);
+        if (kr_sub_lsn(sub, &lsn) != KR_OK) {
+            kr_sub_refuse(sub, "the snapshot could not be read, try again");
+            break;
+        }
+
+        kr_keys_snapshot(&sub->owner->routes->keys, sub->route, sub->rows,
+                         lsn);
         kr_sub_reply(sub);
         break;
 
@@ -495,8 +503,7 @@ kr_sub_cursor(kr_sub_t *sub)
 
     res = sub->moment;
 
-    if (kr_lsn_parse(PQgetvalue(res, 0, 1), (size_t) PQgetlength(res, 0, 1),
-                     &lsn) != KR_OK
+    if (kr_sub_lsn(sub, &lsn) != KR_OK
         || kr_snapshot_parse(PQgetvalue(res, 0, 0),
                              (size_t) PQgetlength(res, 0, 0), &cu->snapshot)
            != KR_OK)
@@ -511,6 +518,15 @@ kr_sub_cursor(kr_sub_t *sub)
     }
 
     return KR_OK;
+}
+
+
+/* Where the WAL ended when the snapshot had been taken. */
+static int
+kr_sub_lsn(const kr_sub_t *sub, uint64_t *lsn)
+{
+    return kr_lsn_parse(PQgetvalue(sub->moment, 0, 1),
+                        (size_t) PQgetlength(sub->moment, 0, 1), lsn);
 }
 
 
