@@ -21,6 +21,11 @@ static int kr_buf_grow(kr_buf_t *b, size_t len);
 
 static const char  kr_buf_hex[] = "0123456789abcdef";
 
+/* what follows the backslash of a control character, as to_json() has it */
+static const char  kr_buf_short[32] = {
+    ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
+};
+
 
 char *
 kr_buf_reserve(kr_buf_t *b, size_t len)
@@ -117,9 +122,10 @@ kr_buf_json(kr_buf_t *b, const char *data, size_t len)
         kr_buf_append(b, data + from, i - from);
         from = i + 1;
 
-        if (ch >= 0x20) {
-            esc[0] = '\\';
-            esc[1] = (char) ch;
+        esc[0] = '\\';
+        esc[1] = ch >= 0x20 ? (char) ch : kr_buf_short[ch];
+
+        if (esc[1] != '\0') {
             kr_buf_append(b, esc, 2);
             continue;
         }

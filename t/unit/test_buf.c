@@ -119,7 +119,7 @@ test_json(void **state)
         { kr_str(""), "\"\"" },
         { kr_str("plain"), "\"plain\"" },
         { kr_str("a\"b\\c/d"), "\"a\\\"b\\\\c/d\"" },
-        { kr_str("\n"), "\"\\u000a\"" },
+        { kr_str("\b\t\n\v\f\r"), "\"\\b\\t\\n\\u000b\\f\\r\"" },
         { kr_str("\x1f\x20\x7f"), "\"\\u001f \x7f\"" },
         { kr_str("a\0b"), "\"a\\u0000b\"" },
         { kr_str("h\xc3\xa9\xf0\x9f\x98\x80"),
