@@ -116,7 +116,11 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
     ngx_conf_merge_ptr_value(conf->cors_origins, prev->cors_origins, NULL);
     ngx_conf_merge_value(conf->origins_required, prev->origins_required, 0);
-    ngx_conf_merge_value(conf->push, prev->push, 0);
+
+    /* unset: as kairos_auth, of the location and not of a level above */
+    if (conf->push == NGX_CONF_UNSET) {
+        conf->push = prev->push;
+    }
 
     if (ngx_http_kairos_conf_auth_merge(cf, &prev->auth, &conf->auth)
         != NGX_CONF_OK)

@@ -71,7 +71,7 @@ typedef struct {
     ngx_http_kairos_origins_t   *cors_origins;   /* NULL: as origins */
     ngx_flag_t                   origins_required;
 
-    ngx_flag_t                   push;
+    ngx_flag_t                   push;       /* NGX_CONF_UNSET: as auth.on */
 
     ngx_http_kairos_auth_conf_t  auth;
     ngx_http_kairos_limits_t     limits;

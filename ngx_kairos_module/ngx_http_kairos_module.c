@@ -267,7 +267,7 @@ ngx_http_kairos_handler(ngx_http_request_t *r)
 
     klcf = ngx_http_get_module_loc_conf(r, ngx_http_kairos_module);
 
-    if (klcf->push
+    if ((klcf->push == NGX_CONF_UNSET ? klcf->auth.on : klcf->push)
         && (path.len == 0 || (path.len == 1 && path.data[0] == '/')))
     {
         return ngx_http_kairos_push(r);

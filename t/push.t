@@ -367,6 +367,29 @@ Origin: http://evil.example.com
 
 
 
+=== auth: without the directive
+--- config eval
+"kairos_auth on; kairos_auth_secret '" . main::SECRET . "';"
+--- request eval
+"POST /realtime\n" . main::message()
+--- more_headers eval
+"Content-Type: application/json\nAuthorization: Bearer " . main::token()
+--- response_body chomp
+{"ok":true,"sent":1}
+
+
+
+=== auth: switched off
+--- config eval
+"kairos_push off; kairos_auth on; kairos_auth_secret '" . main::SECRET . "';"
+--- request eval
+"POST /realtime\n" . main::message()
+--- more_headers eval
+"Content-Type: application/json\nAuthorization: Bearer " . main::token()
+--- error_code: 404
+
+
+
 === auth: with one
 --- config eval
 "kairos_push on; kairos_auth on; kairos_auth_secret '" . main::SECRET . "';"
