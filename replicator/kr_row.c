@@ -135,7 +135,7 @@ kr_key_bytes(const kr_key_t *key, const char *texts, kr_buf_t *out)
         begin = out->len;
 
         if (kr_value_key(key->types[i], texts, len, out) != KR_OK) {
-            /* a type that is not compared, or not any more: the text will do */
+            /* not of a type that is compared, or not any more */
             kr_buf_append(out, texts, len);
         }
 

@@ -1,0 +1,236 @@
+/* sources: kr_row.c kr_json.c kr_value.c kr_value_order.c kr_buf.c */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kr_row.h"
+
+
+#define INT4  23
+#define TEXT  25
+#define BOOL  16
+#define NUM   1700
+#define TS    1114
+#define TSTZ  1184
+
+
+static kr_key_t
+key_of(size_t n, const char *a, uint32_t at, const char *b, uint32_t bt)
+{
+    kr_key_t  key;
+
+    memset(&key, 0, sizeof(kr_key_t));
+
+    key.n = n;
+    key.names[0].data = a;
+    key.names[0].len = strlen(a);
+    key.types[0] = at;
+
+    if (n > 1) {
+        key.names[1].data = b;
+        key.names[1].len = strlen(b);
+        key.types[1] = bt;
+    }
+
+    return key;
+}
+
+
+static void
+assert_key(const kr_key_t *key, const char *texts, const char *json)
+{
+    kr_rows_t  r;
+
+    memset(&r, 0, sizeof(kr_rows_t));
+
+    assert_int_equal(kr_rows_key(&r, key, texts, "delete", NULL, 7), KR_OK);
+    assert_string_equal(r.json.data, json);
+    assert_int_equal(r.n, 1);
+    assert_int_equal(r.marks[0].xid, 7);
+    assert_int_equal(r.marks[0].end, strlen(json));
+
+    kr_rows_free(&r);
+}
+
+
+static void
+test_row_key(void **state)
+{
+    size_t    i;
+    kr_key_t  key;
+
+    static const struct {
+        const char  *name;
+        uint32_t     type;
+        const char  *text;
+        const char  *json;
+    } cases[] = {
+        { "id", INT4, "5", "{\"id\":5,\"database_op\":\"delete\"}" },
+        { "n", NUM, "1.50", "{\"id\":1.50,\"n\":1.50,"
+          "\"database_op\":\"delete\"}" },
+        { "id", NUM, "NaN", "{\"id\":\"NaN\",\"database_op\":\"delete\"}" },
+        { "id", INT4, "", "{\"id\":\"\",\"database_op\":\"delete\"}" },
+        { "id", TEXT, "a\"b", "{\"id\":\"a\\\"b\","
+          "\"database_op\":\"delete\"}" },
+        { "id", BOOL, "t", "{\"id\":true,\"database_op\":\"delete\"}" },
+        { "id", BOOL, "false", "{\"id\":false,\"database_op\":\"delete\"}" },
+        { "id", TS, "2026-01-02 03:04:05.6",
+          "{\"id\":\"2026-01-02T03:04:05.6\",\"database_op\":\"delete\"}" },
+        { "id", TSTZ, "0044-03-15 00:00:00+00 BC",
+          "{\"id\":\"0044-03-15T00:00:00+00:00 BC\","
+          "\"database_op\":\"delete\"}" },
+        { "id", TSTZ, "infinity",
+          "{\"id\":\"infinity\",\"database_op\":\"delete\"}" },
+        { "k", INT4, NULL, "{\"id\":null,\"k\":null,"
+          "\"database_op\":\"delete\"}" },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        key = key_of(1, cases[i].name, cases[i].type, NULL, 0);
+        assert_key(&key, cases[i].text, cases[i].json);
+    }
+}
+
+
+static void
+test_row_composite(void **state)
+{
+    kr_key_t  key;
+
+    (void) state;
+
+    key = key_of(2, "a", INT4, "b", TEXT);
+    assert_key(&key, "1\0x", "{\"id\":[1,\"x\"],\"a\":1,\"b\":\"x\","
+               "\"database_op\":\"delete\"}");
+
+    /* a column that is called id is itself */
+    key = key_of(2, "tenant", INT4, "id", TEXT);
+    assert_key(&key, "1\0x", "{\"tenant\":1,\"id\":\"x\","
+               "\"database_op\":\"delete\"}");
+}
+
+
+static void
+test_row_full(void **state)
+{
+    kr_key_t   key;
+    kr_rows_t  r;
+
+    (void) state;
+
+    memset(&r, 0, sizeof(kr_rows_t));
+    key = key_of(1, "id", INT4, NULL, 0);
+
+    assert_int_equal(kr_rows_full(&r, "{}", 2, "insert", 1), KR_OK);
+    assert_int_equal(kr_rows_full(&r, "{\"a\":1}", 7, "update", 2), KR_OK);
+    assert_int_equal(kr_rows_key(&r, &key, "9", "insert", "too large", 0),
+                     KR_OK);
+    assert_string_equal(r.json.data, "{\"database_op\":\"insert\"},"
+                        "{\"a\":1,\"database_op\":\"update\"},"
+                        "{\"id\":9,\"error\":\"too large\","
+                        "\"database_op\":\"insert\"}");
+    assert_int_equal(r.n, 3);
+    assert_int_equal(r.marks[0].end, 24);
+    assert_int_equal(r.marks[1].xid, 2);
+    assert_int_equal(r.marks[2].end, r.json.len);
+
+    kr_rows_reset(&r);
+    assert_int_equal(kr_rows_full(&r, "{}", 2, "insert", 1), KR_OK);
+    assert_string_equal(r.json.data, "{\"database_op\":\"insert\"}");
+
+    kr_rows_free(&r);
+}
+
+
+static void
+test_key_texts(void **state)
+{
+    kr_key_t  one, two;
+    kr_buf_t  b;
+
+    (void) state;
+
+    memset(&b, 0, sizeof(kr_buf_t));
+    one = key_of(1, "a", TEXT, NULL, 0);
+    two = key_of(2, "a", INT4, "b", TEXT);
+
+    assert_int_equal(kr_key_texts(&one, "[\"x\"]", 5, &b), KR_OK);
+    assert_int_equal(b.len, 6);
+    assert_memory_equal(b.data, "[\"x\"]", 6);
+
+    kr_buf_reset(&b);
+    assert_int_equal(kr_key_texts(&two, "[\"1\", \"a\\\"b\\u00e9\"]", 20, &b),
+                     KR_OK);
+    assert_int_equal(b.len, 2 + 6);
+    assert_memory_equal(b.data, "1\0a\"b\xc3\xa9\0", 8);
+
+    kr_buf_reset(&b);
+    assert_int_equal(kr_key_texts(&two, "[\"1\", null]", 11, &b), KR_OK);
+    assert_memory_equal(b.data, "1\0\0", 3);
+
+    assert_int_equal(kr_key_texts(&two, "[\"1\"]", 5, &b), KR_ERROR);
+    assert_int_equal(kr_key_texts(&two, "[\"1\",\"2\",\"3\"]", 13, &b),
+                     KR_ERROR);
+    assert_int_equal(kr_key_texts(&two, "1", 1, &b), KR_ERROR);
+    assert_int_equal(kr_key_texts(&two, "[\"1\", \"2", 8, &b), KR_ERROR);
+
+    kr_buf_free(&b);
+}
+
+
+/* Equal keys in other words are equal bytes; what begins where counts. */
+static void
+test_key_bytes(void **state)
+{
+    kr_key_t  key;
+    kr_buf_t  a, b;
+
+    (void) state;
+
+    memset(&a, 0, sizeof(kr_buf_t));
+    memset(&b, 0, sizeof(kr_buf_t));
+
+    key = key_of(2, "a", NUM, "b", TEXT);
+    kr_key_bytes(&key, "1.50\0x", &a);
+    kr_key_bytes(&key, "1.5\0x", &b);
+    assert_int_equal(a.len, b.len);
+    assert_memory_equal(a.data, b.data, a.len);
+
+    kr_buf_reset(&a);
+    kr_buf_reset(&b);
+    key = key_of(2, "a", TEXT, "b", TEXT);
+    kr_key_bytes(&key, "ab\0c", &a);
+    kr_key_bytes(&key, "a\0bc", &b);
+    assert_false(a.len == b.len && memcmp(a.data, b.data, a.len) == 0);
+
+    /* a type that is not compared */
+    kr_buf_reset(&a);
+    key = key_of(1, "a", 114, NULL, 0);
+    kr_key_bytes(&key, "{}", &a);
+    assert_int_equal(a.len, 2);
+
+    kr_buf_free(&a);
+    kr_buf_free(&b);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_row_key),
+        cmocka_unit_test(test_row_composite),
+        cmocka_unit_test(test_row_full),
+        cmocka_unit_test(test_key_texts),
+        cmocka_unit_test(test_key_bytes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
