@@ -389,3 +389,55 @@ test('a generated column', async (t) => {
     await stack.sql('update computed set f = 6');
     assert.deepEqual(await live.next(), [{ id: 1, database_op: 'delete' }]);
 });
+
+
+test('routes of all kinds go on after a crash of the replicator',
+     async (t) => {
+    await stack.sql('delete from pairs; delete from parted;'
+                    + ' alter table "Halves 2" replica identity full');
+
+    const routes = [
+        ['pairs', 'f', ['1', '3'], { equality: '!eq', pk: 'b,a' },
+         'f not in (1, 3)'],
+        ['pairs', 'b', ' x', { equality: 'starts_with', pk: '' },
+         "starts_with(b, ' x')"],
+        ['pairs', 'q.b', 'm', { equality: 'gte', pk: null, alias: 'q',
+                                query: 'select * from pairs q',
+                                topic: null }, "b >= 'm'"],
+        ['parted', 'f', '1', { equality: 'lte' }, 'f <= 1'],
+        ['halves', 'f', '1', { topic: null,
+                               query: 'select * from halves "H h"' },
+         'f = 1'],
+        [`k${types.indexOf('label')}`, 'f', '1', { pk: '"k"' }, 'f = 1'],
+    ];
+    const lives = [];
+
+    for (const [table, field, value, more, where] of routes) {
+        const live = await open(t, table, field, value, more);
+
+        live.pks = table == 'pairs' ? ['a', 'b']
+                   : more.pk == '"k"' ? ['k'] : ['id'];
+        lives.push([live, `select * from ${table} where ${where}`]);
+    }
+
+    await stack.replicator.kill();
+    await stack.replicator.start();
+
+    const key = types.indexOf('label');
+
+    for (const sql of [
+        `insert into pairs values (1, ' x', 2, 1), (2, 'z', 1, 2),
+                                  (3, 'q', 5, 3)`,
+        'insert into parted values (1, 1, 0), (11, 0, 0), (16, 5, 0)',
+        'insert into halves values (1, 1), (11, 1)',
+        `insert into k${key} values ('a', 1, 0), ('b', 2, 0)`,
+    ]) {
+        await stack.sql(sql);
+    }
+
+    for (const [live, query] of lives) {
+        await live.converges(query, stack);
+        assert.equal(live.client.inbox.items.filter(
+            (text) => text.includes('phx_error')).length, 0, query);
+    }
+});
