@@ -7,6 +7,7 @@
 
 
 #define KR_SUBSCRIBES_MAX    10000     /* under way; more are refused */
+#define KR_SUB_TABLES_MAX    32        /* of a query, likewise */
 
 
 static void kr_sub_looked(kr_lookup_t *lk);
@@ -228,6 +229,7 @@ static void
 kr_sub_parse(kr_sub_t *sub, const kairos_slice_t *spec)
 {
     int        rc;
+    size_t     n;
     kr_buf_t   reason;
     kr_str_t  *query;
 
@@ -239,6 +241,16 @@ kr_sub_parse(kr_sub_t *sub, const kairos_slice_t *spec)
         query = &sub->spec.query;
         rc = kr_sql_parse_any(query->data, query->len, &sub->sql,
                               &reason);
+    }
+
+    if (rc == KR_OK) {
+        (void) kr_sql_tables(sub->sql, &n);
+
+        if (n > KR_SUB_TABLES_MAX) {
+            kr_buf_printf(&reason, "the query reads tables %zu times, and "
+                          "may do so %d times", n, KR_SUB_TABLES_MAX);
+            rc = KR_DECLINED;
+        }
     }
 
     if (rc == KR_OK) {

@@ -323,6 +323,9 @@ test('a long query, a wide query, a long list', async (t) => {
                   /query is longer than/);
     await refused(subscribe(`select id, '${'x'.repeat(20000)}' from posts`),
                   /query is longer than/);
+
+    await refused(subscribe(`select * from posts${', posts'.repeat(2000)}`),
+                  /the query reads tables 2001 times/);
 });
 
 

@@ -280,6 +280,40 @@ describe('joins, as the builder of the SDK writes them', () => {
             'group', "where u.name = 'carl' group"), stack);
     });
 
+    test('the key is of the other table', async (t) => {
+        const query = (where) => 'select o.id, o.f, p.title from posts p'
+                      + ` join app.only_here o on o.f = p.id ${where}`;
+        const live = await open(t, 'posts', 'p.userid', '30',
+                                { query: query(''), pk: 'o.id' });
+
+        for (const sql of ['delete from app.only_here',
+                           'insert into posts values (300, 30), (301, 31)',
+                           'insert into app.only_here values (1, 300),'
+                           + ' (2, 300), (3, 301)',
+                           'update posts set userid = 30 where id = 301',
+                           'delete from app.only_here where id = 1',
+                           'delete from posts']) {
+            await stack.sql(sql);
+            await live.converges(query('where p.userid = 30'), stack);
+        }
+    });
+
+    test('an aggregate alone is one row', async (t) => {
+        const query = (where) => `select count(*) as n, max(id) as top from`
+                                 + ` posts ${where}`;
+        const live = await open(t, 'posts', 'userid', '40',
+                                { query: query('') });
+
+        assert.deepEqual(live.response.rows, [
+            { n: 0, top: null, database_op: 'query' }]);
+
+        for (const sql of ['insert into posts values (400, 40), (401, 40)',
+                           'delete from posts where id = 401']) {
+            await stack.sql(sql);
+            await live.converges(query('where userid = 40'), stack);
+        }
+    });
+
     test('grouped by a column that is no key of the table', async (t) => {
         const select = (where) => 'select userid as owner, count(*) as n from'
                        + ` posts ${where} group by userid`;
