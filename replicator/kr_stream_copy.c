@@ -27,7 +27,7 @@ static int kr_stream_copy_message(kr_stream_t *st, const char *p, size_t len);
 static int kr_stream_copy_end(kr_stream_t *st, int rc);
 static int kr_stream_copy_row(kr_stream_t *st, const char *p, size_t len);
 static int kr_stream_copy_keepalive(kr_stream_t *st, const char *p);
-static void kr_stream_copy_bad_row(kr_stream_t *st, uint64_t lsn,
+static void kr_stream_copy_bad_row(kr_stream_t *st, uint64_t lsn, int rc,
     const char *reason);
 static uint64_t kr_stream_copy_get(const char *p);
 static char *kr_stream_copy_put(char *p, uint64_t n);
@@ -193,7 +193,7 @@ kr_stream_copy_row(kr_stream_t *st, const char *p, size_t len)
                    len - KR_COPY_ROW_HEADER, &c, &reason);
 
     if (rc != KR_OK) {
-        kr_stream_copy_bad_row(st, lsn, reason);
+        kr_stream_copy_bad_row(st, lsn, rc, reason);
         return KR_OK;
     }
 
@@ -233,7 +233,8 @@ kr_stream_copy_keepalive(kr_stream_t *st, const char *p)
  * back to it for ever.  One line of the log a second at most.
  */
 static void
-kr_stream_copy_bad_row(kr_stream_t *st, uint64_t lsn, const char *reason)
+kr_stream_copy_bad_row(kr_stream_t *st, uint64_t lsn, int rc,
+    const char *reason)
 {
     char     text[KR_LSN_LEN + 1];
     int64_t  now;
@@ -248,9 +249,18 @@ kr_stream_copy_bad_row(kr_stream_t *st, uint64_t lsn, const char *reason)
     }
 
     kr_lsn_format(text, lsn);
-    kr_log(KR_LOG_ERR, "could not decode a change at %s: %s; it is lost to "
-           "all clients (%llu since the last such line)", text, reason,
-           (unsigned long long) st->unsaid);
+
+    if (rc == KR_DECLINED) {
+        /* what is no change of a row is missed by nobody */
+        kr_log(KR_LOG_WARN, "passed over a line at %s: %s (%llu since the "
+               "last such line)", text, reason,
+               (unsigned long long) st->unsaid);
+
+    } else {
+        kr_log(KR_LOG_ERR, "could not decode a change at %s: %s; it is lost "
+               "to all clients (%llu since the last such line)", text, reason,
+               (unsigned long long) st->unsaid);
+    }
 
     st->said_at = now;
     st->unsaid = 0;

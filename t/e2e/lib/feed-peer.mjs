@@ -204,7 +204,8 @@ const KINDS = {
 };
 
 
-function decode(body) {
+/* A frame of the bytes after its length. */
+export function decode(body) {
     const found = Object.entries(FRAMES).find(([, f]) => f[0] == body[0]);
 
     if (found == null) {
