@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kr_alter.h"
 #include "kr_answer.h"
 #include "kr_core.h"
 #include "kr_fetch.h"
@@ -38,6 +39,7 @@ struct kr_core_s {
     kr_registry_t        *registry;
     kr_reruns_t          *reruns;
     kr_fetch_t           *fetch;
+    kr_alters_t          *alters;
     kr_subscribes_t      *subscribes;
     kr_absent_t          *absent;
     unsigned              nabsent;
@@ -165,6 +167,12 @@ kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream,
         return KR_ERROR;
     }
 
+    core->alters = kr_alters_create(core->base, pool, core->registry,
+                                    core->fetch);
+    if (core->alters == NULL) {
+        return KR_ERROR;
+    }
+
     return kr_core_timers(core);
 }
 
@@ -174,6 +182,10 @@ kr_core_free(kr_core_t *core)
 {
     core->started = 1;
     core->txns.frozen = 1;
+
+    if (core->alters != NULL) {
+        kr_alters_free(core->alters);
+    }
 
     if (core->subscribes != NULL) {
         kr_subscribes_free(core->subscribes);

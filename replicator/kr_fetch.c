@@ -162,6 +162,19 @@ kr_fetch_commit(kr_fetch_t *fe)
 
 
 int
+kr_fetch_reset(kr_fetch_t *fe, const kr_relation_t *table, const char *reason)
+{
+    int  rc;
+
+    rc = kr_fetch_doom_table(fe, table, reason);
+
+    kr_fetch_doomed(fe);
+
+    return rc;
+}
+
+
+int
 kr_fetch_doom_table(kr_fetch_t *fe, const kr_relation_t *table,
     const char *reason)
 {

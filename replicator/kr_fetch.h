@@ -39,6 +39,13 @@ void kr_fetch_free(kr_fetch_t *fe);
  */
 int kr_fetch_change(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn);
 
+/*
+ * The routes that read a table cannot go on, for a reason that is static
+ * text.  KR_ERROR: no memory.
+ */
+int kr_fetch_reset(kr_fetch_t *fe, const kr_relation_t *table,
+    const char *reason);
+
 /* The transaction is whole: starts what it waits for, reruns included. */
 void kr_fetch_commit(kr_fetch_t *fe);
 

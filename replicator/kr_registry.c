@@ -6,6 +6,8 @@
 
 static int kr_registry_topic(const kr_route_def_t *def, char *topic);
 static int kr_registry_index(kr_registry_t *reg, kr_route_t *rt);
+static int kr_registry_watch(kr_registry_t *reg, kr_route_t *rt,
+    const kr_watched_t *w);
 static void kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt,
     size_t nwatched);
 
@@ -252,34 +254,45 @@ kr_registry_topic(const kr_route_def_t *def, char *topic)
 static int
 kr_registry_index(kr_registry_t *reg, kr_route_t *rt)
 {
-    int                  rc;
-    size_t               i;
-    const kr_watched_t  *w;
+    int     rc;
+    size_t  i;
 
     rc = kr_match_add(reg->match, &rt->predicate, rt);
 
-    if (rc != KR_OK) {
-        return rc;
-    }
-
-    for (i = 0; i < rt->nwatched; i++) {
-        w = &rt->watched[i];
-
-        if (!w->main) {
-            rc = kr_match_watch(reg->match, &w->table.schema, &w->table.name,
-                                rt);
-        }
-
-        if (rc == KR_OK && w->parted) {
-            rc = kr_parent_add(reg, w);
-        }
+    for (i = 0; rc == KR_OK && i < rt->nwatched; i++) {
+        rc = kr_registry_watch(reg, rt, &rt->watched[i]);
 
         if (rc != KR_OK) {
-            kr_match_unwatch(reg->match, &w->table.schema, &w->table.name,
-                             rt);
             kr_registry_unindex(reg, rt, i);
-            return rc;
         }
+    }
+
+    return rc;
+}
+
+
+static int
+kr_registry_watch(kr_registry_t *reg, kr_route_t *rt, const kr_watched_t *w)
+{
+    if (kr_subject_add(reg, &w->table) != KR_OK) {
+        return KR_ERROR;
+    }
+
+    if (w->parted && kr_parent_add(reg, w) != KR_OK) {
+        kr_subject_leave(reg, &w->table);
+        return KR_ERROR;
+    }
+
+    if (!w->main
+        && kr_match_watch(reg->match, &w->table.schema, &w->table.name, rt)
+           != KR_OK)
+    {
+        if (w->parted) {
+            kr_parent_leave(reg, w);
+        }
+
+        kr_subject_leave(reg, &w->table);
+        return KR_ERROR;
     }
 
     return KR_OK;
@@ -303,6 +316,8 @@ kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt, size_t nwatched)
         if (w->parted) {
             kr_parent_leave(reg, w);
         }
+
+        kr_subject_leave(reg, &w->table);
     }
 
     kr_match_remove(reg->match, &rt->predicate, rt);

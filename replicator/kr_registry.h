@@ -46,6 +46,7 @@ typedef struct kr_cursor_s    kr_cursor_t;
 typedef struct kr_template_s  kr_template_t;
 typedef struct kr_parent_s    kr_parent_t;
 typedef struct kr_leaf_s      kr_leaf_t;
+typedef struct kr_subject_s   kr_subject_t;
 
 
 /* how a change of a table becomes events */
@@ -85,12 +86,23 @@ typedef struct {
 } kr_watched_t;
 
 
-/* a partitioned table that routes read */
-struct kr_parent_s {
+/* a table that routes read, each once */
+struct kr_subject_s {
     char            *name;       /* the hash's: schema, NUL, name, NUL */
     size_t           name_len;
     kr_relation_t    table;      /* points into it */
     unsigned         refs;       /* by routes */
+    char            *shape;      /* kr_alter's, malloc()ed; or NULL */
+    UT_hash_handle   hh;
+};
+
+
+/* a partitioned table that routes read */
+struct kr_parent_s {
+    char            *name;       /* likewise */
+    size_t           name_len;
+    kr_relation_t    table;
+    unsigned         refs;
     UT_hash_handle   hh;
 };
 
@@ -273,6 +285,7 @@ typedef struct {
     kr_route_t      *routes;
     kr_template_t   *templates;
     kr_worker_t     *workers;
+    kr_subject_t    *subjects;
     kr_parent_t     *parents;
     kr_leaf_t       *leaves;
     size_t           strangers;  /* leaves without a parent */
@@ -353,6 +366,10 @@ void kr_registry_remove(kr_registry_t *reg, kr_route_t *rt);
 /* Keeps its memory, not its place in the registry. */
 kr_route_t *kr_route_hold(kr_route_t *rt);
 void kr_route_unhold(kr_route_t *rt);
+
+/* The table among those that routes read, or NULL. */
+kr_subject_t *kr_subject_find(kr_registry_t *reg,
+    const kr_relation_t *table);
 
 /* What is known of a table as a part of others, or NULL: nothing. */
 kr_leaf_t *kr_leaf_find(kr_registry_t *reg, const kr_relation_t *table);

@@ -20,7 +20,6 @@ static kr_parent_t *kr_parent_find(kr_registry_t *reg,
     const kr_relation_t *table);
 static kr_parent_t *kr_parent_get(kr_registry_t *reg,
     const kr_relation_t *table);
-static char *kr_relation_name(const kr_relation_t *r, size_t *len);
 
 
 int
@@ -298,27 +297,6 @@ kr_parent_get(kr_registry_t *reg, const kr_relation_t *table)
     p->table.schema.len = table->schema.len;
     p->table.name.data = p->name + table->schema.len + 1;
     p->table.name.len = table->name.len;
-
-    return p;
-}
-
-
-static char *
-kr_relation_name(const kr_relation_t *r, size_t *len)
-{
-    char  *p;
-
-    *len = r->schema.len + r->name.len + 2;
-
-    p = malloc(*len);
-    if (p == NULL) {
-        return NULL;
-    }
-
-    memcpy(p, r->schema.data, r->schema.len);
-    p[r->schema.len] = '\0';
-    memcpy(p + r->schema.len + 1, r->name.data, r->name.len);
-    p[*len - 1] = '\0';
 
     return p;
 }

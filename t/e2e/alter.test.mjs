@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { LIMIT } from './lib/await.mjs';
 import { Live } from './lib/live.mjs';
@@ -137,6 +138,32 @@ test('the table is dropped just after a change', async (t) => {
     await stack.sql(`begin; insert into ${name} values (2, 1);
                      drop table ${name}; commit`);
     await reset(live, /does not exist/);
+});
+
+
+/* what no change tells: the catalog is looked at every five seconds */
+
+test('dropped, renamed, rewritten, and nothing else happens', async (t) => {
+    const [dropped, renamed, rewritten, grown] = await Promise.all(
+        Array.from({ length: 4 }, () => subscribed(t)));
+
+    /* it has looked at them as they are */
+    await delay(6000);
+
+    await stack.sql(`drop table ${dropped.name}`);
+    await stack.sql(`alter table ${renamed.name} rename to other_name`);
+    await stack.sql(`alter table ${rewritten.name}
+                     alter x type int using length(x)`);
+    await stack.sql(`alter table ${grown.name} add y int`);
+
+    await Promise.all([
+        reset(dropped.live, /dropped or renamed/),
+        reset(renamed.live, /dropped or renamed/),
+        reset(rewritten.live, /altered/)]);
+
+    await stack.sql(`insert into ${grown.name} values (2, 1, 'b', 3)`);
+    assert.deepEqual(await grown.live.next(), [
+        { id: 2, f: 1, x: 'b', y: 3, database_op: 'insert' }]);
 });
 
 

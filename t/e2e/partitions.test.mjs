@@ -196,6 +196,45 @@ test('a partition that is attached with rows: the route is reset',
 });
 
 
+test('attached with rows, or detached, and nothing else happens',
+     async (t) => {
+    await stack.sql(`create table sets (id int primary key, f int)
+                         partition by range (id);
+                     create table sets_1 partition of sets
+                         for values from (0) to (10);
+                     create table sets_2 (like sets including all);
+                     alter table sets_1 replica identity full;
+                     alter table sets_2 replica identity full;
+                     insert into sets values (1, 1);
+                     insert into sets_2 values (11, 1)`);
+
+    const live = await open(t, 'sets', '1');
+    const told = (pattern) => live.client.event(live.topic, 'phx_error', null,
+                                                2 * LIMIT)
+                              .then((e) => assert.match(e.reason, pattern));
+
+    /* it has looked at the table as it is; one more changes nothing */
+    await delay(6000);
+    await stack.sql(`create table sets_3 partition of sets
+                         for values from (20) to (30)`);
+    await delay(6000);
+    assert.deepEqual(await live.client.pending(), []);
+
+    await stack.sql(`alter table sets attach partition sets_2
+                         for values from (10) to (20)`);
+    await told(/partition was attached/);
+    assert.equal((await live.subscribe()).status, 'error');
+    await stack.sql('alter table sets_3 replica identity full');
+    assert.equal((await live.subscribe()).status, 'ok');
+    assert.deepEqual([...live.rows.keys()].sort(), ['1', '11']);
+    await live.join();
+
+    await delay(6000);
+    await stack.sql('alter table sets detach partition sets_1');
+    await told(/partition was detached/);
+});
+
+
 test('a table that is none of its partitions is no concern', async (t) => {
     const live = await open(t, 'parts', '4', { pk: 'id' });
 

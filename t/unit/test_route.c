@@ -1,23 +1,12 @@
 /* sources: kr_route.c kr_route_join.c kr_backlog.c kr_answer.c kr_txn.c */
 /* sources: kr_registry.c kr_registry_def.c kr_registry_people.c */
-/* sources: kr_registry_tickets.c */
+/* sources: kr_registry_tickets.c kr_registry_subject.c */
 /* sources: kr_registry_parts.c kr_spec.c kr_json.c kr_op.c */
 /* sources: kr_value.c kr_value_order.c kr_keys.c kr_row.c */
 /* sources: kr_buf.c kr_lsn.c kairos_feed.c */
 /* libs: -lcrypto -levent_core -lpq */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "kr_log.h"
-#include "kr_route.h"
+#include "route_stubs.h"
 
 
 /*
@@ -46,80 +35,7 @@ typedef struct {
 } test_t;
 
 
-/* the layers below, as far as a route sees them */
-
-kr_match_t *
-kr_match_create(void)
-{
-    return malloc(1);
-}
-
-
-void
-kr_match_free(kr_match_t *m)
-{
-    free(m);
-}
-
-
-int
-kr_match_add(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt)
-{
-    (void) m;
-    (void) p;
-    (void) rt;
-
-    return KR_OK;
-}
-
-
-void
-kr_match_remove(kr_match_t *m, const kr_predicate_t *p, kr_route_t *rt)
-{
-    (void) m;
-    (void) p;
-    (void) rt;
-}
-
-
-int
-kr_match_watch(kr_match_t *m, const kr_str_t *schema, const kr_str_t *table,
-    kr_route_t *rt)
-{
-    (void) m;
-    (void) schema;
-    (void) table;
-    (void) rt;
-
-    return KR_OK;
-}
-
-
-void
-kr_match_unwatch(kr_match_t *m, const kr_str_t *schema,
-    const kr_str_t *table, kr_route_t *rt)
-{
-    (void) m;
-    (void) schema;
-    (void) table;
-    (void) rt;
-}
-
-
-void
-kr_log(kr_log_level_e level, const char *fmt, ...)
-{
-    (void) level;
-    (void) fmt;
-}
-
-
-void
-kr_stream_poke(kr_stream_t *st)
-{
-    (void) st;
-}
-
+/* the layers below, as far as a route sees them; more in route_stubs.h */
 
 kr_block_t *
 kr_block_frame(const kairos_feed_frame_t *f)

@@ -1,0 +1,371 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "kr_alter.h"
+#include "kr_log.h"
+
+
+struct kr_alters_s {
+    kr_job_t          job;
+    kr_pool_t        *pool;
+    kr_registry_t    *registry;
+    kr_fetch_t       *fetch;
+    struct event     *timer;
+    kr_relation_t    *asked;       /* those of the question */
+    size_t            nasked;
+    size_t            skip;        /* of the tables, those asked before */
+    kr_buf_t          names;       /* what asked points into */
+    kr_buf_t          schemas;     /* the parameters */
+    kr_buf_t          tables;
+    unsigned          running:1;   /* the job is the pool's */
+};
+
+
+static void kr_alter_timer(evutil_socket_t fd, short what, void *data);
+static void kr_alter_done(kr_job_t *job);
+
+static int kr_alter_gather(kr_alters_t *al);
+static int kr_alter_params(kr_alters_t *al);
+static void kr_alter_look(kr_alters_t *al, const kr_relation_t *table,
+    const char *now);
+static const char *kr_alter_line(const char *p, size_t *len);
+static int kr_alter_has(const char *lines, const char *line, size_t len);
+
+
+/*
+ * A table's shape, line by line: its oid, "c" and a column for each, "p" and a
+ * partition for each, near and far.  A partition that was made as one and one
+ * that was attached differ in whether its columns are of the same transaction
+ * as its place.
+ */
+static const char  kr_alter_shapes[] =
+    "SELECT (SELECT 't ' || c.oid || E'\\n'"
+    "  || COALESCE((SELECT pg_catalog.string_agg('c ' || a.attnum || ' '"
+    "       || a.atttypid || ' ' || pg_catalog.quote_ident(a.attname)"
+    "       || E'\\n', '' ORDER BY a.attnum)"
+    "     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid"
+    "     AND a.attnum > 0 AND NOT a.attisdropped), '')"
+    "  || COALESCE((SELECT pg_catalog.string_agg('p ' || i.inhrelid"
+    "       || CASE WHEN s.xmin = i.xmin THEN '' ELSE ' attached' END"
+    "       || E'\\n', '' ORDER BY i.inhrelid)"
+    "     FROM pg_catalog.pg_partition_tree(c.oid) p"
+    "     JOIN pg_catalog.pg_inherits i ON i.inhrelid = p.relid"
+    "     JOIN pg_catalog.pg_attribute s ON s.attrelid = p.relid"
+    "       AND s.attname = 'tableoid' AND s.attnum < 0"
+    "     WHERE p.relid <> c.oid), '')"
+    " FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = t.s AND c.relname = t.r)"
+    " FROM ROWS FROM (pg_catalog.unnest($1::text[]),"
+    " pg_catalog.unnest($2::text[])) WITH ORDINALITY AS t(s, r, n)"
+    " ORDER BY t.n";
+
+
+kr_alters_t *
+kr_alters_create(struct event_base *base, kr_pool_t *pool,
+    kr_registry_t *reg, kr_fetch_t *fe)
+{
+    kr_alters_t     *al;
+    struct timeval   tv;
+
+    al = calloc(1, sizeof(kr_alters_t));
+    if (al == NULL) {
+        return NULL;
+    }
+
+    al->pool = pool;
+    al->registry = reg;
+    al->fetch = fe;
+    al->timer = event_new(base, -1, EV_PERSIST, kr_alter_timer, al);
+
+    tv.tv_sec = KR_ALTER_EVERY;
+    tv.tv_usec = 0;
+
+    if (al->timer == NULL || event_add(al->timer, &tv) != 0) {
+        kr_alters_free(al);
+        return NULL;
+    }
+
+    return al;
+}
+
+
+void
+kr_alters_free(kr_alters_t *al)
+{
+    if (al->running) {
+        kr_pool_cancel(al->pool, &al->job);
+    }
+
+    if (al->timer != NULL) {
+        event_free(al->timer);
+    }
+
+    kr_buf_free(&al->names);
+    kr_buf_free(&al->schemas);
+    kr_buf_free(&al->tables);
+    free(al->asked);
+    free(al);
+}
+
+
+const char *
+kr_alter_judge(const char *before, const char *now)
+{
+    size_t       len;
+    const char  *p, *line;
+
+    if (now == NULL) {
+        return "the table was dropped or renamed: subscribe again";
+    }
+
+    if (strcmp(before, now) == 0) {
+        return NULL;
+    }
+
+    for (p = before; *p != '\0'; p = line + len + 1) {
+        line = kr_alter_line(p, &len);
+
+        if (kr_alter_has(now, line, len)) {
+            continue;
+        }
+
+        switch (*line) {
+
+        case 't':
+            return "the table was dropped and made anew: subscribe again";
+
+        case 'p':
+            return "a partition was detached or dropped: subscribe again";
+
+        default: /* c */
+            return "the table was altered: subscribe again";
+        }
+    }
+
+    /* a column, or an empty partition, that came to it changes nothing */
+
+    for (p = now; *p != '\0'; p = line + len + 1) {
+        line = kr_alter_line(p, &len);
+
+        if (*line == 'p' && len > 9
+            && memcmp(line + len - 9, " attached", 9) == 0
+            && !kr_alter_has(before, line, len))
+        {
+            return "a partition was attached: subscribe again";
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+kr_alter_timer(evutil_socket_t fd, short what, void *data)
+{
+    kr_job_t     *job;
+    kr_alters_t  *al;
+
+    (void) fd;
+    (void) what;
+
+    al = data;
+
+    if (al->running || al->registry->subjects == NULL) {
+        return;
+    }
+
+    if (kr_alter_gather(al) != KR_OK || kr_alter_params(al) != KR_OK) {
+        kr_log(KR_LOG_ERR, "no memory to look for altered tables");
+        return;
+    }
+
+    job = &al->job;
+
+    job->statements[0].sql = kr_alter_shapes;
+    job->statements[0].nparams = 2;
+    job->statements[0].params[0] = al->schemas.data;
+    job->statements[0].params[1] = al->tables.data;
+    job->nstatements = 1;
+    job->transaction = 0;
+    job->done = kr_alter_done;
+
+    al->running = 1;
+    kr_pool_run(al->pool, job);
+}
+
+
+static void
+kr_alter_done(kr_job_t *job)
+{
+    int              row;
+    kr_alters_t     *al;
+    const PGresult  *res;
+
+    al = (kr_alters_t *) job;
+    al->running = 0;
+
+    /* whatever it was, it is asked again soon */
+
+    if (job->status == KR_JOB_FAILED) {
+        kr_log(KR_LOG_ERR, "could not look for altered tables: %s",
+               job->message == NULL ? job->sqlstate : job->message);
+    }
+
+    if (job->status != KR_JOB_DONE) {
+        return;
+    }
+
+    res = job->results[0];
+
+    for (row = 0; row < PQntuples(res) && (size_t) row < al->nasked; row++) {
+        kr_alter_look(al, &al->asked[row],
+                      PQgetisnull(res, row, 0) ? NULL
+                                               : PQgetvalue(res, row, 0));
+    }
+}
+
+
+/* Copies the names of the next tables in turn. */
+static int
+kr_alter_gather(kr_alters_t *al)
+{
+    size_t         i, n;
+    kr_subject_t  *su;
+
+    n = HASH_COUNT(al->registry->subjects);
+    al->skip = al->skip < n ? al->skip : 0;
+
+    if (al->asked == NULL) {
+        al->asked = calloc(KR_ALTER_MAX, sizeof(kr_relation_t));
+        if (al->asked == NULL) {
+            return KR_ERROR;
+        }
+    }
+
+    i = 0;
+    al->nasked = 0;
+    kr_buf_reset(&al->names);
+
+    for (su = al->registry->subjects; su != NULL; su = su->hh.next) {
+
+        if (i++ < al->skip) {
+            continue;
+        }
+
+        if (al->nasked == KR_ALTER_MAX) {
+            break;
+        }
+
+        kr_buf_append(&al->names, su->name, su->name_len);
+        al->asked[al->nasked++] = su->table;
+    }
+
+    al->skip += al->nasked;
+
+    return al->names.failed ? KR_ERROR : KR_OK;
+}
+
+
+static int
+kr_alter_params(kr_alters_t *al)
+{
+    size_t       i;
+    kr_str_t    *s;
+    const char  *p;
+
+    p = al->names.data;
+    s = malloc((al->nasked + 1) * sizeof(kr_str_t));
+
+    if (s == NULL) {
+        return KR_ERROR;
+    }
+
+    for (i = 0; i < al->nasked; i++) {
+        al->asked[i].schema.data = p;
+        p += al->asked[i].schema.len + 1;
+        al->asked[i].name.data = p;
+        p += al->asked[i].name.len + 1;
+
+        s[i] = al->asked[i].schema;
+    }
+
+    kr_buf_reset(&al->schemas);
+    kr_array_literal(&al->schemas, s, al->nasked);
+
+    for (i = 0; i < al->nasked; i++) {
+        s[i] = al->asked[i].name;
+    }
+
+    kr_buf_reset(&al->tables);
+    kr_array_literal(&al->tables, s, al->nasked);
+
+    free(s);
+
+    return al->schemas.failed || al->tables.failed ? KR_ERROR : KR_OK;
+}
+
+
+static void
+kr_alter_look(kr_alters_t *al, const kr_relation_t *table, const char *now)
+{
+    const char    *reason;
+    kr_subject_t  *su;
+
+    su = kr_subject_find(al->registry, table);
+
+    if (su == NULL) {
+        return;
+    }
+
+    reason = NULL;
+
+    if (su->shape != NULL || now == NULL) {
+        reason = kr_alter_judge(su->shape == NULL ? "" : su->shape, now);
+    }
+
+    if (reason != NULL) {
+        /* the subject goes with the last of its routes */
+
+        if (kr_fetch_reset(al->fetch, table, reason) != KR_OK) {
+            kr_log(KR_LOG_ERR, "no memory to reset the routes of a table");
+        }
+
+        return;
+    }
+
+    if (now != NULL
+        && (su->shape == NULL || strcmp(su->shape, now) != 0))
+    {
+        free(su->shape);
+        su->shape = strdup(now);
+    }
+}
+
+
+static const char *
+kr_alter_line(const char *p, size_t *len)
+{
+    *len = strcspn(p, "\n");
+
+    return p;
+}
+
+
+/* Whether one of the lines is this one; every line ends in a newline. */
+static int
+kr_alter_has(const char *lines, const char *line, size_t len)
+{
+    size_t       n;
+    const char  *p;
+
+    for (p = lines; *p != '\0'; p += n + 1) {
+        n = strcspn(p, "\n");
+
+        if (n == len && memcmp(p, line, len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
