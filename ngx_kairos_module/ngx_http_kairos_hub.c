@@ -59,7 +59,9 @@ ngx_http_kairos_hub_open(ngx_http_kairos_hub_t *hub,
 
     ngx_http_kairos_topics_init(&hub->topics, cycle->log);
 
-    return ngx_http_kairos_ring_open(&hub->ring, zone, hub,
+    ngx_http_kairos_place_open(&hub->place, zone);
+
+    return ngx_http_kairos_ring_open(&hub->ring, &hub->place, hub,
                                      &ngx_http_kairos_hub_handlers, cycle);
 }
 
@@ -68,6 +70,7 @@ void
 ngx_http_kairos_hub_close(ngx_http_kairos_hub_t *hub)
 {
     ngx_http_kairos_ring_close(&hub->ring);
+    ngx_http_kairos_place_close(&hub->place);
 }
 
 

@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_kairos_place.h"
 #include "ngx_http_kairos_ring.h"
 #include "ngx_http_kairos_session.h"
 #include "ngx_http_kairos_topic.h"
@@ -18,6 +19,7 @@
 struct ngx_http_kairos_hub_s {
     ngx_http_kairos_zone_t    *zone;
     ngx_http_kairos_topics_t   topics;    /* with members in this worker */
+    ngx_http_kairos_place_t    place;
     ngx_http_kairos_ring_t     ring;
     ngx_log_t                 *log;
 };

@@ -35,9 +35,6 @@
 static void ngx_http_kairos_ring_wake_handler(ngx_event_t *rev);
 static void ngx_http_kairos_ring_poll_handler(ngx_event_t *ev);
 
-static ngx_http_kairos_slot_t *ngx_http_kairos_ring_take_slot(
-    ngx_http_kairos_ring_t *ring);
-static ngx_uint_t ngx_http_kairos_ring_dead(ngx_pid_t pid);
 static ngx_int_t ngx_http_kairos_ring_listen(ngx_http_kairos_ring_t *ring,
     int fd);
 static int ngx_http_kairos_ring_fd(ngx_http_kairos_ring_t *ring,
@@ -94,17 +91,22 @@ ngx_http_kairos_ring_poll_handler(ngx_event_t *ev)
 
 ngx_int_t
 ngx_http_kairos_ring_open(ngx_http_kairos_ring_t *ring,
-    ngx_http_kairos_zone_t *zone, ngx_http_kairos_hub_t *hub,
+    ngx_http_kairos_place_t *place, ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_ring_handlers_t *handlers, ngx_cycle_t *cycle)
 {
+    ngx_http_kairos_zone_t  *zone;
+
+    zone = place->zone;
+
     ngx_memzero(ring, sizeof(ngx_http_kairos_ring_t));
 
     ring->zone = zone;
+    ring->slot = place->slot;
     ring->hub = hub;
     ring->handlers = handlers;
     ring->log = cycle->log;
 
-    ring->slot = ngx_http_kairos_ring_take_slot(ring);
+    ring->position = zone->sh->head;
 
     ngx_http_kairos_ring_wake(ring, 1);
 
@@ -139,10 +141,7 @@ ngx_http_kairos_ring_close(ngx_http_kairos_ring_t *ring)
 
     /* the eventfd is the zone's, and ends with the process */
 
-    if (ring->slot != NULL) {
-        ring->slot->pid = 0;
-        ring->slot = NULL;
-    }
+    ring->slot = NULL;
 
     if (ring->buffer != NULL) {
         ngx_free(ring->buffer);
@@ -181,51 +180,6 @@ ngx_http_kairos_ring_publish(ngx_http_kairos_ring_t *ring,
     ngx_http_kairos_ring_read(ring, end);
 
     return NGX_OK;
-}
-
-
-/*
- * Takes a free slot, or one whose worker was killed, and sets the position.
- */
-static ngx_http_kairos_slot_t *
-ngx_http_kairos_ring_take_slot(ngx_http_kairos_ring_t *ring)
-{
-    ngx_uint_t                 i, n;
-    ngx_http_kairos_slot_t    *slot;
-    ngx_http_kairos_shared_t  *sh;
-
-    sh = ring->zone->sh;
-    slot = NULL;
-
-    n = (ring->zone->wakes != NULL) ? ring->zone->wakes->n : 0;
-
-    ngx_shmtx_lock(&ring->zone->shpool->mutex);
-
-    for (i = 0; i < n; i++) {
-
-        if (sh->slots[i].pid == 0
-            || ngx_http_kairos_ring_dead((ngx_pid_t) sh->slots[i].pid))
-        {
-            slot = &sh->slots[i];
-            slot->wake = 0;
-            slot->position = sh->head;
-            slot->pid = (ngx_atomic_uint_t) ngx_pid;
-            break;
-        }
-    }
-
-    ring->position = sh->head;
-
-    ngx_shmtx_unlock(&ring->zone->shpool->mutex);
-
-    return slot;
-}
-
-
-static ngx_uint_t
-ngx_http_kairos_ring_dead(ngx_pid_t pid)
-{
-    return kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH;
 }
 
 

@@ -11,6 +11,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "ngx_http_kairos_place.h"
 #include "ngx_http_kairos_record.h"
 #include "ngx_http_kairos_session.h"
 #include "ngx_http_kairos_shm.h"
@@ -45,14 +46,14 @@ typedef struct {
 
 
 /*
- * For init_process: takes a slot and starts to read from here on.  NGX_ERROR:
- * no memory or no connection (logged).
+ * For init_process: starts to read from here on, woken through the place's
+ * slot if it has one.  NGX_ERROR: no memory or no connection (logged).
  */
 ngx_int_t ngx_http_kairos_ring_open(ngx_http_kairos_ring_t *ring,
-    ngx_http_kairos_zone_t *zone, ngx_http_kairos_hub_t *hub,
+    ngx_http_kairos_place_t *place, ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_ring_handlers_t *handlers, ngx_cycle_t *cycle);
 
-/* For exit_process: gives the slot back; calls no handler. */
+/* For exit_process, before the place is given back; calls no handler. */
 void ngx_http_kairos_ring_close(ngx_http_kairos_ring_t *ring);
 
 /* Whether ngx_http_kairos_ring_publish() will take the message. */

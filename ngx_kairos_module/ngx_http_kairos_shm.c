@@ -8,8 +8,14 @@
 #include <sys/random.h>
 
 
+/* the part of a zone that counts addresses and users */
+#define NGX_HTTP_KAIROS_TALLY_PART  16
+
+
 static ngx_int_t ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone,
     ngx_log_t *log);
+static ngx_int_t ngx_http_kairos_shm_tally(ngx_http_kairos_zone_t *zone,
+    ngx_http_kairos_tally_t *tally);
 static ngx_uint_t ngx_http_kairos_shm_nslots(ngx_http_kairos_zone_t *zone);
 static ngx_int_t ngx_http_kairos_shm_hold(ngx_http_kairos_zone_t *zone,
     ngx_http_kairos_wakes_t *wakes);
@@ -93,8 +99,8 @@ failed:
 
 
 /*
- * The slots take what they need, the ring all that is left, less a page or
- * two for what later versions keep beside it.
+ * The slots take what they need, the tally its part, the ring all that is
+ * left, less a page or two for what later versions keep beside it.
  */
 static ngx_int_t
 ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
@@ -118,7 +124,9 @@ ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
 
     sh = ngx_slab_calloc(shpool, sizeof(ngx_http_kairos_shared_t)
                                  + nslots * sizeof(ngx_http_kairos_slot_t));
-    if (sh == NULL) {
+    if (sh == NULL
+        || ngx_http_kairos_shm_tally(zone, &sh->tally) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -147,6 +155,24 @@ ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
     zone->sh = sh;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_kairos_shm_tally(ngx_http_kairos_zone_t *zone,
+    ngx_http_kairos_tally_t *tally)
+{
+    size_t  size;
+
+    size = zone->shm_zone->shm.size / NGX_HTTP_KAIROS_TALLY_PART;
+
+    tally->n = ngx_max(size / sizeof(ngx_http_kairos_cell_t),
+                       NGX_HTTP_KAIROS_TALLY_MIN);
+
+    tally->cells = ngx_slab_calloc(zone->shpool,
+                               tally->n * sizeof(ngx_http_kairos_cell_t));
+
+    return (tally->cells == NULL) ? NGX_ERROR : NGX_OK;
 }
 
 

@@ -9,6 +9,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_kairos_tally.h"
+
 
 #if (NGX_PTR_SIZE < 8)
 #error kairos counts positions in machine words: 64-bit platforms only
@@ -19,12 +21,43 @@
 #define NGX_HTTP_KAIROS_MIN_SLOTS  32
 
 
+/*
+ * What one worker counts, alone, so by plain additions; everyone may read.
+ * All but sockets only grow, from the zone's birth on: a slot keeps them for
+ * the worker that takes it next.  See ngx_http_kairos_place_sum().
+ */
+typedef struct {
+    ngx_atomic_t     sockets;     /* that there are, from the upgrade on */
+    ngx_atomic_t     opened;      /* that were admitted */
+
+    /* upgrades that were refused, by directive */
+    ngx_atomic_t     refused_connections;   /* kairos_max_connections */
+    ngx_atomic_t     refused_address;       /* kairos_max_per_address */
+    ngx_atomic_t     refused_user;          /* kairos_max_per_user */
+
+    ngx_atomic_t     uncounted;   /* admitted, as the tally had no room */
+    ngx_atomic_t     slow;        /* sockets closed by kairos_queue_size */
+    ngx_atomic_t     paused;      /* times that kairos_message_rate held up
+                                     a socket */
+
+    ngx_atomic_t     messages_in;   /* whole messages of clients */
+    ngx_atomic_t     messages_out;  /* frames that the kernel or TLS took
+                                       whole, of all kinds */
+    ngx_atomic_t     bytes_in;      /* after the upgrade, without TLS */
+    ngx_atomic_t     bytes_out;
+
+    ngx_atomic_t     unused[4];
+} ngx_http_kairos_counters_t;
+
+
 /* a worker's place; aligned so that no two share a cache line */
 typedef struct {
     ngx_atomic_t     pid;         /* 0: free */
     ngx_atomic_t     wake;        /* its eventfd was written to, or will be */
     ngx_atomic_t     position;    /* read so far; for diagnostics */
     ngx_atomic_t     unused[5];
+
+    ngx_http_kairos_counters_t  counters;
 } ngx_http_kairos_slot_t;
 
 
@@ -38,8 +71,11 @@ typedef struct {
     ngx_atomic_t             reserved;   /* bytes before it may be garbage */
     ngx_atomic_t             head;       /* bytes before it are whole */
 
-    ngx_atomic_t             published;  /* counters */
+    ngx_atomic_t             published;  /* counters, of the ring */
     ngx_atomic_t             overruns;
+
+    ngx_http_kairos_tally_t  tally;
+    ngx_atomic_t             unused[6];
 
     ngx_http_kairos_slot_t   slots[1];
 } ngx_http_kairos_shared_t;

@@ -1,0 +1,68 @@
+/*
+ * A tally: how many sockets a client's address, or a user, has in all workers
+ * of a zone.  A table of cells in shared memory, of a fixed size.
+ *
+ * A worker may be killed at any instruction, so nothing is ever linked or
+ * moved: a cell changes by single stores, and each order of them that was
+ * begun leaves a table that can be read.  A cell is of one key and one owner,
+ * the worker's place; what a dead worker had counted is found by its owner.
+ *
+ * All calls are made under the zone's mutex.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_TALLY_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_TALLY_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * Cells that a search looks at.  In a table that is three quarters full one
+ * in a hundred is longer; who finds no room within is not counted.
+ */
+#define NGX_HTTP_KAIROS_TALLY_REACH  128
+
+/* cells of the smallest table */
+#define NGX_HTTP_KAIROS_TALLY_MIN    (2 * NGX_HTTP_KAIROS_TALLY_REACH)
+
+
+/*
+ * With a key and no count it is a stone that a search steps over: what lies
+ * behind it was put there while it was taken.
+ */
+typedef struct {
+    ngx_atomic_t               key;      /* 0: never used, ends a search */
+    ngx_atomic_t               value;    /* owner << 32 | count; 0: free */
+} ngx_http_kairos_cell_t;
+
+
+typedef struct {
+    ngx_http_kairos_cell_t    *cells;    /* zeroed at first */
+    ngx_uint_t                 n;
+} ngx_http_kairos_tally_t;
+
+
+/* The count of the key, of all owners.  A key is never 0. */
+ngx_uint_t ngx_http_kairos_tally_count(const ngx_http_kairos_tally_t *tally,
+    ngx_atomic_uint_t key);
+
+/*
+ * Counts one more for the key and the owner, a number from 1.  Returns the
+ * cell's number, from 1, which is good until it was removed as often as it
+ * was added; 0: there is no room, nothing was counted.
+ */
+uint32_t ngx_http_kairos_tally_add(ngx_http_kairos_tally_t *tally,
+    ngx_atomic_uint_t key, ngx_uint_t owner);
+
+/* Takes back one call of ngx_http_kairos_tally_add(). */
+void ngx_http_kairos_tally_remove(ngx_http_kairos_tally_t *tally,
+    uint32_t number);
+
+/* Takes back all that the owner added. */
+void ngx_http_kairos_tally_forget(ngx_http_kairos_tally_t *tally,
+    ngx_uint_t owner);
+
+
+#endif /* _NGX_HTTP_KAIROS_TALLY_H_INCLUDED_ */
