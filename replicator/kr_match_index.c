@@ -367,10 +367,12 @@ kr_match_add_column(kr_match_table_t *tb, const kr_predicate_t *p)
 static kr_match_member_t *
 kr_match_find_member(const kr_match_t *m, kr_route_t *rt)
 {
+    unsigned            hash;
     kr_match_member_t  *mb;
 
-    HASH_FIND_BYHASHVALUE(hh, m->members, &rt, sizeof(uintptr_t),
-                          kr_match_hash(m, (char *) &rt, sizeof(uintptr_t)), mb);
+    hash = kr_match_hash(m, (char *) &rt, sizeof(uintptr_t));
+
+    HASH_FIND_BYHASHVALUE(hh, m->members, &rt, sizeof(uintptr_t), hash, mb);
 
     return mb;
 }
@@ -380,6 +382,7 @@ kr_match_find_member(const kr_match_t *m, kr_route_t *rt)
 static kr_match_member_t *
 kr_match_add_member(kr_match_t *m, kr_route_t *rt)
 {
+    unsigned            hash;
     kr_match_member_t  *mb;
 
     mb = kr_match_find_member(m, rt);
@@ -394,10 +397,10 @@ kr_match_add_member(kr_match_t *m, kr_route_t *rt)
 
     mb->route = rt;
 
+    hash = kr_match_hash(m, (char *) &rt, sizeof(uintptr_t));
+
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, m->members, &mb->route,
-                                sizeof(uintptr_t),
-                                kr_match_hash(m, (char *) &rt, sizeof(uintptr_t)),
-                                mb);
+                                sizeof(uintptr_t), hash, mb);
 
     if (mb->hh.tbl == NULL) {
         free(mb);
