@@ -5,6 +5,8 @@
 #include "ngx_http_kairos_conf.h"
 
 
+static void ngx_http_kairos_conf_merge_limits(ngx_http_kairos_limits_t *prev,
+    ngx_http_kairos_limits_t *conf);
 static char *ngx_http_kairos_conf_check(ngx_conf_t *cf,
     ngx_http_kairos_loc_conf_t *conf);
 static ngx_http_kairos_link_t *ngx_http_kairos_conf_add_link(ngx_conf_t *cf,
@@ -72,6 +74,10 @@ ngx_http_kairos_conf_create_loc(ngx_conf_t *cf)
     conf->limits.max_channels = NGX_CONF_UNSET_UINT;
     conf->limits.idle_timeout = NGX_CONF_UNSET_MSEC;
     conf->limits.drain = NGX_CONF_UNSET_MSEC;
+    conf->limits.message_rate = NGX_CONF_UNSET_UINT;
+    conf->limits.quota.connections = NGX_CONF_UNSET_UINT;
+    conf->limits.quota.per_address = NGX_CONF_UNSET_UINT;
+    conf->limits.quota.per_user = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -84,7 +90,6 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_kairos_loc_conf_t  *conf = child;
 
     ngx_http_core_loc_conf_t  *clcf;
-    ngx_http_kairos_limits_t  *limits, *above;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -99,17 +104,7 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
-    limits = &conf->limits;
-    above = &prev->limits;
-
-    ngx_conf_merge_size_value(limits->message_size, above->message_size,
-                              1024 * 1024);
-    ngx_conf_merge_size_value(limits->queue_size, above->queue_size,
-                              4 * 1024 * 1024);
-    ngx_conf_merge_uint_value(limits->max_channels, above->max_channels, 100);
-    ngx_conf_merge_msec_value(limits->idle_timeout, above->idle_timeout,
-                              60000);
-    ngx_conf_merge_msec_value(limits->drain, above->drain, 30000);
+    ngx_http_kairos_conf_merge_limits(&prev->limits, &conf->limits);
 
     ngx_conf_merge_ptr_value(conf->replicator, prev->replicator, NULL);
 
@@ -133,6 +128,27 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return ngx_http_kairos_conf_check(cf, conf);
+}
+
+
+static void
+ngx_http_kairos_conf_merge_limits(ngx_http_kairos_limits_t *prev,
+    ngx_http_kairos_limits_t *conf)
+{
+    ngx_conf_merge_size_value(conf->message_size, prev->message_size,
+                              1024 * 1024);
+    ngx_conf_merge_size_value(conf->queue_size, prev->queue_size,
+                              4 * 1024 * 1024);
+    ngx_conf_merge_uint_value(conf->max_channels, prev->max_channels, 100);
+    ngx_conf_merge_msec_value(conf->idle_timeout, prev->idle_timeout, 60000);
+    ngx_conf_merge_msec_value(conf->drain, prev->drain, 30000);
+    ngx_conf_merge_uint_value(conf->message_rate, prev->message_rate, 0);
+
+    ngx_conf_merge_uint_value(conf->quota.connections,
+                              prev->quota.connections, 0);
+    ngx_conf_merge_uint_value(conf->quota.per_address,
+                              prev->quota.per_address, 0);
+    ngx_conf_merge_uint_value(conf->quota.per_user, prev->quota.per_user, 0);
 }
 
 

@@ -37,6 +37,12 @@ static ngx_conf_post_t  ngx_http_kairos_positive = {
 };
 
 
+/* the bucket of a socket is counted in thousandths, by 32 bits */
+static ngx_conf_num_bounds_t  ngx_http_kairos_rate_bounds = {
+    ngx_conf_check_num_bounds, 0, 1000000
+};
+
+
 static ngx_command_t  ngx_http_kairos_commands[] = {
 
     { ngx_string("kairos_zone"),
@@ -171,6 +177,34 @@ static ngx_command_t  ngx_http_kairos_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_kairos_loc_conf_t, limits.max_channels),
       &ngx_http_kairos_positive },
+
+    { ngx_string("kairos_max_connections"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, limits.quota.connections),
+      NULL },
+
+    { ngx_string("kairos_max_per_address"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, limits.quota.per_address),
+      NULL },
+
+    { ngx_string("kairos_max_per_user"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, limits.quota.per_user),
+      NULL },
+
+    { ngx_string("kairos_message_rate"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, limits.message_rate),
+      &ngx_http_kairos_rate_bounds },
 
     { ngx_string("kairos_idle_timeout"),
       NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,

@@ -31,7 +31,6 @@ static void ngx_http_kairos_session_told_to_close(
 static void ngx_http_kairos_session_goodbye(ngx_http_kairos_session_t *ks,
     ngx_uint_t code, const char *reason);
 static void ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks);
-static void ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_turn(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks);
 static ngx_int_t ngx_http_kairos_session_queue_close(
@@ -186,7 +185,7 @@ ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle)
 
 ngx_http_kairos_session_t *
 ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
-    const ngx_http_kairos_limits_t *limits,
+    ngx_http_kairos_place_t *place, const ngx_http_kairos_limits_t *limits,
     const ngx_http_kairos_session_handlers_t *handlers, ngx_log_t *log)
 {
     ngx_http_kairos_session_t  *ks;
@@ -198,9 +197,13 @@ ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
 
     ks->id = ++sessions->last_id;
     ks->sessions = sessions;
+    ks->place = place;
     ks->limits = limits;
     ks->handlers = handlers;
     ks->reader.max_message = limits->message_size;
+
+    /* the bucket is full: it is cut down when it is looked at */
+    ks->credit = NGX_MAX_UINT32_VALUE;
 
     ngx_queue_init(&ks->channels);
     ngx_queue_init(&ks->dirty);
@@ -211,9 +214,28 @@ ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
 }
 
 
+ngx_http_kairos_admission_e
+ngx_http_kairos_session_admit(ngx_http_kairos_session_t *ks, uint64_t address,
+    uint64_t user, ngx_log_t *log)
+{
+    ngx_http_kairos_admission_e  rc;
+
+    rc = ngx_http_kairos_place_admit(ks->place, &ks->limits->quota, address,
+                                     user, &ks->seat, log);
+
+    ks->counted = (rc == NGX_HTTP_KAIROS_ADMITTED);
+
+    return rc;
+}
+
+
 void
 ngx_http_kairos_session_discard(ngx_http_kairos_session_t *ks)
 {
+    if (ks->counted) {
+        ngx_http_kairos_place_leave(ks->place, &ks->seat);
+    }
+
     ngx_http_kairos_session_drop(ks, 1);
 
     if (!ngx_queue_empty(&ks->dirty)) {
@@ -447,6 +469,11 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
         return;
     }
 
+    if (ks->paused) {
+        ngx_http_kairos_session_resume(ks);
+        return;
+    }
+
     if (now - ks->active >= ks->limits->idle_timeout) {
         ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_PROTOCOL,
                                       "idle for too long");
@@ -461,12 +488,13 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
  * Sets the timer to what comes first.  A frame does not touch the timer: it
  * notes the time, and the timer looks when it expires.
  */
-static void
+void
 ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
 {
-    time_t          seconds;
-    ngx_time_t     *tp;
-    ngx_msec_int_t  left, drain;
+    time_t           seconds;
+    ngx_time_t      *tp;
+    ngx_event_t     *rev;
+    ngx_msec_int_t   left, drain, pause;
 
     left = (ngx_msec_int_t) (ks->active + ks->limits->idle_timeout
                              - ngx_current_msec);
@@ -487,7 +515,20 @@ ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
         }
     }
 
-    ngx_add_timer(ks->connection->read, (ngx_msec_t) ngx_max(left, 1));
+    rev = ks->connection->read;
+
+    if (ks->paused) {
+        pause = (ngx_msec_int_t) ngx_http_kairos_session_wait(ks);
+        left = ngx_min(left, pause);
+
+        /* else nginx does not move it by less than 300 ms */
+
+        if (rev->timer_set) {
+            ngx_del_timer(rev);
+        }
+    }
+
+    ngx_add_timer(rev, (ngx_msec_t) ngx_max(left, 1));
 }
 
 
@@ -535,6 +576,8 @@ ngx_http_kairos_session_turn(ngx_http_kairos_session_t *ks)
 static void
 ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks)
 {
+    ngx_event_t  *rev;
+
     ks->gone = 1;
     ks->handlers->gone(ks);
 
@@ -553,11 +596,20 @@ ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks)
         return;
     }
 
-    if (ks->connection->read->timer_set) {
-        ngx_del_timer(ks->connection->read);
+    rev = ks->connection->read;
+
+    if (rev->timer_set) {
+        ngx_del_timer(rev);
     }
 
-    ngx_add_timer(ks->connection->read, NGX_HTTP_KAIROS_LINGER);
+    ngx_add_timer(rev, NGX_HTTP_KAIROS_LINGER);
+
+    /* the peer's close frame is behind what was not read */
+
+    if (ks->paused) {
+        ks->paused = 0;
+        ngx_post_event(rev, &ngx_posted_events);
+    }
 }
 
 

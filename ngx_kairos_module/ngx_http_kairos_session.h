@@ -15,6 +15,7 @@
 #include "ngx_http_kairos_jwt.h"
 #include "ngx_http_kairos_msg.h"
 #include "ngx_http_kairos_phx.h"
+#include "ngx_http_kairos_place.h"
 #include "ngx_http_kairos_topic.h"
 #include "ngx_http_kairos_ws.h"
 
@@ -61,6 +62,8 @@ typedef struct {
     ngx_uint_t                    max_channels;
     ngx_msec_t                    idle_timeout;
     ngx_msec_t                    drain;
+    ngx_uint_t                    message_rate;   /* a second; 0: any */
+    ngx_http_kairos_quota_t       quota;
 } ngx_http_kairos_limits_t;
 
 
@@ -89,6 +92,9 @@ struct ngx_http_kairos_session_s {
     unsigned                      deaf:1;       /* no frames to be read */
     unsigned                      shut:1;       /* sending side closed */
     unsigned                      lost:1;       /* the connection is dead */
+    unsigned                      counted:1;    /* place_admit() took it */
+    unsigned                      paused:1;     /* not read for a while */
+    unsigned                      fast:1;       /* it was said of it */
 
     ngx_connection_t             *connection;
     ngx_http_kairos_sessions_t   *sessions;
@@ -102,11 +108,16 @@ struct ngx_http_kairos_session_s {
     size_t                        queue_sent;   /* bytes of the head */
     size_t                        queue_bytes;  /* of all */
     ngx_msec_t                    active;    /* last byte in or out */
+    ngx_http_kairos_place_t      *place;     /* where it is counted */
 
     ngx_msec_t                    drain_at;
     time_t                        expires;   /* of the token; 0: never */
     const char                   *reason;    /* of the close frame */
     uint16_t                      code;
+
+    uint32_t                      credit;    /* thousandths of messages */
+    uint32_t                      credited;  /* msec, low bits of the clock */
+    ngx_http_kairos_seat_t        seat;      /* if it is counted */
 
     ngx_http_kairos_ws_reader_t   reader;
     ngx_http_kairos_buf_t         input;     /* read, not yet looked at */
@@ -142,12 +153,21 @@ void ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle);
 
 /*
  * Makes a session that does nothing yet; its creator sets hub, topics, feed
- * and vsn, then starts or discards it.  NULL: no memory (logged).
+ * and vsn, asks for its admission, then starts or discards it.  NULL: no
+ * memory (logged).
  */
 ngx_http_kairos_session_t *ngx_http_kairos_session_create(
-    ngx_http_kairos_sessions_t *sessions,
+    ngx_http_kairos_sessions_t *sessions, ngx_http_kairos_place_t *place,
     const ngx_http_kairos_limits_t *limits,
     const ngx_http_kairos_session_handlers_t *handlers, ngx_log_t *log);
+
+/*
+ * Counts the session in its place, until it ends, if limits->quota leaves
+ * room; address and user are keys of the place, or 0.
+ */
+ngx_http_kairos_admission_e ngx_http_kairos_session_admit(
+    ngx_http_kairos_session_t *ks, uint64_t address, uint64_t user,
+    ngx_log_t *log);
 
 /* Frees a session that was not started. */
 void ngx_http_kairos_session_discard(ngx_http_kairos_session_t *ks);
@@ -199,6 +219,18 @@ void ngx_http_kairos_session_close(ngx_http_kairos_session_t *ks,
  * next turn of the event loop.  NGX_ERROR: the connection is dead.
  */
 ngx_int_t ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks);
+
+/* Sets the timer to what comes first. */
+void ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks);
+
+/*
+ * Milliseconds until limits->message_rate allows the next message; 0: it
+ * does now.
+ */
+ngx_msec_t ngx_http_kairos_session_wait(ngx_http_kairos_session_t *ks);
+
+/* The timer of a paused socket: it is read again, or the timer is set. */
+void ngx_http_kairos_session_resume(ngx_http_kairos_session_t *ks);
 
 /* The connection is of no use any more: no close frame, no waiting. */
 void ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks);

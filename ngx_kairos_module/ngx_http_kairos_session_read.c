@@ -15,9 +15,19 @@
  */
 #define NGX_HTTP_KAIROS_BUDGET  64
 
+/* seconds of kairos_message_rate that a socket may send at once */
+#define NGX_HTTP_KAIROS_BURST   2
 
+/* what a message takes of the bucket: see _session_wait() */
+#define NGX_HTTP_KAIROS_COST    1000
+
+
+static void ngx_http_kairos_session_go_on(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_input(ngx_http_kairos_session_t *ks,
     u_char **pos, u_char *last, ngx_uint_t *budget);
+static ngx_uint_t ngx_http_kairos_session_pause(
+    ngx_http_kairos_session_t *ks);
+static void ngx_http_kairos_session_spend(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_data(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_ws_event_t *ev);
 static void ngx_http_kairos_session_control(ngx_http_kairos_session_t *ks,
@@ -32,17 +42,19 @@ ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks)
     u_char            *pos, *last;
     ssize_t            n;
     ngx_uint_t         budget;
-    ngx_event_t       *rev;
     ngx_connection_t  *c;
 
+    if (ks->paused) {
+        return NGX_OK;
+    }
+
     c = ks->connection;
-    rev = c->read;
     budget = NGX_HTTP_KAIROS_BUDGET;
 
     ngx_http_kairos_session_input(ks, &ks->input.pos, ks->input.last, &budget);
 
     if (ngx_http_kairos_buf_used(&ks->input)) {
-        ngx_post_event(rev, &ngx_posted_next_events);
+        ngx_http_kairos_session_go_on(ks);
         return NGX_OK;
     }
 
@@ -65,6 +77,7 @@ ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks)
         }
 
         ks->active = ngx_current_msec;
+        ks->place->counters->bytes_in += n;
 
         pos = ks->sessions->buffer;
         last = pos + n;
@@ -79,11 +92,23 @@ ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks)
 
         budget -= (budget != 0);
 
-    } while (budget != 0);
+    } while (budget != 0 && !ks->paused);
 
-    ngx_post_event(rev, &ngx_posted_next_events);
+    ngx_http_kairos_session_go_on(ks);
 
     return NGX_OK;
+}
+
+
+/*
+ * There is more; who is paused waits for the timer instead.
+ */
+static void
+ngx_http_kairos_session_go_on(ngx_http_kairos_session_t *ks)
+{
+    if (!ks->paused) {
+        ngx_post_event(ks->connection->read, &ngx_posted_next_events);
+    }
 }
 
 
@@ -97,6 +122,10 @@ ngx_http_kairos_session_input(ngx_http_kairos_session_t *ks, u_char **pos,
 
         if (ks->deaf) {
             *pos = last;
+            return;
+        }
+
+        if (ngx_http_kairos_session_pause(ks)) {
             return;
         }
 
@@ -127,6 +156,90 @@ ngx_http_kairos_session_input(ngx_http_kairos_session_t *ks, u_char **pos,
 }
 
 
+/*
+ * A socket that has used up its kairos_message_rate is read no further, so
+ * that its client finds the connection full, until the timer resumes it.
+ */
+static ngx_uint_t
+ngx_http_kairos_session_pause(ngx_http_kairos_session_t *ks)
+{
+    if (ks->ending || ngx_http_kairos_session_wait(ks) == 0) {
+        return 0;
+    }
+
+    ks->paused = 1;
+    ks->place->counters->paused++;
+
+    if (!ks->fast) {
+        ks->fast = 1;
+
+        ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+                      "kairos holds up socket %uL, which sends more than "
+                      "kairos_message_rate %ui allows",
+                      ks->id, ks->limits->message_rate);
+    }
+
+    ngx_http_kairos_session_arm(ks);
+
+    return 1;
+}
+
+
+/*
+ * The bucket is counted in thousandths of messages: as many flow in within a
+ * millisecond as messages are allowed in a second.
+ */
+ngx_msec_t
+ngx_http_kairos_session_wait(ngx_http_kairos_session_t *ks)
+{
+    uint32_t  now;
+    uint64_t  rate, credit, most;
+
+    rate = ks->limits->message_rate;
+
+    if (rate == 0) {
+        return 0;
+    }
+
+    now = (uint32_t) ngx_current_msec;
+
+    credit = ks->credit + (uint32_t) (now - ks->credited) * rate;
+    most = rate * NGX_HTTP_KAIROS_BURST * NGX_HTTP_KAIROS_COST;
+
+    ks->credit = (uint32_t) ngx_min(credit, most);
+    ks->credited = now;
+
+    if (ks->credit >= NGX_HTTP_KAIROS_COST) {
+        return 0;
+    }
+
+    return (NGX_HTTP_KAIROS_COST - ks->credit + rate - 1) / rate;
+}
+
+
+static void
+ngx_http_kairos_session_spend(ngx_http_kairos_session_t *ks)
+{
+    ks->credit -= ngx_min(ks->credit, NGX_HTTP_KAIROS_COST);
+}
+
+
+void
+ngx_http_kairos_session_resume(ngx_http_kairos_session_t *ks)
+{
+    if (ngx_http_kairos_session_wait(ks) == 0) {
+        ks->paused = 0;
+
+        /* who was not read was not idle */
+        ks->active = ngx_current_msec;
+
+        ngx_post_event(ks->connection->read, &ngx_posted_events);
+    }
+
+    ngx_http_kairos_session_arm(ks);
+}
+
+
 static void
 ngx_http_kairos_session_data(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_ws_event_t *ev)
@@ -141,6 +254,11 @@ ngx_http_kairos_session_data(ngx_http_kairos_session_t *ks,
 
     b = &ks->partial;
     binary = (ev->opcode == NGX_HTTP_KAIROS_WS_BINARY);
+
+    if (ev->last) {
+        ks->place->counters->messages_in++;
+        ngx_http_kairos_session_spend(ks);
+    }
 
     /* a message that came whole is not copied */
 
@@ -182,6 +300,7 @@ ngx_http_kairos_session_control(ngx_http_kairos_session_t *ks,
     switch (ev->opcode) {
 
     case NGX_HTTP_KAIROS_WS_PING:
+        ngx_http_kairos_session_spend(ks);
         ngx_http_kairos_session_pong(ks, ev);
         break;
 

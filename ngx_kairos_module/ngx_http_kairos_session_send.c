@@ -51,6 +51,7 @@ ngx_http_kairos_session_send(ngx_http_kairos_session_t *ks,
         }
 
         if (ngx_http_kairos_session_over(ks, msg)) {
+            ks->place->counters->slow++;
             ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_OVERLOAD,
                                           "the client reads too slowly");
             return;
@@ -308,7 +309,11 @@ ngx_http_kairos_session_write_one(ngx_http_kairos_session_t *ks)
 static void
 ngx_http_kairos_session_sent(ngx_http_kairos_session_t *ks, size_t sent)
 {
-    ngx_http_kairos_msg_t  *msg;
+    ngx_http_kairos_msg_t       *msg;
+    ngx_http_kairos_counters_t  *counters;
+
+    counters = ks->place->counters;
+    counters->bytes_out += sent;
 
     sent += ks->queue_sent;
 
@@ -320,6 +325,7 @@ ngx_http_kairos_session_sent(ngx_http_kairos_session_t *ks, size_t sent)
         }
 
         sent -= msg->len;
+        counters->messages_out++;
 
         ks->queue_head = (ks->queue_head + 1) & (ks->queue_cap - 1);
         ks->queue_len--;

@@ -24,10 +24,15 @@
 
 #define NGX_HTTP_KAIROS_SHA1   20
 
+/* seconds after which a client may find room, for Retry-After */
+#define NGX_HTTP_KAIROS_RETRY  "10"
+
+
 /* in the request's pool: dies with it */
 typedef struct {
     ngx_http_request_t         *request;
     ngx_http_kairos_session_t  *ks;       /* NULL: handed over */
+    uint64_t                    user;     /* a key of the place, or 0 */
     ngx_event_t                 event;
 } ngx_http_kairos_upgrade_t;
 
@@ -184,6 +189,14 @@ ngx_http_kairos_upgrade(ngx_http_request_t *r)
         return ngx_http_kairos_upgrade_refuse(r, &no);
     }
 
+    if (ngx_http_kairos_upgrade_admit(r, up->ks, up->user, &no) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (no.status) {
+        return ngx_http_kairos_upgrade_refuse(r, &no);
+    }
+
     up->ks->client = ngx_http_kairos_upgrade_client(r, up->ks);
 
     rc = ngx_http_kairos_upgrade_switch(r);
@@ -212,6 +225,14 @@ ngx_http_kairos_upgrade_refuse(ngx_http_request_t *r,
         ngx_str_set(&value, "GET");
 
         if (ngx_http_kairos_http_add(r, "Allow", &value) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (no->status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        ngx_str_set(&value, NGX_HTTP_KAIROS_RETRY);
+
+        if (ngx_http_kairos_http_add(r, "Retry-After", &value) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
@@ -261,15 +282,16 @@ ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
         return NULL;
     }
 
-    ks = ngx_http_kairos_session_create(&kmcf->sessions, &klcf->limits,
+    zone = klcf->shm_zone->data;
+    hub = &kmcf->hubs[zone->index];
+
+    ks = ngx_http_kairos_session_create(&kmcf->sessions, &hub->place,
+                                        &klcf->limits,
                                         &ngx_http_kairos_dispatch_handlers,
                                         r->connection->log);
     if (ks == NULL) {
         return NULL;
     }
-
-    zone = klcf->shm_zone->data;
-    hub = &kmcf->hubs[zone->index];
 
     ks->hub = hub;
     ks->topics = &hub->topics;
@@ -322,6 +344,7 @@ ngx_http_kairos_upgrade_permit(ngx_http_kairos_upgrade_t *up,
     }
 
     up->ks->policy = &klcf->auth.policy;
+    up->user = ngx_http_kairos_upgrade_user(up->ks, &jwt);
 
     return ngx_http_kairos_session_permit(up->ks, &jwt.claims, jwt.expires,
                                           up->request->connection->log);

@@ -556,3 +556,136 @@ invalid origin "b.example.com": it has no scheme
 --- must_die
 --- error_log
 "kairos_drain" directive is duplicate
+
+
+
+=== kairos_max_connections, everywhere
+--- http_config
+    kairos_zone live 1m;
+    kairos_max_connections 5;
+--- config
+    kairos_max_connections 0;
+    location /realtime { kairos live; kairos_max_connections 7; }
+--- no_error_log
+[alert]
+[emerg]
+
+
+
+=== kairos_max_connections many
+--- config
+    location /realtime { kairos live; kairos_max_connections many; }
+--- must_die
+--- error_log
+"kairos_max_connections" directive invalid number
+
+
+
+=== kairos_max_connections twice
+--- config
+    location /realtime { kairos live; kairos_max_connections 1; kairos_max_connections 2; }
+--- must_die
+--- error_log
+"kairos_max_connections" directive is duplicate
+
+
+
+=== kairos_max_per_address, everywhere
+--- http_config
+    kairos_zone live 1m;
+    kairos_max_per_address 5;
+--- config
+    kairos_max_per_address 0;
+    location /realtime { kairos live; kairos_max_per_address 7; }
+--- no_error_log
+[alert]
+[emerg]
+
+
+
+=== kairos_max_per_address many
+--- config
+    location /realtime { kairos live; kairos_max_per_address many; }
+--- must_die
+--- error_log
+"kairos_max_per_address" directive invalid number
+
+
+
+=== kairos_max_per_address twice
+--- config
+    location /realtime { kairos live; kairos_max_per_address 1; kairos_max_per_address 2; }
+--- must_die
+--- error_log
+"kairos_max_per_address" directive is duplicate
+
+
+
+=== kairos_max_per_user, everywhere
+--- http_config
+    kairos_zone live 1m;
+    kairos_max_per_user 5;
+--- config
+    kairos_max_per_user 0;
+    location /realtime { kairos live; kairos_max_per_user 7; }
+--- no_error_log
+[alert]
+[emerg]
+
+
+
+=== kairos_max_per_user many
+--- config
+    location /realtime { kairos live; kairos_max_per_user many; }
+--- must_die
+--- error_log
+"kairos_max_per_user" directive invalid number
+
+
+
+=== kairos_max_per_user twice
+--- config
+    location /realtime { kairos live; kairos_max_per_user 1; kairos_max_per_user 2; }
+--- must_die
+--- error_log
+"kairos_max_per_user" directive is duplicate
+
+
+
+=== kairos_message_rate, everywhere
+--- http_config
+    kairos_zone live 1m;
+    kairos_message_rate 5;
+--- config
+    kairos_message_rate 0;
+    location /realtime { kairos live; kairos_message_rate 7; }
+--- no_error_log
+[alert]
+[emerg]
+
+
+
+=== kairos_message_rate many
+--- config
+    location /realtime { kairos live; kairos_message_rate many; }
+--- must_die
+--- error_log
+"kairos_message_rate" directive invalid number
+
+
+
+=== kairos_message_rate twice
+--- config
+    location /realtime { kairos live; kairos_message_rate 1; kairos_message_rate 2; }
+--- must_die
+--- error_log
+"kairos_message_rate" directive is duplicate
+
+
+
+=== kairos_message_rate 1000001
+--- config
+    location /realtime { kairos live; kairos_message_rate 1000001; }
+--- must_die
+--- error_log
+value must be between 0 and 1000000
