@@ -306,7 +306,6 @@ ngx_http_kairos_query_cancel_join(ngx_http_kairos_session_t *ks,
     }
 
     ngx_http_kairos_request_unwait(rq);
-    rq->left = 1;
 
     return NGX_OK;
 }
@@ -405,10 +404,14 @@ ngx_http_kairos_query_joined(ngx_http_kairos_query_t *q,
         ngx_http_kairos_channel_refuse(rq->asker->ks, &rq->m, reason);
     }
 
-    /* who did not leave of its own will may come back */
+    /*
+     * What follows JOINED reaches nobody.  Who comes back, as phoenix.js does
+     * by itself after a join that took too long, must get it then: also who
+     * said phx_leave is lost.
+     */
 
     ngx_http_kairos_route_send_leave(q->feed, rq->socket, rq->client,
-                                     &rq->m.topic, !rq->left);
+                                     &rq->m.topic, 1);
 
     ngx_http_kairos_request_forget(&q->requests, rq);
 

@@ -211,7 +211,6 @@ ngx_http_kairos_request_wait(ngx_http_kairos_requests_t *rqs,
 
     ngx_http_kairos_request_unwait(rq);
 
-    rq->left = 0;
     rq->waited = 1;
     rq->asked = ngx_current_msec;
     ngx_queue_insert_tail(&rqs->waiting, &rq->order);

@@ -28,7 +28,6 @@ typedef struct {
     unsigned                    join:1;
     unsigned                    waited:1;   /* the client is to be answered;
                                                then asker is set */
-    unsigned                    left:1;     /* the client took it back */
 } ngx_http_kairos_request_t;
 
 

@@ -420,7 +420,7 @@ describe('a worker', () => {
                               position: at(1) });
         assert.deepEqual(await feed.frame('LEAVE'), {
             type: 'LEAVE', socket: ask.socket,
-            client: ask.client, lost: 0, topic: ROUTE });
+            client: ask.client, lost: 1, topic: ROUTE });
 
         feed.destroy();
         feed = await peer.next();
