@@ -8,6 +8,9 @@
 #include "kr_registry.h"
 
 
+#define KR_CURSOR_MIN  5000      /* ms to join in, whatever the grace */
+
+
 static kr_member_t *kr_member_find(const kr_route_t *rt,
     const kr_worker_t *wk);
 static void kr_cursor_unqueue(kr_registry_t *reg, kr_cursor_t *cu);
@@ -195,7 +198,9 @@ kr_cursor_move(kr_registry_t *reg, kr_cursor_t *cu, int joining, uint64_t now)
         return;
     }
 
-    cu->expires = now + reg->grace;
+    cu->expires = now + (reg->grace < KR_CURSOR_MIN ? KR_CURSOR_MIN
+                                                    : reg->grace);
+
     DL_APPEND2(reg->waiting, cu, qprev, qnext);
 }
 

@@ -264,6 +264,11 @@ test_registry_idle(void **state)
 
     kr_cursor_move(reg, cu, 0, 7);
     assert_int_equal(cu->expires, 7 + GRACE);
+
+    /* a short grace leaves time to join */
+    reg->grace = 0;
+    kr_cursor_move(reg, cu, 0, 7);
+    assert_int_equal(cu->expires, 7 + 5000);
     kr_cursor_free(reg, cu, 8);
 
     assert_ptr_equal(reg->idle, rt);
