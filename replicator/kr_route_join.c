@@ -34,6 +34,8 @@ static int kr_join_lacks(const kr_cursor_t *cu, const kr_row_t *row);
 static void kr_join_replay(kr_cursor_t *cu, const kr_entry_t *e, int last);
 static kr_cursor_t *kr_join_cursor(kr_routes_t *rs, kr_route_t *rt,
     kr_socket_t *so, uint64_t client, uint64_t now);
+static uint64_t kr_join_since(const kr_routes_t *rs, const kr_route_t *rt,
+    uint64_t time);
 static void kr_route_position(kr_routes_t *rs, kr_route_t *rt,
     kairos_position_t *p);
 static int kr_entry_decode(const kr_entry_t *e, kairos_feed_frame_t *f);
@@ -166,10 +168,14 @@ kr_route_leave(kr_routes_t *rs, kr_worker_t *wk, const kairos_feed_frame_t *f)
 
     } else if (so != NULL && cu == NULL) {
 
-        /* the same socket may join again: what comes is kept for it */
+        /*
+         * The same socket may join again: what comes is kept for it, and what
+         * may have been on its way when its channel was closed.
+         */
 
         if (so->n < KR_WAITING_MAX) {
-            cu = kr_cursor_add(rs->registry, rt, so, rs->backlog.number + 1);
+            cu = kr_cursor_add(rs->registry, rt, so,
+                               kr_join_since(rs, rt, now));
         }
 
         if (cu != NULL) {
@@ -474,7 +480,7 @@ static kr_cursor_t *
 kr_join_cursor(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so,
     uint64_t client, uint64_t now)
 {
-    uint64_t      from, first;
+    uint64_t      first;
     kr_cursor_t  *cu;
 
     cu = kr_cursor_find(so, rt);
@@ -489,16 +495,22 @@ kr_join_cursor(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so,
         return NULL;
     }
 
-    first = first > KR_LOST_LAG ? first - KR_LOST_LAG : 0;
-    from = kr_backlog_since(&rs->backlog, rt, first);
-
-    cu = kr_cursor_add(rs->registry, rt, so, from);
+    cu = kr_cursor_add(rs->registry, rt, so, kr_join_since(rs, rt, first));
 
     if (cu != NULL) {
         cu->left = 1;
     }
 
     return cu;
+}
+
+
+/* The first event that may not have reached who was missed at that time. */
+static uint64_t
+kr_join_since(const kr_routes_t *rs, const kr_route_t *rt, uint64_t time)
+{
+    return kr_backlog_since(&rs->backlog, rt,
+                            time > KR_LOST_LAG ? time - KR_LOST_LAG : 0);
 }
 
 

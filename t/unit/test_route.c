@@ -522,14 +522,19 @@ test_route_again(void **state)
     request(t, KAIROS_FEED_JOIN, 5, 1, 0);
     told(t, "JOINED 5 9/100/0\n");
 
+    publish(t, 110, "a", one);
+    told(t, "EVENT a 9/110/0\n");
+
     request(t, KAIROS_FEED_LEAVE, 0, 1, 0);
     assert_null(t->rt->members);
 
-    publish(t, 110, "a", one);
+    publish(t, 120, "b", one);
     told(t, "");
 
+    /* "a" may have met a closed channel */
+
     request(t, KAIROS_FEED_JOIN, 6, 1, 0);
-    told(t, "JOINED 6 0/0/0\nEVENT_TO 1 a 9/110/0\n");
+    told(t, "JOINED 6 0/0/0\nEVENT_TO 1 a 0/0/0\nEVENT_TO 1 b 9/120/0\n");
 }
 
 
