@@ -35,7 +35,6 @@ static void kr_batch_publish(kr_pending_t *pe);
 static void kr_batch_drop(kr_pending_t *pe);
 static void kr_batch_large(kr_pending_t *pe);
 static void kr_batch_failed(kr_pending_t *pe);
-static int kr_batch_passing(const char *sqlstate);
 static void kr_batch_reset(kr_pending_t *pe, const char *reason);
 static void kr_batch_wait(kr_pending_t *pe, unsigned min, unsigned max);
 static void kr_batch_oldest(kr_pending_t *pe);
@@ -584,7 +583,7 @@ kr_batch_failed(kr_pending_t *pe)
 
     job = &pe->job;
 
-    if (kr_batch_passing(job->sqlstate) && ++pe->tries < KR_BATCH_FAILED_MAX) {
+    if (kr_job_may_pass(job) && ++pe->tries < KR_BATCH_FAILED_MAX) {
         kr_batch_wait(pe, KR_BATCH_LOST_MIN, KR_BATCH_LOST_MAX);
         return;
     }
@@ -595,28 +594,6 @@ kr_batch_failed(kr_pending_t *pe)
 
     kr_batch_reset(pe, reason.failed ? "the query failed" : reason.data);
     kr_buf_free(&reason);
-}
-
-
-/*
- * Serialization, resources, locks and time-outs, an administrator's command,
- * a server that starts or stops: errors that may not come again.
- */
-static int
-kr_batch_passing(const char *sqlstate)
-{
-    static const char  *const classes[] = {
-        "08", "25", "40", "53", "55", "57", "58", NULL
-    };
-    const char         *const *p;
-
-    for (p = classes; *p != NULL; p++) {
-        if (strncmp(sqlstate, *p, 2) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

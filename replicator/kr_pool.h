@@ -89,6 +89,13 @@ void kr_pool_cancel(kr_pool_t *pool, kr_job_t *job);
 /* Whether jobs wait and the last attempt to connect failed. */
 int kr_pool_down(const kr_pool_t *pool);
 
+/*
+ * Whether the error of a FAILED job may not come again: serialization,
+ * resources, locks and time-outs, an administrator's command, a server that
+ * starts or stops (PostgreSQL documentation, appendix A).
+ */
+int kr_job_may_pass(const kr_job_t *job);
+
 /* Cancels all, closes all connections. */
 void kr_pool_free(kr_pool_t *pool);
 

@@ -29,7 +29,6 @@ static int kr_rerun_settled(kr_rerun_t *rr);
 static void kr_rerun_unsettled(kr_rerun_t *rr);
 static void kr_rerun_answer(kr_rerun_t *rr);
 static void kr_rerun_failed(kr_rerun_t *rr);
-static int kr_rerun_passing(const char *sqlstate);
 static void kr_rerun_lost(kr_rerun_t *rr);
 static void kr_rerun_give_up(kr_rerun_t *rr, const char *reason);
 static void kr_rerun_refuse(kr_guest_t **list, const char *reason);
@@ -512,7 +511,7 @@ kr_rerun_failed(kr_rerun_t *rr)
     kr_buf_printf(&reason, "the query failed: %s",
                   job->message == NULL ? job->sqlstate : job->message);
 
-    if (kr_rerun_passing(job->sqlstate) && ++rr->tries < KR_RERUN_FAILED_MAX) {
+    if (kr_job_may_pass(job) && ++rr->tries < KR_RERUN_FAILED_MAX) {
         kr_rerun_refuse(&rr->served, reason.failed ? "the query failed"
                                                    : reason.data);
         kr_rerun_retry(rr, KR_RERUN_LOST_MIN, KR_RERUN_LOST_MAX);
@@ -523,28 +522,6 @@ kr_rerun_failed(kr_rerun_t *rr)
     }
 
     kr_buf_free(&reason);
-}
-
-
-/*
- * Serialization, resources, locks and time-outs, an administrator's command,
- * a server that starts or stops: errors that may not come again.
- */
-static int
-kr_rerun_passing(const char *sqlstate)
-{
-    static const char  *const classes[] = {
-        "08", "25", "40", "53", "55", "57", "58", NULL
-    };
-    const char         *const *p;
-
-    for (p = classes; *p != NULL; p++) {
-        if (strncmp(sqlstate, *p, 2) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

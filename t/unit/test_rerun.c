@@ -1,5 +1,5 @@
-/* sources: kr_rerun.c kr_rerun_compare.c kr_row.c kr_txn.c kr_json.c */
-/* sources: kr_value.c kr_value_order.c kr_buf.c kr_lsn.c */
+/* sources: kr_rerun.c kr_rerun_compare.c kr_pool_error.c kr_row.c kr_txn.c */
+/* sources: kr_json.c kr_value.c kr_value_order.c kr_buf.c kr_lsn.c */
 /* libs: -lcrypto -levent_core -lpq */
 
 #include "rerun_stubs.h"

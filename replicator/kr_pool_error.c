@@ -1,0 +1,25 @@
+/*
+ * What an error of PostgreSQL says of the next attempt.
+ */
+
+#include <string.h>
+
+#include "kr_pool.h"
+
+
+int
+kr_job_may_pass(const kr_job_t *job)
+{
+    static const char  *const classes[] = {
+        "08", "25", "40", "53", "55", "57", "58", NULL
+    };
+    const char         *const *p;
+
+    for (p = classes; *p != NULL; p++) {
+        if (strncmp(job->sqlstate, *p, 2) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
