@@ -3,6 +3,7 @@
 #     make              both programs
 #     make run          the demo, see tools/run
 #     make test         every suite, see docs/testing.md
+#     make soak         SOAK=600: clients converge whatever goes wrong
 #     make bench        what a message to many costs, see docs/benchmark.md
 #     make install      PREFIX, DESTDIR
 #
@@ -65,8 +66,8 @@ REPL_OBJ    = $(patsubst %.c,$(B)/obj/%.o,$(wildcard replicator/*.c common/*.c))
 .SUFFIXES:
 
 .PHONY: all module replicator www run install-deps test unit corpus fuzz \
-        fuzzers nginx-test e2e browser lint sanitize bench install uninstall \
-        clean FORCE
+        fuzzers nginx-test e2e browser lint sanitize soak bench install \
+        uninstall clean FORCE
 
 all: module replicator
 
@@ -188,6 +189,11 @@ sanitize:
 
 test:
 	$(Q)+tools/test
+
+# SOAK is how many seconds it goes on, FAULT may name one of its faults.
+
+soak: all t/node_modules/.package-lock.json
+	$(Q)B=$(B) tools/soak $(or $(SOAK),600) $(if $(FAULT),'$(FAULT)')
 
 # Fan-out beside a bare loop, see docs/benchmark.md.
 

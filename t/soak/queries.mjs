@@ -1,0 +1,219 @@
+/*
+ * The tables, and what clients ask: every operator on every kind of column,
+ * lists of values, and every shape of a SELECT.
+ */
+
+export const SETUP = `
+    create table owners (id int primary key, name text not null);
+    create table items (id bigint primary key, code text not null unique,
+                        owner int, state text not null, n int,
+                        price numeric(12,2), tag text, at timestamptz,
+                        body text);
+    create table parts (region text, id bigint, owner int, n int,
+                        primary key (region, id))
+        partition by list (region);
+    create table parts_a partition of parts for values in ('a');
+    create table parts_b partition of parts for values in ('b');
+    create table parts_rest partition of parts default;
+    create table marks (id int primary key, k int);
+    alter table owners replica identity full;
+    alter table items replica identity full;
+    alter table parts_a replica identity full;
+    alter table parts_b replica identity full;
+    alter table parts_rest replica identity full;
+    alter table marks replica identity full;
+    insert into owners select n, 'owner ' || n from generate_series(0, 9) n;`;
+
+/* keys that writers share */
+export const KEYS = 300;
+
+/* keys of large transactions begin here, and an owner of their own */
+export const BULK = 1000000;
+export const BULK_OWNER = 77;
+
+export const STATES = ['open', 'done', 'wait'];
+
+
+const FIELDS = {
+    owner: (r) => `${r.below(10)}`,
+    n: (r) => `${r.below(100)}`,
+    price: (r) => `${r.below(100)}.${10 + r.below(90)}`,
+    state: (r) => r.of(STATES),
+    tag: (r) => word(r, 1 + r.below(2)),
+    at: (r) => time(r),
+    id: (r) => `${r.below(KEYS)}`,
+};
+
+const RANGES = ['gt', 'gte', 'lt', 'lte'];
+const PATTERNS = ['contains', 'starts_with', 'ends_with'];
+
+/* how often each: what is most used is most tried */
+const OPERATORS = ['eq', 'eq', 'eq', 'eq', 'eq list', 'eq list', '!eq',
+                   '!eq list', ...RANGES, ...PATTERNS];
+
+const SQL = {
+    gt: '>', gte: '>=', lt: '<', lte: '<=', eq: '=', '!eq': '<>',
+};
+
+
+/*
+ * Shapes: the query without and with the subscription's condition, which a
+ * grouped query has before it groups.
+ */
+const from = (head, table, rest = '') => (where) => {
+    return `select ${head} from ${table}${where ? ` where ${where}` : ''}`
+           + ` ${rest}`;
+};
+
+const SHAPES = {
+    'all columns': { build: from('*', 'items') },
+    'some columns': { build: from('id, owner, n, tag', 'items') },
+    'a condition': { build: from('id, owner, state, n', 'items'),
+                     where: "state = 'open'" },
+    'an expression': { build: from('id, n % 3 as rest, upper(tag) as t',
+                                   'items'),
+                       where: 'n % 3 <> 0 and price is not null' },
+    'another key': { build: from('code, owner, n, body', 'items'),
+                     pk: 'code' },
+    'a composite key': { build: from('region, id, owner, n', 'parts'),
+                         pk: 'region,id', fields: ['owner', 'n'],
+                         table: 'parts' },
+    'a join': { build: from('i.id, i.owner, i.n, o.name', 'items i'
+                            + ' join owners o on o.id = i.owner'),
+                pk: 'i.id', alias: 'i' },
+    'a left join': { build: from('i.id, i.n, o.name', 'items i'
+                                 + ' left join owners o on o.id = i.owner'),
+                     pk: 'i.id', alias: 'i', where: 'i.n > 20' },
+    'groups': { build: from('state, count(*) as c, sum(n) as s, max(at) as m',
+                            'items', 'group by state'), pk: 'state' },
+    'a count': { build: from('count(*) as c', 'items'), pk: 'c' },
+    'having': { build: from('state, avg(price) as a', 'items',
+                            'group by state having count(*) > 5'),
+                pk: 'state' },
+    'distinct': { build: from('distinct state', 'items'), pk: 'state' },
+    'a sub-select': { build: from('id, owner, n', 'items'),
+                      where: 'owner in (select id from owners'
+                             + " where name like '%1%')" },
+    'a window': { build: from('id, rank() over (order by n desc, id) as r',
+                              'items') },
+    'an exact limit': { build: from('id, n', 'items',
+                                    'order by n desc nulls last, id limit 7'),
+                        exact: true },
+};
+
+
+/*
+ * A subscription: what a client sends, the SELECT that gives the truth, and
+ * the columns by which its rows are told apart.
+ */
+export function subscription(r, left = new Set()) {
+    for (let i = 0; i < 1000; i++) {
+        const shape = r.of(Object.keys(SHAPES));
+        const operator = r.of(OPERATORS);
+
+        if (!left.has(shape) && !left.has(operator)
+            && fieldsOf(shape, operator).length)
+        {
+            return make(r, shape, operator);
+        }
+    }
+
+    throw new Error('nothing is left to subscribe');
+}
+
+
+/* One of each shape, and of each operator with a plain shape. */
+export function samples(r) {
+    return [...Object.keys(SHAPES).map((shape) => [shape, shape, 'eq']),
+            ...new Set(OPERATORS)].map((what) => (
+                typeof what == 'string'
+                ? { ...make(r, 'some columns', what), what }
+                : { ...make(r, what[1], what[2]), what: what[0] }));
+}
+
+
+/* Where a client sees that all before was delivered. */
+export function marker() {
+    const payload = { topic: 'marks:k', userid: 'soak', table_field: 'k',
+                      field_value: '0', equality: 'eq',
+                      query: 'select id from marks', event: 'mark', pk: 'id',
+                      alias: null };
+
+    return { what: 'the marker', payload, key: ['id'], table: 'marks',
+             truth: 'select id from marks where k = 0' };
+}
+
+
+function make(r, name, operator) {
+    const shape = SHAPES[name];
+    const [equality, list] = operator.split(' ');
+    const field = r.of(fieldsOf(name, operator));
+    const values = list ? r.some(different(r, FIELDS[field]),
+                                 2 + r.below(3)).sort()
+                        : [FIELDS[field](r)];
+    const column = shape.alias ? `${shape.alias}.${field}` : field;
+    const table = shape.table ?? 'items';
+    const where = shape.where ?? '';
+    const condition = predicate(column, equality, values);
+    const payload = {
+        topic: `${table}:${field}`, userid: 'soak', table_field: column,
+        field_value: list ? values : values[0], equality,
+        query: shape.build(where), event: 'rows', pk: shape.pk ?? 'id',
+        alias: shape.alias ?? null, ...shape.exact ? { exact: true } : {},
+    };
+
+    return { what: `${name}, ${field} ${operator}`, payload, table,
+             key: payload.pk.split(',').map((c) => c.split('.').at(-1)),
+             truth: shape.build(where ? `(${where}) and ${condition}`
+                                      : condition) };
+}
+
+
+/* The columns that an operator is tried on; owner is what most ask for. */
+function fieldsOf(name, operator) {
+    const fields = PATTERNS.includes(operator) ? ['tag', 'state']
+                   : RANGES.includes(operator)
+                     ? ['n', 'price', 'at', 'id', 'tag', 'owner']
+                     : ['owner', 'owner', 'owner', 'state', 'tag', 'n'];
+
+    return fields.filter((f) => SHAPES[name].fields?.includes(f) ?? true);
+}
+
+
+function predicate(column, equality, values) {
+    const [v] = values.map((value) => `'${value}'`);
+
+    switch (equality) {
+
+    case 'contains':
+        return `position(${v} in ${column}) > 0`;
+
+    case 'starts_with':
+        return `starts_with(${column}, ${v})`;
+
+    case 'ends_with':
+        return `right(${column}, length(${v})) = ${v}`;
+    }
+
+    if (values.length == 1) {
+        return `${column} ${SQL[equality]} ${v}`;
+    }
+
+    return `${column} ${equality == 'eq' ? 'in' : 'not in'}`
+           + ` (${values.map((value) => `'${value}'`).join(', ')})`;
+}
+
+
+function different(r, value) {
+    return [...new Set(Array.from({ length: 40 }, () => value(r)))];
+}
+
+
+export function word(r, n) {
+    return Array.from({ length: n }, () => r.of('abcAB'.split(''))).join('');
+}
+
+
+export function time(r) {
+    return `2026-01-0${1 + r.below(9)} 0${r.below(10)}:00:00+00`;
+}
