@@ -362,6 +362,7 @@ kr_rerun_start(kr_rerun_t *rr)
     job->done = kr_rerun_done;
 
     rr->began = kr_now();
+    rr->since = rn->routes->txns->first;
     rr->running = 1;
     rr->counted = rr->served == NULL;
     rn->running += rr->counted;
@@ -458,7 +459,7 @@ kr_rerun_settled(kr_rerun_t *rr)
         return 0;
     }
 
-    rc = kr_txn_settled(rr->owner->routes->txns, &s, rr->asked);
+    rc = kr_txn_settled(rr->owner->routes->txns, &s, rr->since, rr->asked);
 
     kr_snapshot_free(&s);
 

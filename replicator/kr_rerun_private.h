@@ -42,6 +42,7 @@ struct kr_rerun_s {
     kr_txn_t         *answered;    /* likewise, of the run under way */
     uint64_t          wanted;      /* what kr_txn_settled() must say of it */
     uint64_t          asked;
+    uint64_t          since;       /* likewise */
 
     uint64_t          touched;     /* ms; when txn was set */
     uint64_t          began;       /* ms; when the run did */

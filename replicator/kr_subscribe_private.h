@@ -58,7 +58,8 @@ struct kr_sub_s {
     size_t              nvalues;
 
     kr_route_t         *route;      /* held */
-    uint64_t            before;     /* see kr_txn_settled() */
+    uint64_t            since;      /* see kr_txn_settled() */
+    uint64_t            before;     /* likewise */
     kr_guest_t          guest;      /* of a route with the plan RERUN */
     const PGresult     *moment;     /* of the snapshot */
     const PGresult     *rows;

@@ -381,6 +381,7 @@ kr_sub_snap(kr_sub_t *sub)
     job->max_bytes = sub->owner->max_bytes;
     job->done = kr_sub_snapped;
 
+    sub->since = sub->owner->routes->txns->first;
     sub->running = 1;
     kr_pool_run(sub->owner->pool, job);
 }
@@ -412,7 +413,8 @@ kr_sub_settled(kr_sub_t *sub)
         sub->before = sub->route->settled;
     }
 
-    rc = kr_txn_settled(sub->owner->routes->txns, &s, sub->before)
+    rc = kr_txn_settled(sub->owner->routes->txns, &s, sub->since,
+                        sub->before)
          ? KR_OK : KR_AGAIN;
 
     kr_snapshot_free(&s);

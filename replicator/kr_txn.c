@@ -29,8 +29,12 @@ kr_txn_begin(kr_txns_t *ts, uint32_t xid, uint64_t nextlsn)
 
     ts->recent[ts->begun++ % KR_RECENT_MAX] = xid;
 
-    if (ts->begun - ts->first > KR_RECENT_MAX) {
-        ts->first = ts->begun - KR_RECENT_MAX;
+    if (ts->begun - ts->oldest > KR_RECENT_MAX) {
+        ts->oldest = ts->begun - KR_RECENT_MAX;
+    }
+
+    if (ts->first < ts->oldest) {
+        ts->first = ts->oldest;
     }
 
     txn->xid = xid;
@@ -103,6 +107,7 @@ kr_txns_forget(kr_txns_t *ts)
 
     ts->last = 0;
     ts->done = 0;
+    ts->oldest = ts->begun;
     ts->first = ts->begun;
 }
 
@@ -126,7 +131,8 @@ kr_txn_passed(kr_txns_t *ts, uint64_t lsn)
 
 
 int
-kr_txn_settled(kr_txns_t *ts, const kr_snapshot_t *s, uint64_t before)
+kr_txn_settled(kr_txns_t *ts, const kr_snapshot_t *s, uint64_t since,
+    uint64_t before)
 {
     uint64_t  i;
 
@@ -136,7 +142,9 @@ kr_txn_settled(kr_txns_t *ts, const kr_snapshot_t *s, uint64_t before)
         ts->first++;
     }
 
-    for (i = ts->first; i < before; i++) {
+    i = since < ts->oldest ? ts->oldest : since;
+
+    for ( /* void */ ; i < before; i++) {
         if (!kr_snapshot_sees(s, ts->recent[i % KR_RECENT_MAX])) {
             return 0;
         }

@@ -55,8 +55,9 @@ struct kr_txns_s {
      * be between the two at a time, which max_connections bounds.
      */
     uint32_t      recent[KR_RECENT_MAX];
-    uint64_t      first;     /* number of the oldest in it */
-    uint64_t      begun;     /* number of the next */
+    uint64_t      oldest;    /* number of the oldest in it */
+    uint64_t      first;     /* of the oldest that new snapshots may lack */
+    uint64_t      begun;     /* of the next */
 
     unsigned      frozen:1;  /* nothing is confirmed any more */
 
@@ -90,9 +91,12 @@ void kr_txn_passed(kr_txns_t *ts, uint64_t lsn);
 /*
  * Whether a snapshot sees all transactions that began to be read when
  * ts->begun was lower than `before`.  What was read before a route was
- * registered, but is not in its snapshot, would reach nobody.
+ * registered, but is not in its snapshot, would reach nobody.  since is what
+ * ts->first was when the snapshot was asked for: others, that were taken
+ * later, may have come earlier and have seen more.
  */
-int kr_txn_settled(kr_txns_t *ts, const kr_snapshot_t *s, uint64_t before);
+int kr_txn_settled(kr_txns_t *ts, const kr_snapshot_t *s, uint64_t since,
+    uint64_t before);
 
 /*
  * Nothing is confirmed until this is released, whatever is done meanwhile.

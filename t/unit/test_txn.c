@@ -273,12 +273,40 @@ test_txn_settled(void **state)
     /* 11 is committed and read, and still in progress to this snapshot */
 
     assert_int_equal(kr_snapshot_parse("11:12:11", 8, &s), KR_OK);
-    assert_false(kr_txn_settled(ts, &s, before));
+    assert_false(kr_txn_settled(ts, &s, 0, before));
     kr_snapshot_free(&s);
 
     assert_int_equal(kr_snapshot_parse("12:12:", 6, &s), KR_OK);
-    assert_true(kr_txn_settled(ts, &s, before));
-    assert_false(kr_txn_settled(ts, &s, ts->begun));
+    assert_true(kr_txn_settled(ts, &s, 0, before));
+    assert_false(kr_txn_settled(ts, &s, 0, ts->begun));
+    kr_snapshot_free(&s);
+}
+
+
+/* Two snapshots are taken, and the result of the later one comes first. */
+static void
+test_txn_settled_order(void **state)
+{
+    uint64_t        since;
+    kr_txns_t      *ts;
+    kr_snapshot_t   s;
+
+    ts = *state;
+
+    kr_txn_release(begin(ts, 10, 100));
+    kr_txn_release(begin(ts, 11, 200));
+    since = ts->first;
+
+    assert_int_equal(kr_snapshot_parse("12:12:", 6, &s), KR_OK);
+    assert_true(kr_txn_settled(ts, &s, since, ts->begun));
+    kr_snapshot_free(&s);
+
+    assert_int_equal(kr_snapshot_parse("11:12:11", 8, &s), KR_OK);
+    assert_false(kr_txn_settled(ts, &s, since, ts->begun));
+
+    /* what was asked for now sees it, whatever it says */
+
+    assert_true(kr_txn_settled(ts, &s, ts->first, ts->begun));
     kr_snapshot_free(&s);
 }
 
@@ -300,8 +328,8 @@ test_txn_settled_ring(void **state)
     assert_int_equal(ts->begun - ts->first, KR_RECENT_MAX);
 
     assert_int_equal(kr_snapshot_parse("1000:1000:", 10, &s), KR_OK);
-    assert_true(kr_txn_settled(ts, &s, 10));
-    assert_false(kr_txn_settled(ts, &s, 11));
+    assert_true(kr_txn_settled(ts, &s, 0, 10));
+    assert_false(kr_txn_settled(ts, &s, 0, 11));
     kr_snapshot_free(&s);
 }
 
@@ -319,6 +347,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_txn_barrier, setup, teardown),
         cmocka_unit_test_setup_teardown(test_txn_forget, setup, teardown),
         cmocka_unit_test_setup_teardown(test_txn_settled, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_txn_settled_order, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_txn_settled_ring, setup,
                                         teardown),
     };
