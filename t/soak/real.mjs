@@ -84,6 +84,7 @@ export class PhoenixClient extends Page {
         const push = this.own.push('subscribe', view.spec.payload, 6 * LIMIT);
         const current = () => this.asked.get(view) == push && !this.over;
 
+        this.asked.get(view)?.cancelTimeout();
         this.asked.set(view, push);
 
         push.receive('ok', (response) => {
@@ -138,6 +139,11 @@ export class PhoenixClient extends Page {
 
     async stop() {
         this.over = true;
+
+        for (const push of this.asked.values()) {
+            push.cancelTimeout();
+        }
+
         await new Promise((resolve) => this.socket.disconnect(resolve));
     }
 
