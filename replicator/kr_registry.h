@@ -183,6 +183,8 @@ struct kr_route_s {
 
     uint64_t         since;      /* the stream's position at the creation:
                                     events before it were not kept */
+    uint64_t         resumed;    /* ms; before it members were sent events
+                                    that are not among the entries; 0: none */
     uint64_t         settled;    /* what kr_txn_settled() must say of a
                                     snapshot: a TRUNCATE is not to be missed */
     unsigned         expecting;  /* subscribes under way */

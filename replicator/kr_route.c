@@ -220,6 +220,8 @@ kr_route_resume(kr_routes_t *rs, kr_route_t *rt, kr_worker_t *wk,
         return;
     }
 
+    rt->resumed = kr_now();
+
     if (rt->last.epoch == 0
         || (rt->last.epoch == p->epoch && kr_position_cmp(&rt->last, p) < 0))
     {

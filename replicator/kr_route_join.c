@@ -495,6 +495,11 @@ kr_join_cursor(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so,
         return NULL;
     }
 
+    if (rt->resumed != 0 && first < rt->resumed + KR_LOST_LAG) {
+        /* another process may have sent what its dead connection swallowed */
+        return NULL;
+    }
+
     cu = kr_cursor_add(rs->registry, rt, so, kr_join_since(rs, rt, first));
 
     if (cu != NULL) {

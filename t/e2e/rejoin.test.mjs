@@ -115,6 +115,25 @@ test('who left of its own will is not lost', async (t) => {
 });
 
 
+test('who was lost after a restart of the replicator has to subscribe',
+     async (t) => {
+    const { c, topic } = await member(t, 'phone', 5);
+    const other = await member(t, 'desk', 5);
+
+    await stack.replicator.kill();
+    await stack.replicator.start();
+
+    /* nobody knows what its connection swallowed before */
+    await lose(c);
+    await stack.sql(`insert into notes values (5, 5, 'x')`);
+    await other.c.event(topic, 'rows');
+
+    const back = await connect(t, 'phone');
+
+    await assert.rejects(back.join(topic), /subscribe again/);
+});
+
+
 test('all of a worker that died may come back', async (t) => {
     const { c, topic } = await member(t, 'phone', 4);
     const before = await stack.nginx.workers();

@@ -600,6 +600,25 @@ test_route_resume(void **state)
 }
 
 
+/* Of who was lost unnoticed before, another process knew what it missed. */
+static void
+test_route_resume_lost(void **state)
+{
+    test_t  *t;
+
+    t = *state;
+
+    kr_routes_worker_gone(&t->rs, t->conn.worker);
+    (void) come(t);
+    kr_tickets_free(t->rt);
+
+    resume(t, 9, 110, 0);
+    request(t, KAIROS_FEED_LEAVE, 0, 1, 1);
+    request(t, KAIROS_FEED_JOIN, 6, 2, 0);
+    told(t, "REFUSED 6\n");
+}
+
+
 static void
 test_route_resume_gap(void **state)
 {
@@ -688,6 +707,7 @@ main(void)
         test(test_route_again),
         test(test_route_lost),
         test(test_route_resume),
+        test(test_route_resume_lost),
         test(test_route_resume_gap),
         test(test_route_reset),
         test(test_route_epoch),
