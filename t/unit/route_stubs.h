@@ -94,4 +94,40 @@ kr_stream_poke(kr_stream_t *st)
 }
 
 
+kr_block_t *
+kr_block_frame(const kairos_feed_frame_t *f)
+{
+    size_t       size;
+    kr_block_t  *b;
+
+    size = kairos_feed_size(f);
+    b = malloc(sizeof(kr_block_t) + size);
+    assert_non_null(b);
+
+    b->refs = 1;
+    b->len = size;
+    kairos_feed_encode(b->data, f);
+
+    return b;
+}
+
+
+kr_block_t *
+kr_block_hold(kr_block_t *b)
+{
+    b->refs++;
+
+    return b;
+}
+
+
+void
+kr_block_release(kr_block_t *b)
+{
+    if (--b->refs == 0) {
+        free(b);
+    }
+}
+
+
 #endif /* _ROUTE_STUBS_H_INCLUDED_ */

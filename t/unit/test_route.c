@@ -37,42 +37,6 @@ typedef struct {
 
 /* the layers below, as far as a route sees them; more in route_stubs.h */
 
-kr_block_t *
-kr_block_frame(const kairos_feed_frame_t *f)
-{
-    size_t       size;
-    kr_block_t  *b;
-
-    size = kairos_feed_size(f);
-    b = malloc(sizeof(kr_block_t) + size);
-    assert_non_null(b);
-
-    b->refs = 1;
-    b->len = size;
-    kairos_feed_encode(b->data, f);
-
-    return b;
-}
-
-
-kr_block_t *
-kr_block_hold(kr_block_t *b)
-{
-    b->refs++;
-
-    return b;
-}
-
-
-void
-kr_block_release(kr_block_t *b)
-{
-    if (--b->refs == 0) {
-        free(b);
-    }
-}
-
-
 size_t
 kr_conn_queued(const kr_conn_t *cn)
 {
