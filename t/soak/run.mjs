@@ -15,7 +15,8 @@ import { describe } from './report.mjs';
 import { Writers } from './writers.mjs';
 
 
-const SETTLE = 4 * LIMIT;       /* a view is right within, once it is quiet */
+const SETTLE = 3 * LIMIT;       /* a view is right within, once it is quiet */
+const ROUNDS = 20;              /* so often, as long as it is not */
 
 
 /*
@@ -180,8 +181,7 @@ class Run {
         const wrong = () => views.filter((view) => (
             !view.joined || view.compare(truths.get(view)).n != 0));
 
-        await until(() => wrong().length == 0, 'all views are right', SETTLE)
-            .catch(() => {});
+        await this.settle(views, wrong);
 
         /* and stay so: nothing of what is under way changes them */
 
@@ -201,6 +201,29 @@ class Run {
                  refused: this.refusals(), left: this.left,
                  diverged: diverged.length, hung: hung.length,
                  report: await describe(this, diverged, truths, hung) };
+    }
+
+    /*
+     * Waits as long as something comes, or the stream is read on: after a
+     * night of crashes there is much to read.
+     */
+    async settle(views, wrong) {
+        const read = async () => (await this.stack.sql(
+            'select confirmed_flush_lsn, sent_lsn from pg_replication_slots'
+            + ' left join pg_stat_replication on pid = active_pid'
+            + ' where slot_name = $1', [this.stack.slot]))
+            .map((row) => Object.values(row)).join();
+        let seen = '', progress = true;
+
+        for (let i = 0; i < ROUNDS && wrong().length != 0 && progress; i++) {
+            await until(() => wrong().length == 0, 'all views are right',
+                        SETTLE).catch(() => {});
+
+            const now = `${sum(views.map((v) => v.events))} ${await read()}`;
+
+            progress = now != seen;
+            seen = now;
+        }
     }
 
     /* What each view's query returns: Map of key and row, by view. */
