@@ -24,7 +24,7 @@ const KEEPER = `
     }
     trap 'for p in $(masters); do kill -s TERM "$p"; done' TERM
     "$@" || exit 1
-    while [ -n "$(masters)" ]; do sleep 0.1 & wait $!; done
+    while [ -n "$(masters)$(masters)" ]; do sleep 0.1 & wait $!; done
     exit 0`;
 
 
