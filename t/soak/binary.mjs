@@ -12,7 +12,8 @@ import { children, start } from '../e2e/lib/processes.mjs';
 
 /*
  * Starts the daemon and lives as long as one of its masters does; ends them
- * when it is ended, or when the test is.
+ * when it is ended, or when the test is.  It looks twice: a file may just be
+ * renamed to the other's name.
  */
 const KEEPER = `
     pids=$1
