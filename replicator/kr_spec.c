@@ -27,7 +27,6 @@ static int kr_spec_value(kr_spec_t *s, kr_json_type_e type, kr_str_t *v,
     kr_buf_t *reason);
 static int kr_spec_push(kr_spec_t *s, const kr_str_t *v);
 static int kr_spec_check(kr_spec_t *s, kr_buf_t *reason);
-static int kr_spec_check_values(kr_spec_t *s, kr_buf_t *reason);
 static int kr_spec_check_pk(kr_spec_t *s, kr_buf_t *reason);
 static int kr_spec_check_event(kr_spec_t *s, kr_buf_t *reason);
 static int kr_spec_refuse(kr_buf_t *reason, const char *text);
@@ -184,7 +183,7 @@ kr_spec_read(kr_spec_t *s, kr_json_t *j, kr_buf_t *reason)
     kr_json_type_e  type;
 
     if (kr_json_value(j, &type, &v) != KR_OK) {
-        kr_buf_printf(reason, "the payload is not JSON: %s", j->error);
+        kr_buf_printf(reason, "the payload cannot be read: %s", j->error);
         return KR_DECLINED;
     }
 
@@ -205,7 +204,7 @@ kr_spec_read(kr_spec_t *s, kr_json_t *j, kr_buf_t *reason)
 
         if (rc == KR_ERROR && j->error != NULL) {
             kr_buf_reset(reason);
-            kr_buf_printf(reason, "the payload is not JSON: %s", j->error);
+            kr_buf_printf(reason, "the payload cannot be read: %s", j->error);
             return KR_DECLINED;
         }
 
@@ -343,6 +342,12 @@ kr_spec_value(kr_spec_t *s, kr_json_type_e type, kr_str_t *v,
     static const kr_str_t  yes = kr_str("true");
     static const kr_str_t  no = kr_str("false");
 
+    if (s->nvalues == KR_SPEC_VALUES_MAX) {
+        kr_buf_printf(reason, "field_value has more than %d values",
+                      KR_SPEC_VALUES_MAX);
+        return KR_DECLINED;
+    }
+
     switch (type) {
 
     case KR_JSON_TRUE:
@@ -353,7 +358,7 @@ kr_spec_value(kr_spec_t *s, kr_json_type_e type, kr_str_t *v,
 
     case KR_JSON_STRING:
     case KR_JSON_NUMBER:
-        break;
+        return kr_spec_push(s, v);
 
     case KR_JSON_NULL:
         return kr_spec_refuse(reason, "field_value must not be null");
@@ -362,14 +367,6 @@ kr_spec_value(kr_spec_t *s, kr_json_type_e type, kr_str_t *v,
         return kr_spec_refuse(reason, "field_value must be a string, a number,"
                               " a boolean or a list of these");
     }
-
-    if (s->nvalues == KR_SPEC_VALUES_MAX) {
-        kr_buf_printf(reason, "field_value has more than %d values",
-                      KR_SPEC_VALUES_MAX);
-        return KR_DECLINED;
-    }
-
-    return kr_spec_push(s, v);
 }
 
 
@@ -427,9 +424,7 @@ kr_spec_check(kr_spec_t *s, kr_buf_t *reason)
         return KR_DECLINED;
     }
 
-    if (kr_spec_check_values(s, reason) != KR_OK
-        || kr_spec_check_pk(s, reason) != KR_OK)
-    {
+    if (kr_spec_check_pk(s, reason) != KR_OK) {
         return KR_DECLINED;
     }
 
@@ -451,26 +446,6 @@ kr_spec_check(kr_spec_t *s, kr_buf_t *reason)
     }
 
     return kr_spec_check_event(s, reason);
-}
-
-
-/* What a text holds, or begins or ends with, may be a blank. */
-static int
-kr_spec_check_values(kr_spec_t *s, kr_buf_t *reason)
-{
-    size_t  i;
-
-    for (i = 0; i < s->nvalues; i++) {
-        if (!kr_op_is_pattern(s->op)) {
-            kr_spec_trim(&s->values[i]);
-        }
-
-        if (s->values[i].len == 0) {
-            return kr_spec_refuse(reason, "field_value must not be empty");
-        }
-    }
-
-    return KR_OK;
 }
 
 

@@ -37,8 +37,8 @@ typedef struct {
     kr_str_t     alias;          /* empty: null or not given */
     unsigned     exact:1;        /* ORDER BY and LIMIT hold for events too */
     size_t       nvalues;
-    kr_str_t    *values;         /* trimmed, but for a part of a text;
-                                    numbers as they were written */
+    kr_str_t    *values;         /* as written, numbers too: what they are
+                                    is for PostgreSQL to say */
 
     kr_buf_t     data;           /* a copy of the payload */
     char        *text;           /* decoded strings */

@@ -11,6 +11,7 @@
 
 
 #define KR_SUB_TEXT_TYPE  25
+#define KR_SUB_UUID_TYPE  2950
 
 
 static void kr_sub_casted(kr_job_t *job);
@@ -43,10 +44,14 @@ void
 kr_sub_cast(kr_sub_t *sub)
 {
     kr_job_t    *job;
-    const char  *type;
+    const char  *type, *text;
 
     type = kr_op_is_pattern(sub->spec.op) ? "pg_catalog.text"
                                           : sub->aim.field->type_name.data;
+
+    /* of the types that are no text this one alone minds blanks */
+    text = sub->aim.field->type != KR_SUB_UUID_TYPE ? "u.v"
+           : "pg_catalog.btrim(u.v, E' \\t\\r\\n\\f\\v')";
 
     kr_buf_reset(&sub->values);
     kr_buf_reset(&sub->cast);
@@ -54,9 +59,9 @@ kr_sub_cast(kr_sub_t *sub)
 
     kr_array_literal(&sub->values, sub->spec.values, sub->spec.nvalues);
 
-    kr_buf_printf(&sub->cast, "SELECT u.v::%s::pg_catalog.text FROM "
+    kr_buf_printf(&sub->cast, "SELECT %s::%s::pg_catalog.text FROM "
                   "pg_catalog.unnest($1::text[]) WITH ORDINALITY AS u(v, n) "
-                  "ORDER BY u.n", type);
+                  "ORDER BY u.n", text, type);
 
     kr_buf_printf(&sub->probe, "SELECT * FROM (%s) q LIMIT 0",
                   kr_sql_canonical(sub->sql));

@@ -16,7 +16,7 @@ const PATTERNS = ['contains', 'starts_with', 'ends_with'];
 
 const TEXTS = ['a', 'A', 'b', 'ab', 'aB', 'abc', 'b a', 'é', 'e', 'zé😀', '😀',
                '100%', '10_', 'a\\b', "o'ne", '"q"', '{x,y}', 'null', 'Z',
-               '~', 'ａ'];
+               '~', 'ａ', '', ' a', 'a ', '\ta'];
 
 /* values of each, in an order of no meaning; some equal in other words */
 const TYPES = {
@@ -109,15 +109,14 @@ function operators(type) {
 /* The operator's values: two times one, and a list where it takes one. */
 function valuesOf(operator, values, pick) {
     const one = () => values[pick(values.length)];
-    const trimmed = (s) => (PATTERNS.includes(operator) ? s : s.trim());
-    const lists = [[trimmed(one())], [trimmed(one())]];
+    const lists = [[one()], [one()]];
 
     if (LISTS.includes(operator)) {
-        lists.push([one(), one(), one()].map(trimmed));
+        lists.push([one(), one(), one()]);
     }
 
     if (PATTERNS.includes(operator)) {
-        lists.push([[...one()].at(-1)], [' ']);
+        lists.push([[...one()].at(-1) ?? 'a'], [' '], ['']);
     }
 
     return lists;
@@ -227,11 +226,46 @@ test('a value counts as PostgreSQL reads it', async (t) => {
     await stack.sql(`delete from t${i}`);
     await stack.sql(`insert into t${i} values (1, 1.50, 0), (2, 2, 0)`);
 
-    for (const value of ['1.5', '01.500', '15e-1', 1.5]) {
+    for (const value of ['1.5', '01.500', '15e-1', 1.5, ' 1.5\n']) {
         const live = await Live.open(stack.base, `t${i}`, 'f', value);
 
         t.after(() => live.client.ws.terminate());
         assert.deepEqual([...live.rows.keys()], ['1'], `${value}`);
+    }
+
+    const uuid = TYPES.uuid[0];
+
+    await stack.sql('insert into odd (id, u) values (1, $1)', [uuid]);
+
+    for (const value of [uuid, uuid.toUpperCase(), `{${uuid}}`,
+                         uuid.replaceAll('-', ''), ` ${uuid}\t`]) {
+        const live = await Live.open(stack.base, 'odd', 'u', value);
+
+        t.after(() => live.client.ws.terminate());
+        assert.deepEqual([...live.rows.keys()], ['1'], value);
+    }
+});
+
+
+test('a value is not cut to the length of its column', async (t) => {
+    const table = (type) => `t${names.indexOf(type)}`;
+
+    for (const [type, kept, longer] of [
+        ['numeric(20,4)', '1.5001', '1.50009'],
+        ['varchar(9)', 'abcdefghi', 'abcdefghij'],
+        ['char(5)', 'abcde', 'abcdef'],
+    ]) {
+        await stack.sql(`delete from ${table(type)}`);
+
+        const same = await Live.open(stack.base, table(type), 'f', kept);
+        const other = await Live.open(stack.base, table(type), 'f', longer);
+
+        t.after(() => same.client.ws.terminate());
+        t.after(() => other.client.ws.terminate());
+
+        await stack.sql(`insert into ${table(type)} values (1, $1)`, [kept]);
+        assert.equal((await same.next())[0].id, 1);
+        assert.deepEqual(other.drain(), [], type);
     }
 });
 
@@ -257,7 +291,12 @@ describe('refusals name the operator, the type, the value', () => {
         ['k', 'like', '1', /equality "like" is none of eq, !eq, gt/],
         ['k', 'EQ', '1', /equality "EQ" is none of/],
         ['k', '=', '1', /equality "=" is none of/],
+        ['k', 'eq', '', /field_value for "eq" of type integer.*""$/],
+        ['k', 'eq', ' ', /field_value for "eq" of type integer.*" "$/],
+        ['u', '!eq', '0b8c', /field_value for "!eq" of type uuid.*"0b8c"/],
+        ['bo', 'eq', '2', /field_value for "eq" of type boolean.*"2"/],
         ['k', 'is', null, /field_value must not be null/],
+        ['k', 'eq', ['1', null], /field_value must not be null/],
     ]) {
         test(`${field} ${equality} ${JSON.stringify(value)}`, async () => {
             await assert.rejects(Live.open(stack.base, 'odd', field, value,
