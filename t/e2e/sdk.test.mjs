@@ -17,6 +17,8 @@ let stack;
 before(async () => {
     stack = await startStack({ setup: `
         create table posts (id bigint primary key, userid int, content text);
+        create table users (id int primary key, name text);
+        create table tags (id int primary key, postid bigint);
         alter table posts replica identity full;
         insert into posts values (1, 7, 'one'), (2, 7, 'two'),
                                  (3, 8, 'three');` });
@@ -200,18 +202,114 @@ describe('queries', () => {
         assert.deepEqual(await nexus.request('ask', { body: 1 }), {});
     });
 
-    test('joins and groups, which are not served yet, say so', async (t) => {
+    test('all that the builder can write, in one query', async (t) => {
         const nexus = await open(t, 'q4');
+        const heard = inbox(nexus, 'tags');
 
-        for (const build of [
-            (n) => n.select('*').from('posts p')
-                    .join('posts q on q.id = p.id'),
-            (n) => n.select('count(*)').from('posts').groupBy('userid')
-                    .having('count(*) > 1'),
+        await stack.sql("insert into users values (21, 'ann'), (22, 'bob');"
+                        + ' insert into posts values (200, 21, \'a\'),'
+                        + " (201, 22, 'b'), (202, 21, 'none');"
+                        + ' insert into tags values (1, 200), (2, 200),'
+                        + ' (3, 201), (4, 202)');
+
+        const { result } = await within(
+            nexus.select('p.userid, u.name, count(t.id) as n').from('posts p')
+                 .join('users u on u.id = p.userid')
+                 .join('tags t on t.postid = p.id')
+                 .where("p.content <> 'none'")
+                 .groupBy('p.userid, u.name').having('count(t.id) > 0')
+                 .orderBy('count(t.id)').limit(10)
+                 .subscribeAndJoinRoutes({
+                     ...POSTS, tableField: 'p.userid', alias: 'p',
+                     fieldValue: ['21', '22'], event: 'tags',
+                     pk: 'p.userid' }), 'subscribeAndJoinRoutes');
+
+        assert.equal(result.query, 'select p.userid, u.name, count(t.id) as n'
+                     + ' from posts p join users u on u.id = p.userid join'
+                     + " tags t on t.postid = p.id where (p.content <> 'none')"
+                     + ' group by p.userid, u.name having count(t.id) > 0'
+                     + ' order by count(t.id) desc limit 10');
+        assert.deepEqual(result.rows, [
+            { userid: 21, name: 'ann', n: 2, database_op: 'query' },
+            { userid: 22, name: 'bob', n: 1, database_op: 'query' }]);
+
+        /* each table of the query counts, also those of the joins */
+
+        for (const [sql, rows] of [
+            ["update users set name = 'eve' where id = 22",
+             [{ userid: 22, name: 'eve', n: 1, database_op: 'update' }]],
+            ["update posts set content = 'c' where id = 202",
+             [{ userid: 21, name: 'ann', n: 3, database_op: 'update' }]],
+            ['delete from tags where id = 3',
+             [{ id: 22, userid: 22, database_op: 'delete' }]],
+            ['insert into tags values (5, 201)',
+             [{ userid: 22, name: 'eve', n: 1, database_op: 'insert' }]],
         ]) {
-            await assert.rejects(
-                build(nexus).subscribe({ ...POSTS, fieldValue: '7' }),
-                (err) => typeof err.reason == 'string' && err.reason != '');
+            await stack.sql(sql);
+            assert.deepEqual((await heard.take()).payload.rows, rows, sql);
         }
     });
+
+    test('a join of three tables, by the key of the last', async (t) => {
+        await stack.sql("insert into users values (31, 'ann');"
+                        + " insert into posts values (300, 31, 'a');"
+                        + ' insert into tags values (31, 300), (32, 300)');
+
+        const nexus = await open(t, 'q5');
+        const heard = inbox(nexus, 'tagged');
+
+        const { result } = await within(
+            nexus.select('t.id, p.content, u.name').from('posts p')
+                 .join('users u on u.id = p.userid')
+                 .join('tags t on t.postid = p.id').orderBy('t.id')
+                 .subscribeAndJoinRoutes({
+                     ...POSTS, tableField: 'p.userid', alias: 'p',
+                     fieldValue: '31', event: 'tagged', pk: 't.id' }),
+            'subscribeAndJoinRoutes');
+
+        assert.deepEqual(result.rows, [
+            { id: 32, content: 'a', name: 'ann', database_op: 'query' },
+            { id: 31, content: 'a', name: 'ann', database_op: 'query' }]);
+
+        await stack.sql("update users set name = 'eve' where id = 31");
+        assert.deepEqual((await heard.take()).payload.rows
+                         .map((r) => [r.id, r.name, r.database_op]).sort(),
+                         [[31, 'eve', 'update'], [32, 'eve', 'update']]);
+
+        await stack.sql('delete from tags where id = 31');
+        assert.deepEqual((await heard.take()).payload.rows, [
+            { id: 31, database_op: 'delete' }]);
+    });
+
+    for (const [what, build, more, reason] of [
+        ['no table', (n) => n.select('*'), {}, /not valid SQL: .*end of inp/],
+        ['a condition on no column',
+         (n) => n.select('*').from('posts').where('nocol = 1'), {},
+         /column "nocol" does not exist/],
+        ['a join with no table',
+         (n) => n.select('p.*').from('posts p').join('absent a on true'),
+         { alias: 'p', tableField: 'p.userid', pk: 'p.id' },
+         /no table "absent"/],
+        ['a field of two tables',
+         (n) => n.select('p.*').from('posts p').join('posts q on q.id = p.id'),
+         {}, /"userid" is a column of several tables .* alias/],
+        ['groups without their key',
+         (n) => n.select('count(*)').from('posts').groupBy('userid')
+                 .having('count(*) > 1'), {},
+         /no column "id" to tell its rows apart/],
+        ['an alias that is none', (n) => n.select('*').from('posts'),
+         { alias: 'p' }, /alias "p" is not/],
+        ['another table', (n) => n.select('*').from('posts'),
+         { table: 'users' }, /topic "users:userid" names another table/],
+    ]) {
+        test(`refused: ${what}`, async (t) => {
+            const nexus = await open(t, 'q6');
+
+            await assert.rejects(
+                within(build(nexus).subscribe({ ...POSTS, ...more,
+                                                fieldValue: '7' }),
+                       'subscribe'),
+                (err) => reason.test(err.reason));
+        });
+    }
 });
