@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ static void kr_rerun_unsettled(kr_rerun_t *rr);
 static void kr_rerun_answer(kr_rerun_t *rr);
 static void kr_rerun_failed(kr_rerun_t *rr);
 static void kr_rerun_lost(kr_rerun_t *rr);
+static void kr_rerun_too_large(kr_rerun_t *rr);
 static void kr_rerun_give_up(kr_rerun_t *rr, const char *reason);
 static void kr_rerun_refuse(kr_guest_t **list, const char *reason);
 static void kr_rerun_retry(kr_rerun_t *rr, unsigned min, unsigned max);
@@ -189,8 +191,7 @@ kr_rerun_done(kr_job_t *job)
         break;
 
     case KR_JOB_TOO_LARGE:
-        kr_rerun_give_up(rr, "the rows are larger than KAIROS_SNAPSHOT_MAX:"
-                         " use LIMIT, or fewer columns");
+        kr_rerun_too_large(rr);
         break;
 
     case KR_JOB_FAILED:
@@ -536,6 +537,19 @@ kr_rerun_lost(kr_rerun_t *rr)
                         "changed rows cannot be fetched");
         kr_rerun_retry(rr, KR_RERUN_LOST_MIN, KR_RERUN_LOST_MAX);
     }
+}
+
+
+/* as kr_sub_failed() says it of a snapshot: clients know no KAIROS_... */
+static void
+kr_rerun_too_large(kr_rerun_t *rr)
+{
+    char  reason[128];
+
+    snprintf(reason, sizeof(reason), "the rows are larger than %zu bytes: use "
+             "LIMIT, or fewer columns", rr->owner->max_bytes);
+
+    kr_rerun_give_up(rr, reason);
 }
 
 

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync,
-         rmSync, writeFileSync } from 'node:fs';
+         rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,7 +54,7 @@ describe('a wrong value', () => {
         KAIROS_LOG_LEVEL: 'loud', KAIROS_STATEMENT_TIMEOUT: '5',
         KAIROS_REGISTER_WAIT: 'x', KAIROS_ROUTE_GRACE: '48h',
         KAIROS_SNAPSHOT_MAX: '1', KAIROS_BACKLOG_MAX: 'k',
-        KAIROS_BACKLOG_TOTAL: '-1',
+        KAIROS_BACKLOG_TOTAL: '-1', KAIROS_EXACT: 'sometimes',
     };
 
     for (const [name, value] of Object.entries(wrong)) {
@@ -338,6 +338,152 @@ describe('the replicator', () => {
         assert.equal(rows.length, 3);
         assert.ok(performance.now() - began < 9000);
         await live.close();
+    });
+
+    /* the SDK cannot say "exact" */
+    test('keeps every window with KAIROS_EXACT', async () => {
+        stack = await startStack({ setup, workers: 1, env: {
+            KAIROS_EXACT: 'on' } });
+
+        const query = 'select id from posts order by id desc limit 2';
+
+        await stack.sql('insert into posts values (1, 7), (2, 7), (3, 7)');
+
+        for (const more of [{ query }, { query, exact: false }]) {
+            const live = await Live.open(stack.base, 'posts', 'userid', 7,
+                                         more);
+
+            assert.deepEqual([...live.rows.keys()], ['3', '2']);
+            await stack.sql('insert into posts values (4, 7)');
+            assert.deepEqual(await live.next(), [
+                { id: 2, database_op: 'delete' },
+                { id: 4, database_op: 'insert' }]);
+            await stack.sql('delete from posts where id = 4');
+            assert.deepEqual(await live.next(), [
+                { id: 4, database_op: 'delete' },
+                { id: 2, database_op: 'insert' }]);
+            await live.close();
+        }
+    });
+
+    test('ends a query after KAIROS_STATEMENT_TIMEOUT', async () => {
+        stack = await startStack({ workers: 1, setup: `${setup};
+            insert into posts values (1, 7);
+            create function slow(int) returns int immutable language plpgsql
+                as 'begin perform pg_sleep(60); return $1; end'`,
+            env: { KAIROS_STATEMENT_TIMEOUT: '100ms' } });
+
+        await assert.rejects(
+            Live.open(stack.base, 'posts', 'userid', 7,
+                      { query: 'select id, slow(id) from posts' }),
+            /the query failed: canceling statement due to statement timeout/);
+    });
+
+    test('gives no snapshot above KAIROS_SNAPSHOT_MAX, and of a larger row'
+         + ' its key', async () => {
+        stack = await startStack({ workers: 1, setup: `
+            create table texts (a int, b text, userid int, body text,
+                                primary key (a, b));
+            alter table texts replica identity full`,
+            env: { KAIROS_SNAPSHOT_MAX: '64k' } });
+
+        const open = (more) => Live.open(stack.base, 'texts', 'userid', 7,
+                                         { pk: 'a,b', ...more });
+        const row = "1, 'k\"', 7";
+        const live = await open();
+        const whole = await open({ exact: true, query: 'select * from texts'
+                                                       + ' order by a limit 5' });
+        const gone = whole.client.event(whole.topic, 'phx_error');
+
+        await stack.sql(`insert into texts values (${row},`
+                        + " repeat('x', 70000)), (2, '', 7, 'short')");
+        assert.deepEqual([...await live.next(), ...await live.next()], [
+            { id: [1, 'k"'], a: 1, b: 'k"', error: 'the row is too large',
+              database_op: 'insert' },
+            { a: 2, b: '', userid: 7, body: 'short',
+              database_op: 'insert' }]);
+        assert.match((await gone).reason, /rows are larger than 65536 bytes/);
+
+        for (const more of [{}, { exact: true }]) {
+            await assert.rejects(
+                open(more), /the rows are larger than 65536 bytes: use LIMIT/);
+        }
+
+        await stack.sql("update texts set body = 'less' where a = 1");
+        assert.deepEqual(await live.next(), [
+            { a: 1, b: 'k"', userid: 7, body: 'less',
+              database_op: 'update' }]);
+        await live.close();
+        await whole.close();
+    });
+
+    test('keeps no more than KAIROS_BACKLOG_MAX for who joins late',
+         async () => {
+        stack = await startStack({ workers: 1, setup: `
+            create table texts (id int primary key, userid int, body text);
+            alter table texts replica identity full`,
+            env: { KAIROS_BACKLOG_MAX: '64k' } });
+
+        const open = (join) => Live.open(stack.base, 'texts', 'userid', 7, {},
+                                         join);
+        const lives = [await open(false), await open(false)];
+        const witness = await open(true);
+        const insert = async (id) => {
+            await stack.sql('insert into texts values ($1, 7, repeat($2,'
+                            + ' 20000))', [id, 'x']);
+            await witness.next();
+        };
+
+        await insert(1);
+        await insert(2);
+        await lives[0].join();
+        assert.equal((await lives[0].next())[0].id, 1);
+        assert.equal((await lives[0].next())[0].id, 2);
+
+        await insert(3);
+        await insert(4);
+        await assert.rejects(lives[1].join(), /subscribe again/);
+        assert.equal((await lives[1].subscribe()).status, 'ok');
+        assert.equal(lives[1].rows.size, 4);
+
+        for (const live of [...lives, witness]) {
+            await live.close();
+        }
+    });
+
+    test('gives the socket to KAIROS_SOCKET_GROUP', {
+        skip: !IS_ROOT && 'who is not root has no other group to give',
+    }, async () => {
+        const dir = mkdtempSync(join(tmpdir(), 'kairos-group-'));
+        const socket = join(dir, 'socket');
+        const group = readFileSync('/etc/group', 'utf8').split('\n')
+                      .map((line) => line.split(':'))
+                      .find(([name, , id]) => name && Number(id) > 0);
+        const env = { ...CLEAN, DATABASE_URL: 'postgres://127.0.0.1:1/x',
+                      KAIROS_SOCKET: socket };
+        const given = start(PROGRAM, [], { env: {
+            ...env, KAIROS_SOCKET_GROUP: group[0] } });
+
+        try {
+            await until(() => given.exited || existsSync(socket),
+                        'the socket is there');
+            assert.equal(given.exited, false, given.output);
+
+            const { gid, mode } = statSync(socket);
+
+            assert.equal(gid, Number(group[2]));
+            assert.equal(mode & 0o777, 0o660);
+
+        } finally {
+            await given.kill('SIGTERM');
+            rmSync(dir, { recursive: true });
+        }
+
+        const { code, output } = replicator([], {
+            ...env, KAIROS_SOCKET: '/tmp/socket', KAIROS_SOCKET_GROUP: 'a b' });
+
+        assert.equal(code, 1);
+        assert.match(output, /there is no group "a b", see KAIROS_SOCKET_GROU/);
     });
 });
 
