@@ -12,6 +12,11 @@ import { within } from './await.mjs';
 
 export const IS_ROOT = process.getuid() == 0;
 
+/* of the seed's table, ours, and libpq's variables none may leak into a test */
+export const CLEAN = Object.fromEntries(Object.entries(process.env).filter(
+    ([name]) => ['PATH', 'HOME', 'LANG', 'LC_ALL'].includes(name)
+                || /^(ASAN|UBSAN)_OPTIONS$/.test(name)));
+
 
 /*
  * Starts a program.  user (only heeded as root): whom to run as.  The kernel
