@@ -1,6 +1,7 @@
 /*
  * Whatever goes wrong, each client ends with what its query returns.  A short
  * run of each fault; `make soak` does the same for as long as it is told.
+ * Before that: what the checker says when a client misses something.
  */
 
 import assert from 'node:assert/strict';
@@ -8,12 +9,83 @@ import { test } from 'node:test';
 
 import { FAULTS } from '../soak/faults.mjs';
 import { run } from '../soak/run.mjs';
+import { View } from '../soak/view.mjs';
 
 
 const SANITIZED = process.env.KAIROS_SANITIZE == '1';
 
 /* another one each day, the same for all who look into a failure */
 const SEED = Number(process.env.SEED ?? Math.floor(Date.now() / 86400000));
+
+
+/* drop: which rows a view does not apply, see run.mjs */
+function deceived(drop) {
+    return run({ fault: 'none', seed: SEED, times: 1, clients: 4, bulk: 100,
+                 settle: 1000, drop });
+}
+
+
+/* Finds the one view, and the one row of it, that chosen() is true for. */
+function once(chosen) {
+    return function found(view, row, stage) {
+        if (found.view == null && chosen(view, row, stage)) {
+            Object.assign(found, { view, key: row.key });
+            return true;
+        }
+
+        return false;
+    };
+}
+
+
+test('an insert that a client misses is a divergence', async () => {
+    const drop = once((view, { op }, stage) => (
+        stage == 'full' && view.spec.table != 'marks' && op != 'delete'));
+
+    const { diverged, report } = await deceived(drop);
+
+    assert.equal(diverged, 1, report);
+    assert.match(report, /^ {2}lacks 1 rows, has 0 too many, 0 are others/m);
+    assert.ok(report.includes(drop.view.spec.what), report);
+    assert.ok(report.includes(`the row ${drop.key}\n`), report);
+});
+
+
+test('a delete that a client misses is a divergence', async () => {
+    const drop = once((view, { op }, stage) => (
+        stage == 'empty' && view.spec.table != 'marks' && op == 'delete'));
+
+    const { diverged, report } = await deceived(drop);
+
+    assert.equal(diverged, 1, report);
+    assert.match(report, /^ {2}lacks 0 rows, has 1 too many, 0 are others/m);
+    assert.ok(report.includes(`the row ${drop.key}\n`), report);
+});
+
+
+test('a client that was right and hears no more diverges', async () => {
+    let deaf;
+
+    const { diverged, report } = await deceived((view, row, stage) => {
+        deaf ??= view.spec.table == 'marks' ? undefined : view;
+        return view == deaf && stage == 'full';
+    });
+
+    assert.equal(diverged, 1, report);
+    assert.ok(report.includes(deaf.spec.what), report);
+    assert.match(report, /heard 0 times in the last stage/);
+});
+
+
+test('another row than the query returns is a divergence', () => {
+    const view = new View({ key: ['id'] });
+
+    view.apply({ rows: [{ id: 1, n: 1, database_op: 'insert' }] });
+
+    assert.equal(view.compare(new Map([['1', '{"id":1,"n":1}']])).n, 0);
+    assert.deepEqual(view.compare(new Map([['1', '{"id":1,"n":2}']])),
+                     { lacks: [], more: [], differs: ['1'], n: 1 });
+});
 
 
 for (const [fault, { sanitized = true }] of Object.entries(FAULTS)) {

@@ -13,9 +13,9 @@ import { run } from './run.mjs';
 
 
 const RUN = 30;                 /* seconds */
-const SUMS = ['times', 'clients', 'commits', 'events', 'lost', 'told',
+const SUMS = ['times', 'clients', 'views', 'commits', 'events', 'lost', 'told',
               'diverged'];
-const WIDTH = 12;
+const WIDTH = 11;
 
 
 async function main(seconds, names) {

@@ -8,7 +8,8 @@ export const SETUP = `
     create table items (id bigint primary key, code text not null unique,
                         owner int, state text not null, n int,
                         price numeric(12,2), tag text, at timestamptz,
-                        body text);
+                        body text, flag boolean, day date, ref uuid,
+                        ratio float8);
     create table parts (region text, id bigint, owner int, n int,
                         primary key (region, id))
         partition by list (region);
@@ -22,7 +23,42 @@ export const SETUP = `
     alter table parts_b replica identity full;
     alter table parts_rest replica identity full;
     alter table marks replica identity full;
-    insert into owners select n, 'owner ' || n from generate_series(0, 9) n;`;
+    insert into owners select n, 'owner ' || n from generate_series(0, 9) n;
+
+    create schema nothing;
+    create table nothing.owners as table owners;
+    create table nothing.items (like items);
+    create table nothing.parts (like parts);
+
+    create schema sample;
+    create table sample.owners as table owners;
+    create table sample.items as
+        select i::bigint as id, 'c' || i as code, i % 11 as owner,
+               (array['open', 'done', 'wait'])[1 + i / 11 % 3] as state,
+               i * 7 % 100 as n, (i * 37 % 10100)::numeric / 100 as price,
+               (array['', 'a', 'b', 'c', 'A', 'B'])[1 + i % 6]
+               || (array['', 'a', 'b', 'c', 'A', 'B'])[1 + i / 6 % 6] as tag,
+               timestamptz '2025-12-31 12:00+00' + i * interval '1 hour' as at,
+               'the last' as body, i % 2 = 0 as flag,
+               date '2025-12-31' + i % 40 as day,
+               ('00000000-0000-0000-0000-' || lpad((i % 20)::text, 12, '0'))
+               ::uuid as ref, i % 17 / 4::float8 as ratio
+        from generate_series(0, 600) i;
+    create table sample.parts as
+        select (array['a', 'b', 'c'])[1 + i / 50] as region, i::bigint as id,
+               i % 10 as owner, i * 7 % 100 as n
+        from generate_series(0, 149) i;`;
+
+/*
+ * What is written in the end: all rows go, and those of the schema "sample"
+ * come.  Where a subscription has other rows in "sample" than in "nothing",
+ * each of the two must be heard of.
+ */
+export const EMPTY = 'delete from items; delete from parts';
+export const FILL = `
+    delete from owners; insert into owners table sample.owners;
+    insert into items table sample.items;
+    insert into parts table sample.parts`;
 
 /* keys that writers share */
 export const KEYS = 300;
@@ -42,6 +78,10 @@ const FIELDS = {
     tag: (r) => word(r, 1 + r.below(2)),
     at: (r) => time(r),
     id: (r) => `${r.below(KEYS)}`,
+    flag: (r) => `${r.once(2)}`,
+    day: (r) => day(r),
+    ref: (r) => uuid(r),
+    ratio: (r) => `${r.below(17) / 4}`,
 };
 
 const RANGES = ['gt', 'gte', 'lt', 'lte'];
@@ -173,8 +213,11 @@ function make(r, name, operator) {
 function fieldsOf(name, operator) {
     const fields = PATTERNS.includes(operator) ? ['tag', 'state']
                    : RANGES.includes(operator)
-                     ? ['n', 'price', 'at', 'id', 'tag', 'owner']
-                     : ['owner', 'owner', 'owner', 'state', 'tag', 'n'];
+                     ? ['n', 'price', 'at', 'id', 'tag', 'owner', 'day', 'ref',
+                        'ratio']
+                     : ['owner', 'owner', 'owner', 'owner', 'owner', 'state',
+                        'state', 'tag', 'n', 'id', 'flag', 'day', 'ref',
+                        'ratio', 'at', 'price'];
 
     return fields.filter((f) => SHAPES[name].fields?.includes(f) ?? true);
 }
@@ -216,4 +259,14 @@ export function word(r, n) {
 
 export function time(r) {
     return `2026-01-0${1 + r.below(9)} 0${r.below(10)}:00:00+00`;
+}
+
+
+export function day(r) {
+    return `2026-01-${10 + r.below(20)}`;
+}
+
+
+export function uuid(r) {
+    return `00000000-0000-0000-0000-${`${r.below(20)}`.padStart(12, '0')}`;
 }

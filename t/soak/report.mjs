@@ -8,11 +8,11 @@ const KEYS = 2;
 const CHANGES = 30;
 
 
-export async function describe(run, diverged, truths, hung) {
+export async function describe(run, diverged, hung) {
     const text = [...hung];
 
     for (const view of diverged.slice(0, VIEWS)) {
-        text.push(await describeView(run, view, truths.get(view)));
+        text.push(await describeView(run, view, run.truths.get(view)));
     }
 
     if (diverged.length > VIEWS) {
@@ -20,7 +20,8 @@ export async function describe(run, diverged, truths, hung) {
     }
 
     if (text.length) {
-        text.unshift(`seed ${run.options.seed}, ${run.options.fault}`);
+        text.unshift(`seed ${run.options.seed}, ${run.options.fault},`
+                     + ` stage "${run.stage}"`);
         text.push('the replicator said:',
                   run.stack.replicator.output().slice(-4000));
     }
@@ -38,7 +39,8 @@ async function describeView(run, view, truth) {
         `  subscribed ${JSON.stringify(spec.payload)}`,
         `  on ${view.topic}, ${view.joined ? 'joined' : 'NOT JOINED'}`,
         `  lacks ${lacks.length} rows, has ${more.length} too many,`
-        + ` ${differs.length} are others, of ${truth.size}`,
+        + ` ${differs.length} are others, of ${truth.size};`
+        + ` heard ${view.heard} times in the last stage`,
         ...view.life.slice(-25).map((line) => `    ${line}`),
     ];
 

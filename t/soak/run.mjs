@@ -8,7 +8,8 @@ import { Client } from '../e2e/lib/client.mjs';
 import { startStack } from '../e2e/lib/stack.mjs';
 import { SoakClient } from './client.mjs';
 import { FAULTS } from './faults.mjs';
-import { BULK, SETUP, marker, samples, subscription } from './queries.mjs';
+import { BULK, EMPTY, FILL, SETUP, marker, samples, subscription }
+    from './queries.mjs';
 import { Random } from './random.mjs';
 import { PhoenixClient, SdkClient } from './real.mjs';
 import { describe } from './report.mjs';
@@ -17,6 +18,7 @@ import { Writers } from './writers.mjs';
 
 const SETTLE = 3 * LIMIT;       /* a view is right within, once it is quiet */
 const ROUNDS = 20;              /* so often, as long as it is not */
+const STEADY = 4;               /* each fourth client stays where it is */
 
 
 /*
@@ -26,14 +28,18 @@ const ROUNDS = 20;              /* so often, as long as it is not */
  *   clients   how many; the last are one of phoenix.js and one of the SDK
  *   bulk      rows of the largest transaction
  *   seed      of everything random
+ *   settle    ms after which a view that is not right and hears nothing is
+ *             not going to be
+ *   drop(view, row, stage)  true: the view does not apply this row
  *
- * Gives {fault, times, clients, commits, events, told, refused, lost, left,
- * diverged, report}.  left: what the server refused to serve.  diverged: how
- * many views do not have what their query returns; report says all about it.
+ * Gives {fault, times, clients, views, commits, events, told, refused, lost,
+ * left, diverged, report}.  left: what the server refused to serve.
+ * diverged: how many views do not have what their query returns, or were not
+ * told how it came to be; report says all about it.
  */
 export async function run(options) {
     const soak = new Run({ times: 2, seconds: 0, clients: 14, bulk: 3000,
-                           seed: 1, ...options });
+                           seed: 1, settle: SETTLE, ...options });
 
     try {
         await soak.begin();
@@ -52,7 +58,9 @@ class Run {
         this.fault = FAULTS[options.fault];
         this.random = new Random(options.seed);
         this.clients = [];
+        this.coming = [];
         this.times = 0;
+        this.stage = 'soak';
     }
 
     async begin() {
@@ -68,6 +76,7 @@ class Run {
         }
 
         this.left = await this.probe();
+        await this.invite();
         await this.fault.prepare?.(this);
         await this.keepHistory();
         this.writers = new Writers(this.stack, this.random.fork(),
@@ -101,26 +110,54 @@ class Run {
                              + " 'wal2json')", [this.history]);
     }
 
+    /* What each client will ask for; the last two are others'. */
+    async invite() {
+        while (this.coming.length < this.options.clients) {
+            const r = this.random.fork();
+            const specs = [marker()];
+
+            while (specs.length < 4) {
+                const spec = subscription(r, this.left);
+
+                /* one topic is joined once */
+                if (specs.every(({ truth }) => truth != spec.truth)
+                    && await this.heard(spec))
+                {
+                    specs.push(spec);
+                }
+            }
+
+            this.coming.push({ specs, r });
+        }
+    }
+
+    /* Whether what is written in the end must be heard of. */
+    async heard({ truth }) {
+        const [a, b] = await Promise.all(['nothing', 'sample'].map(
+            async (schema) => (await this.stack.pool.query(
+                `begin; set local search_path = ${schema};`
+                + ` ${truth}; commit`))[2].rows));
+
+        return JSON.stringify(a) != JSON.stringify(b);
+    }
+
     /* Clients come one after the other, until half of the time is over. */
     come() {
         const { base } = this.stack;
+        const { drop } = this.options;
         const n = this.clients.length;
-        const left = this.options.clients - n;
-        const r = this.random.fork();
-        const specs = [marker()];
+        const left = this.coming.length - n;
+        const { specs, r } = this.coming[n];
+        const client = left == 1 ? new SdkClient(base, r.below(10))
+                       : left == 2 ? new PhoenixClient(base, specs)
+                       : new SoakClient(base, specs, r);
 
-        while (specs.length < 4) {
-            const spec = subscription(r, this.left);
+        client.steady = n % STEADY == 0;
+        this.clients.push(client);
 
-            /* one topic is joined once */
-            if (specs.every(({ truth }) => truth != spec.truth)) {
-                specs.push(spec);
-            }
+        for (const view of client.views) {
+            view.drop = drop && ((row) => drop(view, row, this.stage));
         }
-
-        this.clients.push(left == 1 ? new SdkClient(base, r.below(10))
-                          : left == 2 ? new PhoenixClient(base, specs)
-                          : new SoakClient(base, specs, r));
     }
 
     async act() {
@@ -164,32 +201,40 @@ class Run {
                 this.come();
             }
 
-            if (this.random.once(3)) {
-                this.random.of(this.clients).whim();
+            const client = this.random.of(this.clients);
+
+            if (this.random.once(3) && !client.steady) {
+                client.whim();
             }
         }
     }
 
     async end() {
         const { stack, writers, clients } = this;
+        const views = clients.flatMap((c) => c.views);
 
         await writers.stop();
-        await stack.sql(`delete from items where id >= ${BULK}`);
 
-        const views = clients.flatMap((c) => c.views);
-        const truths = await this.truths(views);
-        const wrong = () => views.filter((view) => (
-            !view.joined || view.compare(truths.get(view)).n != 0));
+        for (const [stage, sql] of [
+            ['quiet', `delete from items where id >= ${BULK}`],
+            ['empty', EMPTY], ['full', FILL]])
+        {
+            this.stage = stage;
+            views.forEach((view) => { view.heard = 0; });
+            await stack.sql(sql);
 
-        await this.settle(views, wrong);
+            if (await this.settle(views)) {
+                break;
+            }
+        }
 
         /* and stay so: nothing of what is under way changes them */
 
-        if (wrong().length == 0) {
+        if (this.wrong(views).length == 0) {
             await this.mark(views);
         }
 
-        const diverged = wrong();
+        const diverged = this.wrong(views);
         const hung = clients.flatMap((c) => c.hung);
 
         return { fault: this.options.fault, times: this.times,
@@ -200,14 +245,23 @@ class Run {
                  lost: sum(clients.map((c) => c.lost)),
                  refused: this.refusals(), left: this.left,
                  diverged: diverged.length, hung: hung.length,
-                 report: await describe(this, diverged, truths, hung) };
+                 report: await describe(this, diverged, hung) };
+    }
+
+    /* A view is wrong, however right, that did not hear of the last rows. */
+    wrong(views) {
+        return views.filter((view) => (
+            !view.joined || view.compare(this.truths.get(view)).n != 0
+            || (this.stage == 'full' && view.heard == 0
+                && view.spec.table != 'marks')));
     }
 
     /*
      * Waits as long as something comes, or the stream is read on: after a
-     * night of crashes there is much to read.
+     * night of crashes there is much to read.  Gives how many are wrong.
      */
-    async settle(views, wrong) {
+    async settle(views) {
+        const wrong = () => this.wrong(views).length;
         const read = async () => (await this.stack.sql(
             'select confirmed_flush_lsn, sent_lsn from pg_replication_slots'
             + ' left join pg_stat_replication on pid = active_pid'
@@ -215,19 +269,23 @@ class Run {
             .map((row) => Object.values(row)).join();
         let seen = '', progress = true;
 
-        for (let i = 0; i < ROUNDS && wrong().length != 0 && progress; i++) {
-            await until(() => wrong().length == 0, 'all views are right',
-                        SETTLE).catch(() => {});
+        this.truths = await this.truthsOf(views);
+
+        for (let i = 0; i < ROUNDS && wrong() != 0 && progress; i++) {
+            await until(() => wrong() == 0, 'all views are right',
+                        this.options.settle).catch(() => {});
 
             const now = `${sum(views.map((v) => v.events))} ${await read()}`;
 
             progress = now != seen;
             seen = now;
         }
+
+        return wrong();
     }
 
     /* What each view's query returns: Map of key and row, by view. */
-    async truths(views) {
+    async truthsOf(views) {
         const truths = new Map();
 
         for (const view of views) {

@@ -16,6 +16,7 @@ export class View {
         this.topic = null;
         this.joined = false;
         this.events = 0;
+        this.heard = 0;         /* events, and that it has to subscribe */
         this.told = 0;
     }
 
@@ -41,6 +42,7 @@ export class View {
         this.note(`told: ${reason}`);
         this.topic = null;
         this.joined = false;
+        this.heard++;
         this.told++;
     }
 
@@ -48,7 +50,12 @@ export class View {
         for (const { database_op: op, ...row } of rows) {
             const key = this.keyOf(row);
 
+            if (this.drop?.({ key, op })) {
+                continue;
+            }
+
             this.events++;
+            this.heard += op != 'query';
             this.record(key, `${clock()} ${op} at ${position}`);
 
             if (op == 'delete') {

@@ -3,7 +3,8 @@
  * transactions, to the end, undone in part or as a whole.
  */
 
-import { BULK, BULK_OWNER, KEYS, STATES, time, word } from './queries.mjs';
+import { BULK, BULK_OWNER, KEYS, STATES, day, time, uuid, word }
+    from './queries.mjs';
 
 
 const LOG_MAX = 100000;         /* transactions; older ones are forgotten */
@@ -127,7 +128,9 @@ export class Writers {
         }
 
         if (r.once(250)) {
-            return [`truncate ${r.of(['items', 'parts', 'owners'])}`];
+            return [`truncate ${r.of(['items', 'parts', 'owners',
+                                      'items, parts'])}`,
+                    ...r.once(2) ? [r.of(KINDS)(r), r.of(KINDS)(r)] : []];
         }
 
         const list = Array.from({ length: r.once(4) ? 2 + r.below(10) : 1 },
@@ -175,7 +178,8 @@ function columns(r) {
     return `${owner(r)}, '${r.of(STATES)}', ${r.below(100)},`
            + ` ${r.once(8) ? 'null' : `${r.below(100)}.${10 + r.below(90)}`},`
            + ` ${r.once(8) ? 'null' : `'${word(r, 1 + r.below(5))}'`},`
-           + ` '${time(r)}', ${body(r)}`;
+           + ` '${time(r)}', ${body(r)}, ${r.of(['true', 'false', 'null'])},`
+           + ` '${day(r)}', '${uuid(r)}', ${r.below(17) / 4}`;
 }
 
 /* some are stored out of line, and their updates leave them out */
@@ -187,7 +191,7 @@ function body(r) {
 }
 
 const INSERT = 'insert into items (id, code, owner, state, n, price, tag, at,'
-               + ' body)';
+               + ' body, flag, day, ref, ratio)';
 
 const KINDS = [
     (r, id = key(r)) => `${INSERT} values (${id}, 'c${id}', ${columns(r)})`
@@ -205,6 +209,10 @@ const KINDS = [
     (r) => `update items set tag = '${word(r, 3)}', at = '${time(r)}'`
            + ` where id = ${key(r)}`,
     (r) => `update items set price = ${r.below(100)}, body = ${body(r)}`
+           + ` where id = ${key(r)}`,
+    (r) => `update items set flag = not flag, day = '${day(r)}'`
+           + ` where id = ${key(r)}`,
+    (r) => `update items set ref = '${uuid(r)}', ratio = ${r.below(17) / 4}`
            + ` where id = ${key(r)}`,
     (r) => `update items set owner = ${owner(r)}, n = n + 1`
            + ` where id between ${key(r)} and ${key(r)}`,
