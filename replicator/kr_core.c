@@ -2,12 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kr_alter.h"
 #include "kr_answer.h"
-#include "kr_core.h"
-#include "kr_fetch.h"
+#include "kr_core_private.h"
 #include "kr_log.h"
-#include "kr_subscribe.h"
 
 
 #define KR_SWEEP        1       /* seconds */
@@ -15,59 +12,10 @@
                                    not waited for any more */
 
 
-typedef struct kr_absent_s  kr_absent_t;
-
-
-/*
- * A worker that had members when its connection was lost.  What it did not
- * get is in the backlogs, but these end with this process: until it is back,
- * nothing is confirmed, so that the next process would read it again.
- */
-struct kr_absent_s {
-    kr_absent_t      *prev;
-    kr_absent_t      *next;
-    uint64_t          instance;
-    uint32_t          pid;
-    uint64_t          expires;    /* ms */
-    kr_txn_t         *barrier;
-};
-
-
-struct kr_core_s {
-    kr_routes_t           routes;
-    kr_txns_t             txns;
-    kr_registry_t        *registry;
-    kr_reruns_t          *reruns;
-    kr_fetch_t           *fetch;
-    kr_alters_t          *alters;
-    kr_subscribes_t      *subscribes;
-    kr_absent_t          *absent;
-    unsigned              nabsent;
-
-    struct event_base    *base;
-    const kr_config_t    *cf;
-    kr_pool_t            *pool;
-    kr_stream_t          *stream;
-
-    struct event         *sweep;
-    struct event         *wait;       /* for the workers to register */
-
-    unsigned              met:1;      /* a worker came */
-    unsigned              waited:1;
-    unsigned              started:1;
-    unsigned              renewed:1;  /* the stream, as the pool is down */
-    unsigned              dropping:1; /* a transaction that came before */
-};
-
-
 #define kr_core_of(member, p)                                                 \
     ((kr_core_t *) ((char *) (p) - offsetof(kr_core_t, member)))
 
 
-static void kr_core_begin(kr_core_t *core, uint64_t epoch, uint64_t lsn);
-static void kr_core_change(kr_core_t *core, const kr_change_t *c);
-static void kr_core_passed(kr_core_t *core, uint64_t lsn);
-static void kr_core_lost(kr_core_t *core, const char *reason);
 static void kr_core_frame(kr_core_t *core, kr_conn_t *cn,
     kairos_feed_frame_t *f);
 static void kr_core_gone(kr_core_t *core, kr_conn_t *cn);
@@ -80,7 +28,6 @@ static void kr_core_waited(evutil_socket_t fd, short what, void *data);
 static void kr_core_look(kr_core_t *core);
 static int kr_core_timers(kr_core_t *core);
 static int kr_core_wait(kr_core_t *core, int ms);
-static void kr_core_no_memory(kr_core_t *core);
 static void kr_core_hello(kr_core_t *core, kr_conn_t *cn,
     const kairos_feed_frame_t *f);
 static void kr_core_request(kr_core_t *core, kr_worker_t *wk,
@@ -90,14 +37,6 @@ static int kr_core_registered(const kr_core_t *core);
 static void kr_core_absent(kr_core_t *core, const kr_worker_t *wk);
 static int kr_core_served(const kr_core_t *core, const kr_absent_t *ab);
 static void kr_core_back(kr_core_t *core, kr_absent_t *ab);
-
-
-const kr_stream_handlers_t  kr_core_stream_handlers = {
-    kr_core_begin,
-    kr_core_change,
-    kr_core_passed,
-    kr_core_lost
-};
 
 
 const kr_server_handlers_t  kr_core_server_handlers = {
@@ -177,6 +116,13 @@ kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream,
 }
 
 
+int
+kr_core_failed(const kr_core_t *core)
+{
+    return core->txns.frozen;
+}
+
+
 void
 kr_core_free(kr_core_t *core)
 {
@@ -217,87 +163,6 @@ kr_core_free(kr_core_t *core)
     }
 
     free(core);
-}
-
-
-static void
-kr_core_begin(kr_core_t *core, uint64_t epoch, uint64_t lsn)
-{
-    if (core->routes.epoch != 0 && core->routes.epoch != epoch) {
-        kr_txns_forget(&core->txns);
-    }
-
-    core->dropping = 0;
-
-    kr_routes_begin(&core->routes, epoch, lsn);
-}
-
-
-static void
-kr_core_change(kr_core_t *core, const kr_change_t *c)
-{
-    int        rc;
-    kr_txns_t *ts;
-
-    ts = &core->txns;
-
-    switch (c->action) {
-
-    case KR_BEGIN:
-        rc = kr_txn_begin(ts, c->xid, c->nextlsn);
-        core->dropping = rc == KR_DECLINED;
-        break;
-
-    case KR_COMMIT:
-        core->dropping = 0;
-        kr_fetch_commit(core->fetch);
-        kr_txn_commit(ts);
-        kr_routes_advance(&core->routes, c->nextlsn);
-        return;
-
-    case KR_INSERT:
-    case KR_UPDATE:
-    case KR_DELETE:
-    case KR_TRUNCATE:
-
-        if (core->dropping || ts->open == NULL) {
-            return;
-        }
-
-        rc = kr_fetch_change(core->fetch, c, ts->open);
-        break;
-
-    default: /* KR_MESSAGE */
-        return;
-    }
-
-    if (rc == KR_ERROR) {
-        kr_core_no_memory(core);
-    }
-}
-
-
-static void
-kr_core_passed(kr_core_t *core, uint64_t lsn)
-{
-    kr_txn_passed(&core->txns, lsn);
-
-    if (core->txns.open == NULL) {
-        kr_routes_advance(&core->routes, lsn);
-    }
-}
-
-
-static void
-kr_core_lost(kr_core_t *core, const char *reason)
-{
-    (void) reason;    /* the stream has logged it */
-
-    core->dropping = 0;
-    kr_txn_abort(&core->txns);
-
-    /* rows of the part that was read: they are committed, why wait */
-    kr_fetch_commit(core->fetch);
 }
 
 
@@ -466,20 +331,6 @@ kr_core_wait(kr_core_t *core, int ms)
     tv.tv_usec = ms % 1000 * 1000;
 
     return event_add(core->wait, &tv) == 0 ? KR_OK : KR_ERROR;
-}
-
-
-/*
- * A change that was read is lost: nothing is confirmed from here on, and the
- * process ends, so that the next one reads it again.
- */
-static void
-kr_core_no_memory(kr_core_t *core)
-{
-    kr_log(KR_LOG_ALERT, "no memory for a change, the process ends");
-
-    core->txns.frozen = 1;
-    event_base_loopbreak(core->base);
 }
 
 

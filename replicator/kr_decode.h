@@ -31,7 +31,10 @@ typedef enum {
     KR_UPDATE = 'U',
     KR_DELETE = 'D',
     KR_TRUNCATE = 'T',
-    KR_MESSAGE = 'M'
+    KR_MESSAGE = 'M',
+
+    /* not wal2json's: a line that cannot be read and may be any of these */
+    KR_UNREADABLE = '?'
 } kr_action_e;
 
 
@@ -74,10 +77,14 @@ kr_decoder_t *kr_decoder_create(void);
 void kr_decoder_free(kr_decoder_t *d);
 
 /*
- * Decodes one line.  KR_OK: *c is valid until the next call.  KR_ERROR: not
- * such a line; *reason is text valid until the next call.  KR_DECLINED: an
- * action that this version does not know, or a message of bytes that are no
- * text (log the reason, go on).
+ * Decodes one line; *c is valid until the next call.  KR_OK.  KR_ERROR: no
+ * memory, nothing is known of the line.  KR_DECLINED: it cannot be read;
+ * *reason says why, and c->action is
+ *
+ *     KR_MESSAGE      nobody misses it: a message of bytes that are no text,
+ *                     or an unknown action that names no table
+ *     KR_UNREADABLE   a change may be lost: of the table that c names, and
+ *                     the transaction c->xid; if c->table is empty, of any
  */
 int kr_decode(kr_decoder_t *d, const char *line, size_t len, kr_change_t *c,
     const char **reason);

@@ -14,6 +14,8 @@ static void kr_fetch_orphaned(kr_pending_t *pe);
 
 static int kr_fetch_truncate(kr_fetch_t *fe, const kr_change_t *c,
     kr_txn_t *txn);
+static int kr_fetch_unreadable(kr_fetch_t *fe, const kr_change_t *c,
+    kr_txn_t *txn);
 static int kr_fetch_hit(kr_fetch_t *fe, const kr_change_t *c,
     const kr_hit_t *hit, kr_txn_t *txn);
 static int kr_fetch_row(kr_fetch_t *fe, const kr_change_t *c,
@@ -101,6 +103,10 @@ kr_fetch_table(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn, int late)
 
     if (c->action == KR_TRUNCATE) {
         return kr_fetch_truncate(fe, c, txn);
+    }
+
+    if (c->action == KR_UNREADABLE) {
+        return kr_fetch_unreadable(fe, c, txn);
     }
 
     n = kr_match_change(fe->routes->registry->match, c, &hits);
@@ -258,6 +264,40 @@ kr_fetch_truncate(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
             /* snapshots that are older, and on their way, are not wanted */
             rt->settled = fe->routes->txns->begun;
             rc = kr_fetch_verify(fe, rt, txn);
+        }
+    }
+
+    return rc;
+}
+
+
+/* Which row it was is not known, only that there was one. */
+static int
+kr_fetch_unreadable(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
+{
+    int          rc;
+    long         i, n;
+    kr_hit_t    *hits;
+    kr_route_t  *rt;
+
+    n = kr_match_table(fe->routes->registry->match, &c->schema, &c->table,
+                       &hits);
+
+    if (n < 0) {
+        return KR_ERROR;
+    }
+
+    rc = KR_OK;
+
+    for (i = 0; i < n && rc == KR_OK; i++) {
+        rt = hits[i].route;
+
+        if (rt->template->plan == KR_PLAN_RERUN) {
+            rc = kr_rerun_touch(fe->reruns, rt, txn);
+
+        } else {
+            rc = kr_fetch_doom(fe, rt, "a change of the table could not be"
+                               " read: subscribe again");
         }
     }
 

@@ -34,8 +34,8 @@ kr_fetch_t *kr_fetch_create(struct event_base *base, const kr_config_t *cf,
 void kr_fetch_free(kr_fetch_t *fe);
 
 /*
- * An I, U or D, or a T, of the open transaction.  KR_ERROR: no memory, the
- * change is lost.
+ * An I, U or D, a T, or one of a table that could not be read, of the open
+ * transaction.  KR_ERROR: no memory, the change is lost.
  */
 int kr_fetch_change(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn);
 

@@ -97,8 +97,8 @@ kr_main_run(kr_main_t *m)
         return KR_EXIT_FAILED;
     }
 
-    /* it said why */
-    if (kr_stream_failed(m->stream)) {
+    /* they said why */
+    if (kr_stream_failed(m->stream) || kr_core_failed(m->core)) {
         return KR_EXIT_FAILED;
     }
 

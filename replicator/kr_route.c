@@ -258,6 +258,17 @@ kr_route_reset(kr_routes_t *rs, kr_route_t *rt, const char *reason)
 }
 
 
+void
+kr_routes_reset(kr_routes_t *rs, const char *reason)
+{
+    kr_route_t  *rt, *next;
+
+    HASH_ITER(hh, rs->registry->routes, rt, next) {
+        kr_route_reset(rs, rt, reason);
+    }
+}
+
+
 /*
  * Its members may come back through another worker: what was in its queue
  * did not reach them, nor perhaps what it had read.

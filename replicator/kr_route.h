@@ -104,6 +104,7 @@ void kr_route_resume(kr_routes_t *rs, kr_route_t *rt, kr_worker_t *wk,
  * refuses those who wait, and takes the route out of the registry.
  */
 void kr_route_reset(kr_routes_t *rs, kr_route_t *rt, const char *reason);
+void kr_routes_reset(kr_routes_t *rs, const char *reason);    /* of all */
 
 /* All that the worker had; its members may come to another one. */
 void kr_routes_worker_gone(kr_routes_t *rs, kr_worker_t *wk);

@@ -31,7 +31,10 @@ typedef struct {
      */
     void  (*begin)(kr_core_t *core, uint64_t epoch, uint64_t lsn);
 
-    /* One change, in order.  Valid during the call. */
+    /*
+     * One change, in order.  Valid during the call.  KR_UNREADABLE is among
+     * them: a line that may be a change, which the stream has logged.
+     */
     void  (*change)(kr_core_t *core, const kr_change_t *c);
 
     /*
@@ -51,7 +54,8 @@ kr_stream_t *kr_stream_create(struct event_base *base, const kr_config_t *cf,
 /*
  * Connects and starts, from the loop; from then on it keeps itself running.
  * What no waiting heals (wrong password, wal2json missing, ...) before the
- * first begin() is logged and ends the loop: kr_stream_failed() tells.
+ * first begin(), and later a line that there is no memory for, is logged and
+ * ends the loop: kr_stream_failed() tells.
  */
 void kr_stream_start(kr_stream_t *st);
 int kr_stream_failed(const kr_stream_t *st);

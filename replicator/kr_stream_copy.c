@@ -3,6 +3,7 @@
  * (PostgreSQL documentation 55.4).
  */
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
@@ -27,8 +28,10 @@ static int kr_stream_copy_message(kr_stream_t *st, const char *p, size_t len);
 static int kr_stream_copy_end(kr_stream_t *st, int rc);
 static int kr_stream_copy_row(kr_stream_t *st, const char *p, size_t len);
 static int kr_stream_copy_keepalive(kr_stream_t *st, const char *p);
-static void kr_stream_copy_bad_row(kr_stream_t *st, uint64_t lsn, int rc,
-    const char *reason);
+static int kr_stream_copy_no_memory(kr_stream_t *st, uint64_t lsn,
+    size_t len);
+static void kr_stream_copy_unreadable(kr_stream_t *st, uint64_t lsn,
+    const kr_change_t *c, const char *reason);
 static uint64_t kr_stream_copy_get(const char *p);
 static char *kr_stream_copy_put(char *p, uint64_t n);
 
@@ -188,13 +191,15 @@ kr_stream_copy_row(kr_stream_t *st, const char *p, size_t len)
         st->received = lsn;
     }
 
-    reason = "unknown action";
     rc = kr_decode(st->decoder, p + KR_COPY_ROW_HEADER,
                    len - KR_COPY_ROW_HEADER, &c, &reason);
 
-    if (rc != KR_OK) {
-        kr_stream_copy_bad_row(st, lsn, rc, reason);
-        return KR_OK;
+    if (rc == KR_ERROR) {
+        return kr_stream_copy_no_memory(st, lsn, len);
+    }
+
+    if (rc == KR_DECLINED) {
+        kr_stream_copy_unreadable(st, lsn, &c, reason);
     }
 
     st->handlers->change(st->core, &c);
@@ -229,13 +234,35 @@ kr_stream_copy_keepalive(kr_stream_t *st, const char *p)
 
 
 /*
+ * What it says is known to nobody, so nobody could be told.  It is not
+ * confirmed: the next process reads it again.
+ */
+static int
+kr_stream_copy_no_memory(kr_stream_t *st, uint64_t lsn, size_t len)
+{
+    char  text[KR_LSN_LEN + 1], error[128];
+
+    kr_lsn_format(text, lsn);
+    snprintf(error, sizeof(error), "no memory for a line of %zu bytes at %s,"
+             " the process ends", len, text);
+
+    kr_pg_set_error(&st->pg, "", error);
+    st->failed = 1;
+
+    return KR_ERROR;
+}
+
+
+/*
  * A line that cannot be decoded must not stop the stream, which would come
- * back to it for ever.  One line of the log a second at most.
+ * back to it for ever.  One line of the log a second, and one more for what
+ * concerns more people.
  */
 static void
-kr_stream_copy_bad_row(kr_stream_t *st, uint64_t lsn, int rc,
+kr_stream_copy_unreadable(kr_stream_t *st, uint64_t lsn, const kr_change_t *c,
     const char *reason)
 {
+    int      to;
     char     text[KR_LSN_LEN + 1];
     int64_t  now;
 
@@ -243,26 +270,39 @@ kr_stream_copy_bad_row(kr_stream_t *st, uint64_t lsn, int rc,
     st->unsaid++;
 
     now = (int64_t) time(NULL);
+    to = c->action == KR_MESSAGE ? 0 : c->table.len != 0 ? 1 : 2;
 
-    if (now == st->said_at) {
+    if (now == st->said_at && to <= st->said_to) {
         return;
     }
 
     kr_lsn_format(text, lsn);
 
-    if (rc == KR_DECLINED) {
-        /* what is no change of a row is missed by nobody */
+    switch (to) {
+
+    case 0:
         kr_log(KR_LOG_WARN, "passed over a line at %s: %s (%llu since the "
                "last such line)", text, reason,
                (unsigned long long) st->unsaid);
+        break;
 
-    } else {
-        kr_log(KR_LOG_ERR, "could not decode a change at %s: %s; it is lost "
-               "to all clients (%llu since the last such line)", text, reason,
+    case 1:
+        kr_log(KR_LOG_ERR, "could not read a change of %.*s.%.*s at %s: %s; "
+               "who reads the table has to subscribe again (%llu since the "
+               "last such line)", (int) c->schema.len, c->schema.data,
+               (int) c->table.len, c->table.data, text, reason,
                (unsigned long long) st->unsaid);
+        break;
+
+    default:
+        kr_log(KR_LOG_ERR, "could not read a line at %s: %s; all clients "
+               "have to subscribe again (%llu since the last such line)",
+               text, reason, (unsigned long long) st->unsaid);
+        break;
     }
 
     st->said_at = now;
+    st->said_to = to;
     st->unsaid = 0;
 }
 

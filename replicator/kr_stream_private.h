@@ -53,6 +53,7 @@ struct kr_stream_s {
     uint64_t                     undecodable;
     uint64_t                     unsaid;       /* of these, since the line */
     int64_t                      said_at;      /* when it was logged, s */
+    int                          said_to;      /* whom it concerned */
     kr_buf_t                     said;         /* the last trouble logged */
 
     unsigned                     created:1;    /* the slot, by this try */

@@ -1,4 +1,6 @@
 /* sources: kr_decode.c kr_json.c kr_lsn.c kr_buf.c */
+/* sources: kr_decode_columns.c */
+/* libs: -Wl,--wrap=malloc -Wl,--wrap=realloc */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +14,42 @@
 
 #include "kr_decode.h"
 #include "wal2json_lines.h"
+
+
+void *__real_malloc(size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+
+/* allocations until one fails; negative: none does */
+static int  fail_after = -1;
+
+
+void *
+__wrap_malloc(size_t size)
+{
+    if (fail_after == 0) {
+        return NULL;
+    }
+
+    fail_after -= fail_after > 0;
+
+    return __real_malloc(size);
+}
+
+
+void *
+__wrap_realloc(void *p, size_t size)
+{
+    if (fail_after == 0) {
+        return NULL;
+    }
+
+    fail_after -= fail_after > 0;
+
+    return __real_realloc(p, size);
+}
 
 
 static int
@@ -51,12 +89,13 @@ decode(kr_decoder_t *d, const char *line, kr_change_t *c)
     reason = NULL;
     rc = kr_decode(d, copy, len, c, &reason);
 
-    if (rc == KR_OK) {
-        assert_null(reason);
-
-    } else {
+    if (rc == KR_DECLINED) {
         assert_non_null(reason);
         assert_true(strlen(reason) > 5);
+        assert_true(c->action == KR_MESSAGE || c->action == KR_UNREADABLE);
+
+    } else {
+        assert_null(reason);
     }
 
     /* slices of the line live until the next call */
@@ -278,8 +317,10 @@ test_messages(void **state)
     assert_int_equal(decode(d, "{\"action\":\"M\",\"xid\":1,\"lsn\":\"0/1\","
                                "\"prefix\":\"x\",\"content\":\"\377\"}", &c),
                      KR_DECLINED);
+    assert_int_equal(c.action, KR_MESSAGE);
     assert_int_equal(decode(d, "{\"action\":\"Z\",\"xid\":1}", &c),
                      KR_DECLINED);
+    assert_int_equal(c.action, KR_MESSAGE);
 
     decode(d, "", &c);
 }
@@ -409,7 +450,9 @@ test_refused(void **state)
     d = *state;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        if (decode(d, cases[i], &c) != KR_ERROR) {
+        if (decode(d, cases[i], &c) != KR_DECLINED
+            || c.action != KR_UNREADABLE)
+        {
             fail_msg("accepted: %s", cases[i]);
         }
     }
@@ -421,11 +464,116 @@ test_refused(void **state)
         cut = strdup(line_mixed);
         assert_non_null(cut);
         cut[i] = '\0';
-        assert_int_equal(decode(d, cut, &c), KR_ERROR);
+        assert_int_equal(decode(d, cut, &c), KR_DECLINED);
+        assert_int_equal(c.action, KR_UNREADABLE);
         free(cut);
     }
 
     decode(d, "", &c);
+}
+
+
+/* What cannot be read says whom it concerns, as far as that was read. */
+static void
+test_unreadable(void **state)
+{
+    size_t         i;
+    kr_change_t    c;
+    kr_decoder_t  *d;
+
+    static const struct {
+        const char  *line;
+        uint32_t     xid;
+        const char  *schema;
+        const char  *table;
+    } cases[] = {
+        { ROW("[{\"name\":\"a\",\"value\":\"\377\"}]"), 1, "s", "t" },
+        { ROW("[{\"name\":\"a\",\"value\":"), 1, "s", "t" },
+        { "{\"action\":\"U\",\"xid\":7,\"schema\":\"s\","
+          "\"table\":\"t\",\"columns\":[]}", 7, "s", "t" },
+
+        /* of a later version: whatever it is, it is of this table */
+        { "{\"action\":\"Z\",\"xid\":7,\"schema\":\"s\","
+          "\"table\":\"t\"}", 7, "s", "t" },
+        { "{\"action\":\"Z\",\"xid\":7,\"schema\":\"s\","
+          "\"table\":\"t\",", 7, "s", "t" },
+
+        /* the table's name is what cannot be read, or was not reached */
+        { "{\"action\":\"I\",\"xid\":7,\"schema\":\"s\","
+          "\"table\":\"\377\"}", 7, "", "" },
+        { "{\"action\":\"I\",\"xid\":7,\"schema\":\"s\","
+          "\"table\":1}", 7, "", "" },
+        { "{\"action\":\"I\",\"xid\":7,\"schema\":\"s\"}", 7, "", "" },
+        { "{\"action\":\"I\",\"schema\":\"s\",\"table\":\"t\","
+          "\"columns\":[]}", 0, "", "" },
+        { "{\"action\":\"I\",\"xid\":x", 0, "", "" },
+        { "{\"action\":\"C\",\"xid\":7,\"lsn\":\"0/1\"}", 7, "", "" },
+        { "", 0, "", "" }
+    };
+
+    d = *state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(decode(d, cases[i].line, &c), KR_DECLINED);
+        assert_int_equal(c.action, KR_UNREADABLE);
+        assert_int_equal(c.xid, cases[i].xid);
+        is(&c.schema, cases[i].schema);
+        is(&c.table, cases[i].table);
+        assert_int_equal(c.ncolumns + c.nidentity, 0);
+    }
+
+    decode(d, "", &c);
+}
+
+
+/* No memory is not a fault of the line, which is whole the next time. */
+static void
+test_no_memory(void **state)
+{
+    int            n, rc;
+    size_t         i, len;
+    char          *line;
+    kr_change_t    c;
+    const char    *reason;
+    kr_decoder_t  *d;
+
+    static const char  head[] = "{\"action\":\"I\",\"xid\":1,"
+        "\"schema\":\"s\",\"table\":\"t\",\"columns\":[";
+    static const char  column[] = "{\"name\":\"a\",\"value\":1},";
+
+    (void) state;
+
+    line = malloc(sizeof(head) + 1000 * sizeof(column) + 8);
+    assert_non_null(line);
+
+    len = (size_t) sprintf(line, "%s", head);
+
+    for (i = 0; i < 1000; i++) {
+        len += (size_t) sprintf(line + len, "%s", column);
+    }
+
+    len = (size_t) (len - 1 + (size_t) sprintf(line + len - 1, "]}"));
+
+    for (n = 0, rc = KR_ERROR; n < 100 && rc != KR_OK; n++) {
+        d = kr_decoder_create();
+        assert_non_null(d);
+
+        fail_after = n;
+        rc = kr_decode(d, line, len, &c, &reason);
+        fail_after = -1;
+
+        if (rc != KR_OK) {
+            assert_int_equal(rc, KR_ERROR);
+            assert_int_equal(kr_decode(d, line, len, &c, &reason), KR_OK);
+        }
+
+        assert_int_equal(c.ncolumns, 1000);
+        kr_decoder_free(d);
+    }
+
+    assert_int_equal(rc, KR_OK);
+    assert_true(n > 3);
+    free(line);
 }
 
 
@@ -474,6 +622,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_messages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_values, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test_setup_teardown(test_large, setup, teardown)
     };
 

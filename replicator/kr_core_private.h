@@ -1,0 +1,68 @@
+/*
+ * What kr_core.c (the parts and the workers) and kr_core_stream.c (what comes
+ * from the stream) share; no other file includes it.
+ */
+
+#ifndef _KR_CORE_PRIVATE_H_INCLUDED_
+#define _KR_CORE_PRIVATE_H_INCLUDED_
+
+
+#include "kr_alter.h"
+#include "kr_core.h"
+#include "kr_fetch.h"
+#include "kr_subscribe.h"
+
+
+typedef struct kr_absent_s  kr_absent_t;
+
+
+/*
+ * A worker that had members when its connection was lost.  What it did not
+ * get is in the backlogs, but these end with this process: until it is back,
+ * nothing is confirmed, so that the next process would read it again.
+ */
+struct kr_absent_s {
+    kr_absent_t      *prev;
+    kr_absent_t      *next;
+    uint64_t          instance;
+    uint32_t          pid;
+    uint64_t          expires;    /* ms */
+    kr_txn_t         *barrier;
+};
+
+
+struct kr_core_s {
+    kr_routes_t           routes;
+    kr_txns_t             txns;
+    kr_registry_t        *registry;
+    kr_reruns_t          *reruns;
+    kr_fetch_t           *fetch;
+    kr_alters_t          *alters;
+    kr_subscribes_t      *subscribes;
+    kr_absent_t          *absent;
+    unsigned              nabsent;
+
+    struct event_base    *base;
+    const kr_config_t    *cf;
+    kr_pool_t            *pool;
+    kr_stream_t          *stream;
+
+    struct event         *sweep;
+    struct event         *wait;       /* for the workers to register */
+
+    unsigned              met:1;      /* a worker came */
+    unsigned              waited:1;
+    unsigned              started:1;
+    unsigned              renewed:1;  /* the stream, as the pool is down */
+    unsigned              dropping:1; /* a transaction that came before */
+};
+
+
+/*
+ * What must not be lost is lost: nothing is confirmed from here on, and the
+ * process ends, so that the next one reads it again.
+ */
+void kr_core_no_memory(kr_core_t *core);
+
+
+#endif /* _KR_CORE_PRIVATE_H_INCLUDED_ */

@@ -1,0 +1,167 @@
+/*
+ * What comes from the stream: transactions, their changes, and what could not
+ * be read of them.
+ */
+
+#include "kr_core_private.h"
+#include "kr_log.h"
+
+
+static void kr_core_begin(kr_core_t *core, uint64_t epoch, uint64_t lsn);
+static void kr_core_change(kr_core_t *core, const kr_change_t *c);
+static void kr_core_passed(kr_core_t *core, uint64_t lsn);
+static void kr_core_lost(kr_core_t *core, const char *reason);
+
+static int kr_core_row(kr_core_t *core, const kr_change_t *c);
+static void kr_core_unreadable(kr_core_t *core);
+
+
+const kr_stream_handlers_t  kr_core_stream_handlers = {
+    kr_core_begin,
+    kr_core_change,
+    kr_core_passed,
+    kr_core_lost
+};
+
+
+void
+kr_core_no_memory(kr_core_t *core)
+{
+    if (core->txns.frozen) {
+        return;
+    }
+
+    kr_log(KR_LOG_ALERT, "no memory for a change, the process ends");
+
+    core->txns.frozen = 1;
+    event_base_loopbreak(core->base);
+}
+
+
+static void
+kr_core_begin(kr_core_t *core, uint64_t epoch, uint64_t lsn)
+{
+    if (core->routes.epoch != 0 && core->routes.epoch != epoch) {
+        kr_txns_forget(&core->txns);
+    }
+
+    core->dropping = 0;
+
+    kr_routes_begin(&core->routes, epoch, lsn);
+}
+
+
+static void
+kr_core_change(kr_core_t *core, const kr_change_t *c)
+{
+    int         rc;
+    kr_txns_t  *ts;
+
+    rc = KR_OK;
+    ts = &core->txns;
+
+    if (ts->frozen) {
+        /* the process ends; there may be more in the turn */
+        return;
+    }
+
+    switch (c->action) {
+
+    case KR_BEGIN:
+        rc = kr_txn_begin(ts, c->xid, c->nextlsn);
+        core->dropping = rc == KR_DECLINED;
+        break;
+
+    case KR_COMMIT:
+        core->dropping = 0;
+        kr_fetch_commit(core->fetch);
+        kr_txn_commit(ts);
+        kr_routes_advance(&core->routes, c->nextlsn);
+        break;
+
+    case KR_MESSAGE:
+        break;
+
+    case KR_UNREADABLE:
+        if (c->table.len == 0) {
+            kr_core_unreadable(core);
+            break;
+        }
+
+        /* fall through */
+
+    default: /* a row, or a table */
+        if (!core->dropping) {
+            rc = kr_core_row(core, c);
+        }
+
+        break;
+    }
+
+    if (rc == KR_ERROR) {
+        kr_core_no_memory(core);
+    }
+}
+
+
+static void
+kr_core_passed(kr_core_t *core, uint64_t lsn)
+{
+    kr_txn_passed(&core->txns, lsn);
+
+    if (core->txns.open == NULL) {
+        kr_routes_advance(&core->routes, lsn);
+    }
+}
+
+
+static void
+kr_core_lost(kr_core_t *core, const char *reason)
+{
+    (void) reason;    /* the stream has logged it */
+
+    core->dropping = 0;
+    kr_txn_abort(&core->txns);
+
+    /* rows of the part that was read: they are committed, why wait */
+    kr_fetch_commit(core->fetch);
+}
+
+
+/*
+ * Rows whose B could not be read are of a transaction too; that its commit
+ * stands behind each of them, and behind the last commit, is all that is
+ * known of its position.
+ */
+static int
+kr_core_row(kr_core_t *core, const kr_change_t *c)
+{
+    uint64_t    lsn;
+    kr_txns_t  *ts;
+
+    ts = &core->txns;
+
+    if (ts->open == NULL) {
+        lsn = c->lsn > ts->last ? c->lsn : ts->last + 1;
+
+        if (kr_txn_begin(ts, c->xid, lsn) == KR_ERROR) {
+            return KR_ERROR;
+        }
+    }
+
+    return kr_fetch_change(core->fetch, c, ts->open);
+}
+
+
+/*
+ * It may be a row of any table, a B or a C: whatever was to follow, no route
+ * waits for it any more.
+ */
+static void
+kr_core_unreadable(kr_core_t *core)
+{
+    kr_routes_reset(&core->routes, "a change could not be read: subscribe"
+                    " again");
+    kr_fetch_commit(core->fetch);
+    kr_txn_abort(&core->txns);
+}
