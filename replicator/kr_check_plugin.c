@@ -206,7 +206,13 @@ kr_check_plugin_fault(kr_check_t *ck)
     kr_buf_printf(&ck->text, "wal2json could not be tried: %s",
                   ck->stream.message.data);
 
-    if (advice != NULL) {
+    if (strcmp(ck->stream.sqlstate, "58P01") == 0) {
+        kr_buf_printf(&ck->mend, "install wal2json for PostgreSQL %d on its "
+                      "machine (Debian: apt install postgresql-%d-wal2json)",
+                      PQserverVersion(ck->pg.conn) / 10000,
+                      PQserverVersion(ck->pg.conn) / 10000);
+
+    } else if (advice != NULL) {
         kr_buf_str(&ck->mend, advice);
 
     } else if (strcmp(ck->stream.sqlstate, "53400") == 0) {

@@ -29,9 +29,12 @@ static const char  kr_check_server_sql[] =
     " WHERE d.datname = pg_catalog.current_database()"
     " AND r.rolname = current_user";
 
+
 static void kr_check_wal_level(kr_check_t *ck, const char *level);
 static void kr_check_encoding(kr_check_t *ck, const char *encoding);
 static void kr_check_keep(kr_check_t *ck, const char *keep);
+
+
 int
 kr_check_server(kr_check_t *ck)
 {

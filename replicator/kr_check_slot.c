@@ -118,7 +118,11 @@ kr_check_usable(kr_check_t *ck, const PGresult *res)
 
     slot = ck->cf->slot;
 
-    if (strcmp(PQgetvalue(res, 0, KR_SLOT_PLUGIN), "wal2json") != 0) {
+    if (PQgetisnull(res, 0, KR_SLOT_PLUGIN)) {
+        kr_buf_printf(&ck->text, "the slot \"%s\" is for physical "
+                      "replication", slot);
+
+    } else if (strcmp(PQgetvalue(res, 0, KR_SLOT_PLUGIN), "wal2json") != 0) {
         kr_buf_printf(&ck->text, "the slot \"%s\" has the plugin \"%s\", not "
                       "\"wal2json\"", slot,
                       PQgetvalue(res, 0, KR_SLOT_PLUGIN));

@@ -189,7 +189,7 @@ kr_check_key(kr_check_t *ck, const PGresult *res, int row)
     }
 
     kr_buf_str(&ck->text, "there is no primary key");
-    kr_buf_printf(&ck->mend, "ALTER TABLE %s ADD PRIMARY KEY (...); ",
+    kr_buf_printf(&ck->mend, "ALTER TABLE %s ADD PRIMARY KEY (...);",
                   PQgetvalue(res, row, KR_TABLE_NAME));
 
     return KR_DECLINED;
@@ -227,7 +227,8 @@ kr_check_identity(kr_check_t *ck, const PGresult *res, int row)
 
     kr_buf_printf(&ck->text, "replica identity is %s: the WAL does not hold "
                   "the old rows", which);
-    kr_buf_printf(&ck->mend, "ALTER TABLE %s REPLICA IDENTITY FULL;",
+    kr_buf_printf(&ck->mend, "%sALTER TABLE %s REPLICA IDENTITY FULL;",
+                  ck->mend.len != 0 ? " " : "",
                   PQgetvalue(res, row, KR_TABLE_NAME));
 
     return KR_DECLINED;

@@ -42,8 +42,9 @@ static void kr_pg_notice(void *data, const PGresult *res);
 
 static const kr_pg_lasting_t  kr_pg_lastings[] = {
 
-    { "28", NULL, "check user and password in DATABASE_URL and pg_hba.conf "
-      "(the stream needs a line for the database, not for \"replication\")" },
+    { "28", NULL, "check user and password in DATABASE_URL, or DBUSERNAME "
+      "and PASSWORD, and pg_hba.conf (the stream needs a line for the "
+      "database, not for \"replication\")" },
 
     { "3D000", NULL, "create it with CREATE DATABASE, or name another in "
       "DATABASE_URL" },
@@ -78,8 +79,8 @@ static const kr_pg_lasting_t  kr_pg_lastings[] = {
 
     { "22023", "option", "upgrade wal2json to 2.5 or newer" },
 
-    { NULL, "no password supplied", "give the password in DATABASE_URL, "
-      "PGPASSWORD or a passfile" },
+    { NULL, "no password supplied", "give the password in PASSWORD, "
+      "DATABASE_URL, PGPASSWORD or a passfile" },
 
     { NULL, "\ninvalid ", "check DATABASE_URL and libpq's PG* variables" },
 

@@ -11,6 +11,8 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test }
     from 'node:test';
 
+import pg from 'pg';
+
 import { LIMIT, until, within } from './lib/await.mjs';
 import { removeCluster, sharedCluster } from './lib/postgres.mjs';
 import { IS_ROOT, start, uidOf } from './lib/processes.mjs';
@@ -117,6 +119,15 @@ async function faults(args, options) {
     assert.match(output, found.length == 1 ? /\n1 fault\n$/
                  : found.length ? /\n\d+ faults\n$/ : /\nall is well\n$/);
     return found;
+}
+
+
+/* the path of a program of PostgreSQL's */
+async function tool(name) {
+    const { rows } = await admin.query(
+        "select setting from pg_config where name = 'BINDIR'");
+
+    return join(rows[0].setting, name);
 }
 
 
@@ -247,6 +258,21 @@ describe('wal2json', () => {
         assert.deepEqual(rest, []);
         assert.match(only, /^wal2json .* may not be used .* -> add wal2json /);
     });
+
+    test('that is not installed names its package', async () => {
+        const user = await role('replication');
+        const [{ n }] = (await admin.query('select current_setting('
+                         + "'server_version_num')::int / 10000 as n")).rows;
+
+        await admin.query(`grant select on posts to ${user};
+            alter role ${user} set dynamic_library_path = '/nonexistent'`);
+
+        assert.deepEqual(await faults([], { user }), [
+            'wal2json could not be tried: could not access file "wal2json":'
+            + ' No such file or directory -> install wal2json for PostgreSQL'
+            + ` ${n} on its machine (Debian: apt install`
+            + ` postgresql-${n}-wal2json)` ]);
+    });
 });
 
 
@@ -298,13 +324,10 @@ describe('the slot', () => {
     });
 
     test('that somebody else reads is a fault', async () => {
-        const { rows } = await admin.query(
-            "select setting from pg_config where name = 'BINDIR'");
-
         await admin.query("select pg_create_logical_replication_slot("
                           + "'checked', 'wal2json')");
 
-        const other = start(join(rows[0].setting, 'pg_recvlogical'),
+        const other = start(await tool('pg_recvlogical'),
                             ['-d', postgres.url(database), '--slot', 'checked',
                              '--start', '-f', '-'], {});
 
@@ -343,6 +366,84 @@ describe('the slot', () => {
 
         } finally {
             database = own;
+        }
+    });
+
+    test('of physical replication is a fault', async () => {
+        await admin.query("select pg_create_physical_replication_slot("
+                          + "'checked')");
+
+        try {
+            assert.deepEqual(await faults(), [
+                'the slot "checked" is for physical replication -> name'
+                + ' another slot in SLOT, or SELECT'
+                + " pg_drop_replication_slot('checked');" ]);
+
+        } finally {
+            await admin.query("select pg_drop_replication_slot('checked')");
+        }
+    });
+
+    test('that finds no place is a fault', async () => {
+        const { rows: [{ n }] } = await admin.query(
+            "select current_setting('max_replication_slots')::int as n");
+
+        for (let i = 0; i < n; i++) {
+            await admin.query('select pg_create_logical_replication_slot($1,'
+                              + " 'wal2json')", [`taken_${i}`]);
+        }
+
+        const [slot, plugin, ...rest] = await faults();
+
+        assert.deepEqual(rest, []);
+        assert.match(slot, new RegExp(
+            `^the slot "checked" does not exist, and all ${n} are in use`
+            + ' -> SELECT pg_drop_replication_slot.* ALTER SYSTEM SET max_r'));
+        assert.match(plugin, /^wal2json could not be tried: all replication/);
+
+        /* one that is there needs no other */
+        const { code, find, output } = await check([], {
+            env: { SLOT: 'taken_0' } });
+
+        assert.equal(code, 0, output);
+        find(/^note .*wal2json could not be tried: all replication slots/);
+    });
+
+    test('that was invalidated is a fault if none may be made', async () => {
+        await admin.query("select pg_create_logical_replication_slot("
+                          + "'checked', 'wal2json')");
+        await admin.query("alter system set max_slot_wal_keep_size = '1MB'");
+        await admin.query('select pg_reload_conf()');
+
+        try {
+            await until(async () => {
+                await admin.query("select pg_logical_emit_message(false, '',"
+                                  + " repeat('x', 1000000))");
+                await admin.query('select pg_switch_wal()');
+                await admin.query('checkpoint');
+
+                const { rows } = await admin.query(
+                    'select from pg_replication_slots'
+                    + " where wal_status = 'lost'");
+
+                return rows.length;
+            }, 'the slot is lost', 3 * LIMIT);
+
+            const { code, find, output } = await check();
+
+            assert.equal(code, 0, output);
+            find(/^note .*the slot "checked" was invalidated.* made anew at/);
+
+            assert.deepEqual(await faults(['--no-create-slot']), [
+                'the slot "checked" was invalidated: it kept more WAL than'
+                + ' max_slot_wal_keep_size, changes are missing'
+                + " -> SELECT pg_drop_replication_slot('checked'); SELECT"
+                + " pg_create_logical_replication_slot('checked',"
+                + " 'wal2json');" ]);
+
+        } finally {
+            await admin.query('alter system reset max_slot_wal_keep_size');
+            await admin.query('select pg_reload_conf()');
         }
     });
 
@@ -390,6 +491,30 @@ describe('the role', () => {
             + ` public.posts, ... TO ${user};` ]);
     });
 
+    test('without a free walsender gets the setting', async () => {
+        const { rows: [{ n }] } = await admin.query(
+            "select current_setting('max_wal_senders')::int as n");
+        const senders = Array.from({ length: n }, () => new pg.Client({
+            ...postgres.options(database), replication: 'database' }));
+
+        try {
+            await Promise.all(senders.map((sender) => sender.connect()));
+            assert.deepEqual(await faults(), [
+                'could not connect for replication: connection to server at'
+                + ` "127.0.0.1", port ${postgres.port} failed: FATAL:  53300:`
+                + ' number of requested standby connections exceeds'
+                + ` max_wal_senders (currently ${n}) -> ALTER SYSTEM SET`
+                + ' max_wal_senders = 10; (or more than there are), then'
+                + ' restart PostgreSQL' ]);
+
+        } finally {
+            await Promise.all(senders.map((sender) => sender.end()));
+        }
+
+        await until(async () => (await check()).code == 0,
+                    'the walsenders are free');
+    });
+
     test('that does not exist, and no server at all, are faults', async () => {
         assert.match((await faults([], { user: 'nobody_at_all' }))[0],
                      /"nobody_at_all" does not exist -> check user and/);
@@ -422,8 +547,7 @@ describe('a table', () => {
 
         assert.deepEqual(await faults(), [
             'table public."No Key": there is no primary key, replica identity'
-            + ' is FULL -> ALTER TABLE public."No Key" ADD PRIMARY KEY (...);'
-            + ' ',
+            + ' is FULL -> ALTER TABLE public."No Key" ADD PRIMARY KEY (...);',
             'table public.fleeting: is unlogged, its changes are not in the'
             + ' WAL -> ALTER TABLE public.fleeting SET LOGGED;',
             'table public.other: pk can be u, replica identity is NOTHING:'
@@ -504,6 +628,22 @@ describe('the socket', () => {
                      /sock exists and is not a socket -> remove it/);
     });
 
+    test('in a folder that is none is a fault', async () => {
+        writeFileSync(join(dir, 'file'), '');
+        assert.deepEqual(await faults([], { env: {
+            KAIROS_SOCKET: `${dir}/file/replicator.sock` } }), [
+            `the socket's folder ${dir}/file is not a folder`
+            + ' -> name another in KAIROS_SOCKET' ]);
+    });
+
+    test('of a group of others is a fault', {
+        skip: !IS_ROOT && 'who that is not root is a member of is not known',
+    }, async () => {
+        assert.deepEqual(await faults(['--socket-group', 'daemon']), [
+            `${USER} is not a member of the group "daemon" of`
+            + ` KAIROS_SOCKET_GROUP -> usermod -aG daemon ${USER}` ]);
+    });
+
     test('of a group that is not there is a fault', async () => {
         assert.match((await faults(['--socket-group', 'no_such_group']))[0],
                      /the group "no_such_group" .* -> groupadd --system/);
@@ -514,6 +654,27 @@ describe('the socket', () => {
 function whoami() {
     return IS_ROOT ? USER : process.env.USER ?? process.env.LOGNAME;
 }
+
+
+describe('the encoding', () => {
+    test('other than UTF8 is a fault', async () => {
+        const own = database;
+
+        database = 'latin';
+        await admin.query("create database latin encoding 'LATIN1' template"
+                          + " template0 lc_collate 'C' lc_ctype 'C'");
+
+        try {
+            assert.deepEqual(await faults(), [
+                "the database's encoding is LATIN1, not UTF8 -> CREATE"
+                + " DATABASE ... ENCODING 'UTF8' TEMPLATE template0;" ]);
+
+        } finally {
+            database = own;
+            await admin.query('drop database latin with (force)');
+        }
+    });
+});
 
 
 /* the last: it restarts the cluster */
