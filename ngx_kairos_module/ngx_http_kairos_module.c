@@ -20,7 +20,6 @@ static ngx_int_t ngx_http_kairos_handler(ngx_http_request_t *r);
 
 static char *ngx_http_kairos(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-static ngx_int_t ngx_http_kairos_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_kairos_init_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_kairos_init_links(ngx_cycle_t *cycle,
     ngx_http_kairos_main_conf_t *kmcf);
@@ -245,7 +244,7 @@ ngx_module_t  ngx_http_kairos_module = {
     ngx_http_kairos_commands,              /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_kairos_init_module,           /* init module */
+    NULL,                                  /* init module */
     ngx_http_kairos_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -359,31 +358,6 @@ ngx_http_kairos(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = ngx_http_kairos_handler;
 
     return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_http_kairos_init_module(ngx_cycle_t *cycle)
-{
-    ngx_uint_t                     i;
-    ngx_http_kairos_zone_t       **zones;
-    ngx_http_kairos_main_conf_t   *kmcf;
-
-    kmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_kairos_module);
-
-    if (kmcf == NULL || ngx_test_config) {
-        return NGX_OK;
-    }
-
-    zones = kmcf->zones.elts;
-
-    for (i = 0; i < kmcf->zones.nelts; i++) {
-        if (ngx_http_kairos_shm_wakes(zones[i], cycle->log) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
 }
 
 

@@ -12,6 +12,8 @@
 #define NGX_HTTP_KAIROS_TALLY_PART  16
 
 
+static ngx_int_t ngx_http_kairos_shm_wakes(ngx_http_kairos_zone_t *zone,
+    ngx_log_t *log);
 static ngx_int_t ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone,
     ngx_log_t *log);
 static ngx_int_t ngx_http_kairos_shm_tally(ngx_http_kairos_zone_t *zone,
@@ -35,29 +37,29 @@ ngx_http_kairos_shm_init(ngx_shm_zone_t *shm_zone, void *data)
 
     if (ozone != NULL) {
         zone->sh = ozone->sh;
-
-        return (ozone->wakes == NULL)
-                   ? NGX_OK : ngx_http_kairos_shm_hold(zone, ozone->wakes);
+        return ngx_http_kairos_shm_hold(zone, ozone->wakes);
     }
 
     if (shm_zone->shm.exists) {
         zone->sh = zone->shpool->data;
-        return NGX_OK;
+
+    } else if (ngx_http_kairos_shm_build(zone, shm_zone->shm.log) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    return ngx_http_kairos_shm_build(zone, shm_zone->shm.log);
+    return ngx_http_kairos_shm_wakes(zone, shm_zone->shm.log);
 }
 
 
-ngx_int_t
+/*
+ * Here, while a reload can still be refused: what fails later ends the
+ * master.
+ */
+static ngx_int_t
 ngx_http_kairos_shm_wakes(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
 {
     ngx_uint_t                i, n;
     ngx_http_kairos_wakes_t  *wakes;
-
-    if (zone->wakes != NULL) {
-        return NGX_OK;
-    }
 
     n = zone->sh->nslots;
 
@@ -74,8 +76,8 @@ ngx_http_kairos_shm_wakes(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
 
         if (wakes->fd[i] == -1) {
             ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
-                          "eventfd() failed for kairos_zone \"%V\"",
-                          &zone->name);
+                          "eventfd() failed for kairos_zone \"%V\", which "
+                          "takes %ui of them", &zone->name, n);
             goto failed;
         }
     }

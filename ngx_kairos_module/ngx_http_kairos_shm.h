@@ -106,16 +106,9 @@ typedef struct {
 
 /*
  * shm_zone->init of a zone whose data is a ngx_http_kairos_zone_t with name
- * and cycle set.
+ * and cycle set.  NGX_ERROR: logged, the configuration cannot be used.
  */
 ngx_int_t ngx_http_kairos_shm_init(ngx_shm_zone_t *shm_zone, void *data);
-
-/*
- * For init_module, in the master: makes the eventfds if no earlier
- * configuration has.  NGX_ERROR: logged.
- */
-ngx_int_t ngx_http_kairos_shm_wakes(ngx_http_kairos_zone_t *zone,
-    ngx_log_t *log);
 
 
 #endif /* _NGX_HTTP_KAIROS_SHM_H_INCLUDED_ */
