@@ -18,6 +18,8 @@ static void ngx_http_kairos_channel_say(ngx_http_kairos_channel_t *ch,
     const char *event, const ngx_str_t *payload);
 static void ngx_http_kairos_channel_send(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m);
+static void ngx_http_kairos_channel_pass(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_msg_t *msg);
 static ngx_http_kairos_msg_t *ngx_http_kairos_channel_frame_reply(
     ngx_http_kairos_session_t *ks, const ngx_http_kairos_phx_msg_t *m,
     const ngx_str_t *status);
@@ -90,6 +92,7 @@ ngx_http_kairos_channel_open(ngx_http_kairos_session_t *ks,
 
     ngx_queue_insert_head(&ks->channels, &ch->queue);
     ks->nchannels++;
+    ks->place->counters->channels++;
 
     return ch;
 }
@@ -102,6 +105,7 @@ ngx_http_kairos_channel_close(ngx_http_kairos_channel_t *ch)
 
     ngx_queue_remove(&ch->queue);
     ch->ks->nchannels--;
+    ch->ks->place->counters->channels--;
 
     ngx_free(ch);
 }
@@ -133,10 +137,7 @@ ngx_http_kairos_channel_reply(ngx_http_kairos_session_t *ks,
 
     msg = ngx_http_kairos_channel_frame_reply(ks, &m, &status);
 
-    if (msg != NULL) {
-        ngx_http_kairos_session_send(ks, msg);
-        ngx_http_kairos_msg_release(msg);
-    }
+    ngx_http_kairos_channel_pass(ks, msg);
 }
 
 
@@ -260,10 +261,25 @@ ngx_http_kairos_channel_send(ngx_http_kairos_session_t *ks,
 
     msg = ngx_http_kairos_channel_frame(ks->vsn, m, ks->connection->log);
 
-    if (msg != NULL) {
-        ngx_http_kairos_session_send(ks, msg);
-        ngx_http_kairos_msg_release(msg);
+    ngx_http_kairos_channel_pass(ks, msg);
+}
+
+
+/*
+ * What is JSON has a form for every client: NULL is for lack of memory.  Who
+ * waits for what cannot be said must not wait for ever.
+ */
+static void
+ngx_http_kairos_channel_pass(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_msg_t *msg)
+{
+    if (msg == NULL) {
+        ngx_http_kairos_session_fail(ks);
+        return;
     }
+
+    ngx_http_kairos_session_send(ks, msg);
+    ngx_http_kairos_msg_release(msg);
 }
 
 

@@ -9,6 +9,8 @@ static void ngx_http_kairos_conf_merge_limits(ngx_http_kairos_limits_t *prev,
     ngx_http_kairos_limits_t *conf);
 static char *ngx_http_kairos_conf_check(ngx_conf_t *cf,
     ngx_http_kairos_loc_conf_t *conf);
+static char *ngx_http_kairos_conf_known(ngx_conf_t *cf,
+    const ngx_shm_zone_t *shm_zone);
 static ngx_http_kairos_link_t *ngx_http_kairos_conf_add_link(ngx_conf_t *cf,
     ngx_http_kairos_loc_conf_t *conf);
 static char *ngx_http_kairos_conf_add_zone(ngx_conf_t *cf,
@@ -57,6 +59,7 @@ ngx_http_kairos_conf_create_loc(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->shm_zone = NULL;
+     *     conf->status = NULL;
      *     conf->handler = NULL;
      *     conf->link = NULL;
      */
@@ -72,6 +75,7 @@ ngx_http_kairos_conf_create_loc(ngx_conf_t *cf)
     conf->limits.message_size = NGX_CONF_UNSET_SIZE;
     conf->limits.queue_size = NGX_CONF_UNSET_SIZE;
     conf->limits.max_channels = NGX_CONF_UNSET_UINT;
+    conf->limits.max_pending = NGX_CONF_UNSET_UINT;
     conf->limits.idle_timeout = NGX_CONF_UNSET_MSEC;
     conf->limits.drain = NGX_CONF_UNSET_MSEC;
     conf->limits.message_rate = NGX_CONF_UNSET_UINT;
@@ -95,8 +99,9 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     /* "if" and limit_except are locations of their own, within this one */
 
-    if (clcf->noname && conf->shm_zone == NULL) {
+    if (clcf->noname && conf->handler == NULL) {
         conf->shm_zone = prev->shm_zone;
+        conf->status = prev->status;
         conf->handler = prev->handler;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
@@ -123,6 +128,10 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    if (conf->status != NULL) {
+        return ngx_http_kairos_conf_known(cf, conf->status);
+    }
+
     if (conf->shm_zone == NULL) {
         return NGX_CONF_OK;
     }
@@ -140,6 +149,7 @@ ngx_http_kairos_conf_merge_limits(ngx_http_kairos_limits_t *prev,
     ngx_conf_merge_size_value(conf->queue_size, prev->queue_size,
                               4 * 1024 * 1024);
     ngx_conf_merge_uint_value(conf->max_channels, prev->max_channels, 100);
+    ngx_conf_merge_uint_value(conf->max_pending, prev->max_pending, 64);
     ngx_conf_merge_msec_value(conf->idle_timeout, prev->idle_timeout, 60000);
     ngx_conf_merge_msec_value(conf->drain, prev->drain, 30000);
     ngx_conf_merge_uint_value(conf->message_rate, prev->message_rate, 0);
@@ -156,12 +166,7 @@ static char *
 ngx_http_kairos_conf_check(ngx_conf_t *cf,
     ngx_http_kairos_loc_conf_t *conf)
 {
-    if (conf->shm_zone->shm.size == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown kairos zone \"%V\", declare it in the "
-                           "\"http\" block: \"kairos_zone %V 8m;\"",
-                           &conf->shm_zone->shm.name,
-                           &conf->shm_zone->shm.name);
+    if (ngx_http_kairos_conf_known(cf, conf->shm_zone) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -187,6 +192,22 @@ ngx_http_kairos_conf_check(ngx_conf_t *cf,
     conf->link = ngx_http_kairos_conf_add_link(cf, conf);
 
     return (conf->link == NULL) ? NGX_CONF_ERROR : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_kairos_conf_known(ngx_conf_t *cf, const ngx_shm_zone_t *shm_zone)
+{
+    if (shm_zone->shm.size != 0) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown kairos zone \"%V\", declare it in the "
+                       "\"http\" block: \"kairos_zone %V 8m;\"",
+                       &shm_zone->shm.name, &shm_zone->shm.name);
+
+    return NGX_CONF_ERROR;
 }
 
 

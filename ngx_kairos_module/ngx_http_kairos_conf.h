@@ -63,7 +63,8 @@ typedef struct {
 
 typedef struct {
     ngx_shm_zone_t              *shm_zone;   /* NULL: no kairos here */
-    ngx_http_handler_pt          handler;    /* of the location */
+    ngx_shm_zone_t              *status;     /* NULL: no kairos_status */
+    ngx_http_handler_pt          handler;    /* of the location, of either */
     ngx_addr_t                  *replicator; /* NULL: off */
     ngx_http_kairos_link_t      *link;
 

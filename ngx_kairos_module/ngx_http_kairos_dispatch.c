@@ -157,6 +157,7 @@ ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
     old = ngx_http_kairos_channel_find(ks, &m->topic);
 
     if (old == NULL && ks->nchannels >= ks->limits->max_channels) {
+        ks->place->counters->refused_channels++;
         ngx_http_kairos_channel_refuse(ks, m,
                                        "too many channels joined");
         return;

@@ -62,7 +62,6 @@ static void ngx_http_kairos_feed_fail(ngx_http_kairos_feed_t *feed,
     const char *reason);
 static void ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed,
     const char *reason, ngx_err_t err);
-static void ngx_http_kairos_feed_close(ngx_http_kairos_feed_t *feed);
 
 
 static void
@@ -233,14 +232,6 @@ ngx_http_kairos_feed_start(ngx_http_kairos_feed_t *feed, ngx_cycle_t *cycle)
     ngx_http_kairos_feed_connect(feed);
 
     return NGX_OK;
-}
-
-
-void
-ngx_http_kairos_feed_stop(ngx_http_kairos_feed_t *feed)
-{
-    feed->up = 0;
-    ngx_http_kairos_feed_close(feed);
 }
 
 
@@ -423,6 +414,7 @@ ngx_http_kairos_feed_ready(ngx_http_kairos_feed_t *feed)
     }
 
     feed->up = 1;
+    feed->params.place->counters->feeds++;
     feed->since = ngx_current_msec;
     feed->told = 0;
     feed->told_version = 0;
@@ -439,10 +431,10 @@ ngx_http_kairos_feed_ready(ngx_http_kairos_feed_t *feed)
 static const char *
 ngx_http_kairos_feed_input(ngx_http_kairos_feed_t *feed)
 {
-    int                          rc;
-    size_t                       used;
-    const char                  *reason;
-    kairos_feed_frame_t          f;
+    int                     rc;
+    size_t                  used;
+    const char             *reason;
+    kairos_feed_frame_t     f;
     ngx_http_kairos_buf_t  *in;
 
     in = &feed->in;
@@ -535,7 +527,7 @@ static ngx_int_t
 ngx_http_kairos_feed_append(ngx_http_kairos_feed_t *feed,
     const kairos_feed_frame_t *f)
 {
-    size_t                       size;
+    size_t                  size;
     ngx_http_kairos_buf_t  *out;
 
     size = kairos_feed_size(f);
@@ -573,8 +565,8 @@ ngx_http_kairos_feed_append(ngx_http_kairos_feed_t *feed,
 static void
 ngx_http_kairos_feed_flush(ngx_http_kairos_feed_t *feed)
 {
-    ssize_t                      n;
-    ngx_connection_t            *c;
+    ssize_t                 n;
+    ngx_connection_t       *c;
     ngx_http_kairos_buf_t  *out;
 
     c = feed->connection;
@@ -616,7 +608,6 @@ ngx_http_kairos_feed_flush(ngx_http_kairos_feed_t *feed)
 static void
 ngx_http_kairos_feed_fail(ngx_http_kairos_feed_t *feed, const char *reason)
 {
-    feed->up = 0;
     feed->failure = reason;
 
     ngx_post_event(&feed->turn, &ngx_posted_events);
@@ -644,15 +635,17 @@ ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed, const char *reason,
     feed->told = 1;
     open = feed->open;
 
-    if (feed->welcomed
-        && feed->resumed
-        && (ngx_msec_int_t) (ngx_current_msec - feed->since)
-           >= NGX_HTTP_KAIROS_FEED_STABLE)
-    {
-        feed->delay = NGX_HTTP_KAIROS_FEED_DELAY_MIN;
+    if (feed->welcomed && feed->resumed) {
+        feed->params.place->counters->lost_feeds++;
+
+        if ((ngx_msec_int_t) (ngx_current_msec - feed->since)
+            >= NGX_HTTP_KAIROS_FEED_STABLE)
+        {
+            feed->delay = NGX_HTTP_KAIROS_FEED_DELAY_MIN;
+        }
     }
 
-    ngx_http_kairos_feed_close(feed);
+    ngx_http_kairos_feed_stop(feed);
 
     /* workers that lost the same replicator do not come back as one */
 
@@ -667,10 +660,14 @@ ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed, const char *reason,
 }
 
 
-static void
-ngx_http_kairos_feed_close(ngx_http_kairos_feed_t *feed)
+void
+ngx_http_kairos_feed_stop(ngx_http_kairos_feed_t *feed)
 {
-    feed->up = 0;
+    if (feed->up) {
+        feed->up = 0;
+        feed->params.place->counters->feeds--;
+    }
+
     feed->open = 0;
     feed->welcomed = 0;
     feed->resumed = 0;

@@ -44,8 +44,9 @@ typedef struct {
 } ngx_http_kairos_feed_handlers_t;
 
 
-/* what HELLO says */
+/* what HELLO says, and where the feed is counted */
 typedef struct {
+    ngx_http_kairos_place_t                *place;
     uint64_t                                instance;
     ngx_uint_t                              workers;
     ngx_str_t                               zone;

@@ -79,6 +79,7 @@ ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_phx_msg_t *m)
 {
     ngx_uint_t                  vsn;
+    ngx_uint_t                  framed[NGX_HTTP_KAIROS_PHX_NVSN];
     ngx_queue_t                *q;
     ngx_http_kairos_msg_t      *msgs[NGX_HTTP_KAIROS_PHX_NVSN];
     ngx_http_kairos_topic_t    *tp;
@@ -90,6 +91,7 @@ ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
     }
 
     ngx_memzero(msgs, sizeof(msgs));
+    ngx_memzero(framed, sizeof(framed));
 
     for (q = ngx_queue_head(&tp->members);
          q != ngx_queue_sentinel(&tp->members);
@@ -98,15 +100,18 @@ ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
         ch = ngx_queue_data(q, ngx_http_kairos_channel_t, member);
         vsn = ch->ks->vsn;
 
-        if (msgs[vsn] == NULL) {
+        if (!framed[vsn]) {
+            framed[vsn] = 1;
             msgs[vsn] = ngx_http_kairos_channel_frame(ch->ks->vsn, m,
                                                       hub->log);
-            if (msgs[vsn] == NULL) {
-                continue;
-            }
         }
 
-        ngx_http_kairos_session_send(ch->ks, msgs[vsn]);
+        if (msgs[vsn] != NULL) {
+            ngx_http_kairos_session_send(ch->ks, msgs[vsn]);
+
+        } else if (ngx_http_kairos_phx_size(ch->ks->vsn, m) != 0) {
+            ngx_http_kairos_session_fail(ch->ks);
+        }
     }
 
     for (vsn = 0; vsn < NGX_HTTP_KAIROS_PHX_NVSN; vsn++) {

@@ -32,7 +32,8 @@ void ngx_http_kairos_hub_close(ngx_http_kairos_hub_t *hub);
 
 /*
  * Sends m (its topic, event, payload; refs empty) to every member in this
- * worker; frames it once per serializer.  Returns the number of members.
+ * worker; frames it once per serializer.  For whom there is no memory its
+ * socket is closed.  Returns the number of members.
  */
 ngx_uint_t ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_phx_msg_t *m);

@@ -13,12 +13,15 @@
 #include "ngx_http_kairos_mask.h"
 #include "ngx_http_kairos_push.h"
 #include "ngx_http_kairos_query.h"
+#include "ngx_http_kairos_status.h"
 #include "ngx_http_kairos_upgrade.h"
 
 
 static ngx_int_t ngx_http_kairos_handler(ngx_http_request_t *r);
 
 static char *ngx_http_kairos(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_kairos_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 static ngx_int_t ngx_http_kairos_init_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_kairos_init_links(ngx_cycle_t *cycle,
@@ -54,6 +57,13 @@ static ngx_command_t  ngx_http_kairos_commands[] = {
     { ngx_string("kairos"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_kairos,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("kairos_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_kairos_conf_status,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -175,6 +185,13 @@ static ngx_command_t  ngx_http_kairos_commands[] = {
       ngx_conf_set_num_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_kairos_loc_conf_t, limits.max_channels),
+      &ngx_http_kairos_positive },
+
+    { ngx_string("kairos_max_pending"),
+      NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_kairos_loc_conf_t, limits.max_pending),
       &ngx_http_kairos_positive },
 
     { ngx_string("kairos_max_connections"),
@@ -329,6 +346,13 @@ ngx_http_kairos(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (klcf->status != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"kairos %V\" cannot be in a location with "
+                           "kairos_status", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->exact_match || clcf->named
@@ -356,6 +380,42 @@ ngx_http_kairos(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     klcf->handler = ngx_http_kairos_handler;
     clcf->handler = ngx_http_kairos_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_kairos_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_kairos_loc_conf_t *klcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    value = cf->args->elts;
+
+    if (klcf->handler != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"kairos_status %V\" must have a location of "
+                           "its own", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (value[1].len == 0) {
+        return "has an empty name";
+    }
+
+    klcf->status = ngx_shared_memory_add(cf, &value[1], 0,
+                                         &ngx_http_kairos_module);
+    if (klcf->status == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    klcf->handler = ngx_http_kairos_status;
+    clcf->handler = ngx_http_kairos_status;
 
     return NGX_CONF_OK;
 }
@@ -417,6 +477,7 @@ ngx_http_kairos_init_links(ngx_cycle_t *cycle,
     for (i = 0; i < kmcf->links.nelts; i++) {
         zone = links[i]->shm_zone->data;
 
+        params.place = &kmcf->hubs[zone->index].place;
         params.instance = zone->sh->instance;
         params.workers = ngx_max(ccf->worker_processes, 1);
         params.zone = zone->name;

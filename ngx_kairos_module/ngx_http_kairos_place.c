@@ -6,9 +6,11 @@
 
 
 /* seconds between two complaints of a tally without room */
-#define NGX_HTTP_KAIROS_PLACE_WARN  60
+#define NGX_HTTP_KAIROS_PLACE_WARN   60
 
 
+static void ngx_http_kairos_place_add(ngx_http_kairos_counters_t *sum,
+    const ngx_http_kairos_counters_t *counters);
 static ngx_uint_t ngx_http_kairos_place_sweep_locked(
     ngx_http_kairos_zone_t *zone);
 static void ngx_http_kairos_place_free_locked(ngx_http_kairos_zone_t *zone,
@@ -188,29 +190,43 @@ ngx_http_kairos_place_leave(ngx_http_kairos_place_t *place,
 
 
 void
-ngx_http_kairos_place_sum(const ngx_http_kairos_zone_t *zone,
+ngx_http_kairos_place_sum(ngx_http_kairos_place_t *place,
     ngx_http_kairos_counters_t *sum)
 {
-    ngx_uint_t                         i;
-    const ngx_http_kairos_counters_t  *n;
+    ngx_uint_t               i;
+    ngx_http_kairos_zone_t  *zone;
 
-    ngx_memzero(sum, sizeof(ngx_http_kairos_counters_t));
+    zone = place->zone;
+    *sum = place->own;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    (void) ngx_http_kairos_place_sweep_locked(zone);
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
 
     for (i = 0; i < zone->sh->nslots; i++) {
-        n = &zone->sh->slots[i].counters;
+        ngx_http_kairos_place_add(sum, &zone->sh->slots[i].counters);
+    }
+}
 
-        sum->sockets += n->sockets;
-        sum->opened += n->opened;
-        sum->refused_connections += n->refused_connections;
-        sum->refused_address += n->refused_address;
-        sum->refused_user += n->refused_user;
-        sum->uncounted += n->uncounted;
-        sum->slow += n->slow;
-        sum->paused += n->paused;
-        sum->messages_in += n->messages_in;
-        sum->messages_out += n->messages_out;
-        sum->bytes_in += n->bytes_in;
-        sum->bytes_out += n->bytes_out;
+
+static void
+ngx_http_kairos_place_add(ngx_http_kairos_counters_t *sum,
+    const ngx_http_kairos_counters_t *counters)
+{
+    ngx_uint_t           i;
+    ngx_atomic_t        *to;
+    const ngx_atomic_t  *from;
+
+    to = (ngx_atomic_t *) sum;
+    from = (const ngx_atomic_t *) counters;
+
+    for (i = 0;
+         i < sizeof(ngx_http_kairos_counters_t) / sizeof(ngx_atomic_t);
+         i++)
+    {
+        to[i] += from[i];
     }
 }
 
@@ -249,6 +265,8 @@ ngx_http_kairos_place_free_locked(ngx_http_kairos_zone_t *zone,
     ngx_http_kairos_slot_t *slot)
 {
     slot->counters.sockets = 0;
+    slot->counters.channels = 0;
+    slot->counters.feeds = 0;
 
     ngx_http_kairos_tally_forget(&zone->sh->tally,
                                  ngx_http_kairos_place_owner(zone, slot));

@@ -78,11 +78,11 @@ void ngx_http_kairos_place_leave(ngx_http_kairos_place_t *place,
     const ngx_http_kairos_seat_t *seat);
 
 /*
- * The sum over all workers, also those that ended; read without a lock, so
- * the numbers are not of the same instant.  A killed worker's sockets are
- * among them until its slot is taken, or the quota is asked.
+ * The sum over all workers, also those that ended or were killed.  They go on
+ * counting meanwhile, so the numbers are not of the same instant.  What other
+ * workers without a slot count is not known.
  */
-void ngx_http_kairos_place_sum(const ngx_http_kairos_zone_t *zone,
+void ngx_http_kairos_place_sum(ngx_http_kairos_place_t *place,
     ngx_http_kairos_counters_t *sum);
 
 

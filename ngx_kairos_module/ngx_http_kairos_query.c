@@ -14,8 +14,7 @@
 #include "ngx_http_kairos_route.h"
 
 
-/* unanswered requests; one more is refused */
-#define NGX_HTTP_KAIROS_QUERY_PER_SOCKET  64
+/* unanswered requests of all sockets; one more is refused */
 #define NGX_HTTP_KAIROS_QUERY_PER_FEED    65536
 
 /* milliseconds until a request is refused; and between two looks, at least */
@@ -438,6 +437,7 @@ ngx_http_kairos_query_open(ngx_http_kairos_query_t *q,
     /* other joins may have been answered since this one was asked for */
 
     if (ks->nchannels >= ks->limits->max_channels) {
+        ks->place->counters->refused_channels++;
         return "too many channels joined";
     }
 
@@ -501,11 +501,13 @@ ngx_http_kairos_query_send(ngx_http_kairos_session_t *ks,
         return "the server is out of memory";
     }
 
-    if (asker->nrequests >= NGX_HTTP_KAIROS_QUERY_PER_SOCKET) {
+    if (asker->nrequests >= ks->limits->max_pending) {
+        ks->place->counters->refused_pending++;
         return "too many requests of this connection are unanswered";
     }
 
     if (q->requests.nrequests >= NGX_HTTP_KAIROS_QUERY_PER_FEED) {
+        ks->place->counters->refused_pending++;
         return "the query engine has too much to do, try again";
     }
 

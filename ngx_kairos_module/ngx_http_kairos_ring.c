@@ -101,6 +101,7 @@ ngx_http_kairos_ring_open(ngx_http_kairos_ring_t *ring,
     ngx_memzero(ring, sizeof(ngx_http_kairos_ring_t));
 
     ring->zone = zone;
+    ring->place = place;
     ring->slot = place->slot;
     ring->hub = hub;
     ring->handlers = handlers;
@@ -417,7 +418,7 @@ ngx_http_kairos_ring_overrun(ngx_http_kairos_ring_t *ring)
     sh = ring->zone->sh;
     head = sh->head;
 
-    (void) ngx_atomic_fetch_add(&sh->overruns, 1);
+    ring->place->counters->overruns++;
 
     ngx_log_error(NGX_LOG_WARN, ring->log, 0,
                   "this worker lost %uA bytes of messages in kairos_zone "

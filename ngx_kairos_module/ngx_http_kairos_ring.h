@@ -31,6 +31,7 @@ typedef struct {
 /* one worker's end of a zone's ring */
 typedef struct {
     ngx_http_kairos_zone_t                 *zone;
+    ngx_http_kairos_place_t                *place;
     ngx_http_kairos_hub_t                  *hub;
     const ngx_http_kairos_ring_handlers_t  *handlers;
     ngx_log_t                              *log;

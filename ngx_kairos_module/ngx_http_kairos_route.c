@@ -276,6 +276,8 @@ ngx_http_kairos_route_reset(ngx_http_kairos_routes_t *rts,
     tp = rt->topic;
     n = tp->nmembers;
 
+    rts->feed->hub->place.counters->resets += n;
+
     ngx_log_error(NGX_LOG_WARN, rts->feed->log, 0,
                   "route \"%V\" was reset, %ui members were told: %V",
                   &tp->sn.str, n, &reason);

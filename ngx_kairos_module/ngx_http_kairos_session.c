@@ -475,6 +475,7 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
     }
 
     if (now - ks->active >= ks->limits->idle_timeout) {
+        ks->place->counters->idle++;
         ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_PROTOCOL,
                                       "idle for too long");
         return;

@@ -60,6 +60,7 @@ typedef struct {
     size_t                        message_size;
     size_t                        queue_size;
     ngx_uint_t                    max_channels;
+    ngx_uint_t                    max_pending;    /* subscribes and joins */
     ngx_msec_t                    idle_timeout;
     ngx_msec_t                    drain;
     ngx_uint_t                    message_rate;   /* a second; 0: any */
@@ -212,6 +213,13 @@ void ngx_http_kairos_session_close(ngx_http_kairos_session_t *ks,
     ngx_uint_t code, const char *reason);
 
 
+/*
+ * What the client should have got could not be made, for lack of memory: the
+ * session ends with 1011, so that its client knows, and comes back.
+ */
+void ngx_http_kairos_session_fail(ngx_http_kairos_session_t *ks);
+
+
 /* among ngx_http_kairos_session*.c */
 
 /*
@@ -224,8 +232,8 @@ ngx_int_t ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks);
 void ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks);
 
 /*
- * Milliseconds until limits->message_rate allows the next message; 0: it
- * does now.
+ * Milliseconds until the next message may be read, as far as can be told; 0:
+ * now.
  */
 ngx_msec_t ngx_http_kairos_session_wait(ngx_http_kairos_session_t *ks);
 

@@ -145,6 +145,10 @@ ngx_http_kairos_session_input(ngx_http_kairos_session_t *ks, u_char **pos,
             break;
 
         default: /* NGX_HTTP_KAIROS_WS_FAIL */
+            if (ev.code == NGX_HTTP_KAIROS_WS_TOO_BIG && !ks->ending) {
+                ks->place->counters->too_large++;
+            }
+
             ks->deaf = 1;
             ngx_http_kairos_session_close(ks, ev.code, ev.reason);
             ngx_http_kairos_session_mark(ks);
@@ -157,8 +161,9 @@ ngx_http_kairos_session_input(ngx_http_kairos_session_t *ks, u_char **pos,
 
 
 /*
- * A socket that has used up its kairos_message_rate is read no further, so
- * that its client finds the connection full, until the timer resumes it.
+ * A socket that has used up its kairos_message_rate, or is held, is read no
+ * further, so that its client finds the connection full, until the timer
+ * resumes it.
  */
 static ngx_uint_t
 ngx_http_kairos_session_pause(ngx_http_kairos_session_t *ks)
@@ -277,8 +282,7 @@ ngx_http_kairos_session_data(ngx_http_kairos_session_t *ks,
                                     ks->connection->log)
         != NGX_OK)
     {
-        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_INTERNAL,
-                                      "out of memory");
+        ngx_http_kairos_session_fail(ks);
         return;
     }
 
@@ -330,6 +334,7 @@ ngx_http_kairos_session_pong(ngx_http_kairos_session_t *ks,
                        ngx_http_kairos_ws_header_size(ev->len) + ev->len,
                        ks->connection->log);
     if (msg == NULL) {
+        ngx_http_kairos_session_fail(ks);
         return;
     }
 

@@ -59,9 +59,22 @@ ngx_http_kairos_session_send(ngx_http_kairos_session_t *ks,
     }
 
     if (ngx_http_kairos_session_queue(ks, msg) != NGX_OK) {
-        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_INTERNAL,
-                                      "out of memory");
+        ngx_http_kairos_session_fail(ks);
     }
+}
+
+
+void
+ngx_http_kairos_session_fail(ngx_http_kairos_session_t *ks)
+{
+    if (ks->ending) {
+        return;
+    }
+
+    ks->place->counters->failed++;
+
+    ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_INTERNAL,
+                                  "out of memory");
 }
 
 

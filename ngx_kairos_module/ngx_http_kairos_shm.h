@@ -23,22 +23,38 @@
 
 /*
  * What one worker counts, alone, so by plain additions; everyone may read.
- * All but sockets only grow, from the zone's birth on: a slot keeps them for
- * the worker that takes it next.  See ngx_http_kairos_place_sum().
+ * The first say what there is, and end with the worker; the others only grow,
+ * from the zone's birth on: a slot keeps them for the worker that takes it
+ * next.  All members are of one type, see ngx_http_kairos_place_sum().
  */
 typedef struct {
-    ngx_atomic_t     sockets;     /* that there are, from the upgrade on */
-    ngx_atomic_t     opened;      /* that were admitted */
+    ngx_atomic_t     sockets;     /* from the upgrade on */
+    ngx_atomic_t     channels;    /* that they joined */
+    ngx_atomic_t     feeds;       /* that are up */
 
-    /* upgrades that were refused, by directive */
+    ngx_atomic_t     opened;      /* sockets that were admitted */
+
+    /* what was refused, by directive */
     ngx_atomic_t     refused_connections;   /* kairos_max_connections */
     ngx_atomic_t     refused_address;       /* kairos_max_per_address */
     ngx_atomic_t     refused_user;          /* kairos_max_per_user */
+    ngx_atomic_t     refused_channels;      /* kairos_max_channels */
+    ngx_atomic_t     refused_pending;       /* kairos_max_pending */
 
     ngx_atomic_t     uncounted;   /* admitted, as the tally had no room */
-    ngx_atomic_t     slow;        /* sockets closed by kairos_queue_size */
     ngx_atomic_t     paused;      /* times that kairos_message_rate held up
                                      a socket */
+
+    /* sockets that were closed, and why */
+    ngx_atomic_t     slow;        /* kairos_queue_size */
+    ngx_atomic_t     too_large;   /* kairos_message_size */
+    ngx_atomic_t     idle;        /* kairos_idle_timeout */
+    ngx_atomic_t     failed;      /* no memory */
+
+    ngx_atomic_t     lost_feeds;  /* feeds that were up and ended */
+    ngx_atomic_t     resets;      /* members of routes told to join again */
+    ngx_atomic_t     overruns;    /* times that the worker lost messages of
+                                     the ring */
 
     ngx_atomic_t     messages_in;   /* whole messages of clients */
     ngx_atomic_t     messages_out;  /* frames that the kernel or TLS took
@@ -46,7 +62,7 @@ typedef struct {
     ngx_atomic_t     bytes_in;      /* after the upgrade, without TLS */
     ngx_atomic_t     bytes_out;
 
-    ngx_atomic_t     unused[4];
+    ngx_atomic_t     unused[2];
 } ngx_http_kairos_counters_t;
 
 
@@ -54,7 +70,7 @@ typedef struct {
 typedef struct {
     ngx_atomic_t     pid;         /* 0: free */
     ngx_atomic_t     wake;        /* its eventfd was written to, or will be */
-    ngx_atomic_t     position;    /* read so far; for diagnostics */
+    ngx_atomic_t     position;    /* of the ring, read so far */
     ngx_atomic_t     unused[5];
 
     ngx_http_kairos_counters_t  counters;
@@ -71,11 +87,10 @@ typedef struct {
     ngx_atomic_t             reserved;   /* bytes before it may be garbage */
     ngx_atomic_t             head;       /* bytes before it are whole */
 
-    ngx_atomic_t             published;  /* counters, of the ring */
-    ngx_atomic_t             overruns;
+    ngx_atomic_t             published;  /* messages, from its birth on */
 
     ngx_http_kairos_tally_t  tally;
-    ngx_atomic_t             unused[6];
+    ngx_atomic_t             unused[7];
 
     ngx_http_kairos_slot_t   slots[1];
 } ngx_http_kairos_shared_t;

@@ -69,6 +69,7 @@ __DATA__
         kairos_message_size 64k;
         kairos_queue_size 1m;
         kairos_max_channels 10;
+        kairos_max_pending 10;
         kairos_idle_timeout 90s;
         kairos_drain 10s;
     }
@@ -511,6 +512,28 @@ invalid origin "b.example.com": it has no scheme
 --- must_die
 --- error_log
 "kairos_max_channels" directive must not be 0
+
+
+
+=== kairos_max_pending twice
+--- config
+    location /realtime {
+        kairos live;
+        kairos_max_pending 10;
+        kairos_max_pending 20;
+    }
+--- must_die
+--- error_log
+"kairos_max_pending" directive is duplicate
+
+
+
+=== kairos_max_pending 0
+--- config
+    location /realtime { kairos live; kairos_max_pending 0; }
+--- must_die
+--- error_log
+"kairos_max_pending" directive must not be 0
 
 
 

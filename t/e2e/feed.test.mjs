@@ -48,6 +48,43 @@ describe('a location without kairos_replicator', () => {
 });
 
 
+describe('kairos_max_pending', () => {
+    test('is as many subscribes and joins as it says', async (t) => {
+        const dir = mkdtempSync(join(tmpdir(), 'kairos-feed-'));
+        const path = join(dir, 'replicator.sock');
+
+        t.after(() => rmSync(dir, { recursive: true, force: true }));
+        chmodSync(dir, 0o755);
+
+        const peer = await FeedPeer.listen(path);
+
+        t.after(() => peer.close());
+
+        const stack = await startStack({
+            postgres: false, workers: 1, directives: `
+                kairos_replicator unix:${path};
+                kairos_max_pending 2;` });
+
+        t.after(() => stack.stop());
+        await peer.next();
+
+        const c = await Client.connect(stack.base);
+
+        t.after(() => c.ws.terminate());
+        await c.join('room');
+        c.push('room', 'subscribe', {});
+        c.send(['9', '9', ROUTE, 'phx_join', {}]);
+
+        for (const topic of ['rt:a', 'rt:b']) {
+            assert.match((await c.call(topic, 'phx_join', {}, 'j'))
+                         .response.reason, /too many requests/);
+        }
+
+        assert.equal((await stack.nginx.status()).refused_pending, 2);
+    });
+});
+
+
 describe('a worker', () => {
     let dir, path, stack, peer, feed;
     let clients;
@@ -118,6 +155,8 @@ describe('a worker', () => {
         assert.notEqual(feed.hello.instance, 0n);
         assert.deepEqual(feed.resumed, []);
         assert.deepEqual(stack.nginx.workers(), [feed.hello.pid]);
+        await until(async () => (await stack.nginx.status()).feeds == 1,
+                    'the feed is counted');
         await until(() => /\[notice\].*connected to kairos-replicator at unix:/
                           .test(stack.nginx.errorLog()),
                     'the log names the replicator');
@@ -213,6 +252,10 @@ describe('a worker', () => {
             assert.deepEqual(reply, { status: 'error', response: {
                 reason: 'the query engine was lost, try again' } });
         }
+
+        const { feeds, lost_feeds: lost } = await stack.nginx.status();
+
+        assert.deepEqual([feeds, lost], [0, 1]);
 
         const later = await c.call('room', 'subscribe', {});
 
@@ -488,6 +531,11 @@ describe('a worker', () => {
 
         assert.equal(reply.response.reason,
                      'too many requests of this connection are unanswered');
+        assert.equal((await stack.nginx.status()).refused_pending, 1);
+
+        /* nobody else is bounded by it */
+        const other = await client('other');
+        const passed = other.call('room', 'subscribe', { other: 1 });
 
         const ask = await feed.frame('SUBSCRIBE');
 
@@ -499,6 +547,12 @@ describe('a worker', () => {
         for (let i = 0; i < 63; i++) {
             await feed.frame('SUBSCRIBE');
         }
+
+        const others = await feed.frame('SUBSCRIBE');
+
+        assert.equal(others.spec, '{"other":1}');
+        feed.send('REPLY', { req: others.req, payload: '{}' });
+        await passed;
 
         const last = await feed.frame('SUBSCRIBE');
 
@@ -520,6 +574,8 @@ describe('a worker', () => {
                 ref, ref, ROUTE, 'phx_error',
                 { reason: 'the "slot" was lost' }]);
         }
+
+        assert.equal((await stack.nginx.status()).resets, 2);
 
         feed.send('EVENT', { topic: ROUTE, event: 'rows', payload: '{}',
                              position: at(300) });

@@ -18,7 +18,9 @@ before(async () => {
     stack = await startStack({ postgres: false, workers: 1, directives: `
         kairos_message_size 16k;
         kairos_queue_size 256k;
-        kairos_max_channels 10;` });
+        kairos_max_channels 10;`, http: 'kairos_zone idle 256k;',
+        server: `location /idle { kairos idle; kairos_idle_timeout 500ms; }
+                 location = /status/idle { kairos_status idle; }` });
 });
 
 after(() => stack?.stop());
@@ -37,14 +39,142 @@ test('a message of exactly the limit passes, one byte more closes',
     const c = await client(t);
     const bare = '[null,"1","phoenix","heartbeat",{"x":""}]';
     const fits = bare.replace('""', `"${'x'.repeat(16384 - bare.length)}"`);
+    const before = await stack.nginx.status();
 
     c.send(fits);
     await c.replyTo('1', 'a heartbeat of 16384 bytes');
+    assert.equal((await stack.nginx.status()).too_large, before.too_large);
     c.send(fits.replace('"x":"', '"x":"y'));
 
-    const { code } = await within(c.closed, 'the close');
+    const { code, reason } = await within(c.closed, 'the close');
 
     assert.equal(code, 1009);
+    assert.ok(stack.nginx.errorLog().includes(`with code 1009: ${reason}`));
+    assert.equal((await stack.nginx.status()).too_large,
+                 before.too_large + 1);
+});
+
+
+test('a frame is refused by the size it announces', async (t) => {
+    const before = (await stack.nginx.status()).too_large;
+
+    /* in one frame, and in the second part of a message */
+    for (const parts of [[16385], [16000, 385]]) {
+        const raw = await Raw.open(stack.port);
+        const last = parts.pop();
+
+        t.after(() => raw.destroy());
+
+        for (const n of parts) {
+            raw.send(frame(TEXT, 'x'.repeat(n), { fin: false }));
+        }
+
+        /* the header alone: nothing of what it announces */
+        raw.send(frame(parts.length ? 0 : TEXT, 'x'.repeat(last))
+                 .subarray(0, 8));
+        assert.equal(await raw.closeCode(), 1009);
+    }
+
+    assert.equal((await stack.nginx.status()).too_large, before + 2);
+});
+
+
+test('who says nothing for kairos_idle_timeout is closed', async (t) => {
+    const base = `ws://127.0.0.1:${stack.port}/idle`;
+    const silent = await Client.connect(base, { name: 'silent' });
+    const busy = await Client.connect(base, { name: 'busy' });
+
+    t.after(() => busy.ws.terminate());
+
+    let closed = false;
+
+    silent.closed.then(() => { closed = true; });
+
+    /* only the one that says nothing */
+    await until(async () => {
+        assert.deepEqual(await busy.pending(), []);
+        return closed;
+    }, 'the silent one is closed');
+
+    const { code, reason } = await silent.closed;
+
+    assert.equal(code, 1002);
+    assert.equal(reason, 'idle for too long');
+    assert.match(stack.nginx.errorLog(),
+                 /\[info\].* with code 1002: idle for too long/);
+
+    const { idle, sockets } = await stack.nginx.status('/status/idle');
+
+    assert.deepEqual({ idle, sockets }, { idle: 1, sockets: 1 });
+});
+
+
+test('what goes in and out is counted to the byte', async (t) => {
+    const raw = await Raw.open(stack.port);
+    const c = await client(t);
+    const [join, push] = ['["1","1","bytes","phx_join",{}]',
+                          '["1",null,"bytes","e",{"body":"\u00e9"}]'];
+
+    t.after(() => raw.destroy());
+    await c.join('bytes');
+
+    const before = await stack.nginx.status();
+    const sent = [frame(TEXT, join), frame(TEXT, push.slice(0, 20),
+                                           { fin: false }),
+                  frame(0, push.slice(20))];
+    const got = [];
+
+    raw.send(...sent);
+    got.push(await raw.next(), await raw.next());
+    await c.event('bytes', 'e');
+
+    const after = await stack.nginx.status();
+    const grown = (name) => after[name] - before[name];
+    const size = (list) => list.reduce((sum, b) => sum + b.length, 0);
+    const event = got[1].payload.length + 2;
+
+    assert.equal(grown('messages_in'), 2);
+    assert.equal(grown('bytes_in'), size(sent));
+    assert.equal(grown('messages_out'), 3);
+    assert.equal(grown('bytes_out'), got[0].payload.length + 2 + 2 * event);
+    assert.equal(grown('published'), 1);
+});
+
+
+/* A member of the topic that reads nothing any more. */
+async function deaf(t, topic) {
+    const raw = await Raw.open(stack.port);
+
+    t.after(() => raw.destroy());
+    raw.send(frame(TEXT, `["1","1","${topic}","phx_join",{}]`));
+    await raw.nextText('the reply to the join');
+    raw.tcp.pause();
+    return raw;
+}
+
+
+test('a slow client that reads again at once is told why', async (t) => {
+    const sender = await client(t);
+    const slow = await deaf(t, 'slow');
+    const { slow: before } = await stack.nginx.status();
+    const body = 'x'.repeat(8000);
+
+    await sender.join('slow');
+
+    for (let n = 0; (await stack.nginx.status()).slow == before; n++) {
+        assert.ok(n < 100, 'the slow client is closed');
+
+        for (let i = 0; i < 50; i++) {
+            sender.push('slow', 'e', { body });
+            await sender.event('slow', 'e');
+        }
+    }
+
+    slow.tcp.resume();
+    assert.equal(await slow.closeCode(), 1013);
+    assert.match(stack.nginx.errorLog(), new RegExp(
+        '\\[info\\].* with code 1013: the client reads too slowly'));
+    assert.equal((await stack.nginx.status()).slow, before + 1);
 });
 
 
@@ -52,16 +182,12 @@ test('a client that stops reading is closed; the others get all',
      async (t) => {
     const sender = await client(t);
     const reader = await client(t);
-    const slow = await Raw.open(stack.port);
+    const slow = await deaf(t, 'flood');
     const body = 'x'.repeat(8000);
     const count = 4000;
 
-    t.after(() => slow.destroy());
     await sender.join('flood');
     await reader.join('flood');
-    slow.send(frame(TEXT, '["1","1","flood","phx_join",{}]'));
-    await slow.nextText('the reply to the join');
-    slow.tcp.pause();
 
     for (let n = 0; n < count; n++) {
         sender.send([sender.joins.flood, null, 'flood', 'e',
@@ -114,7 +240,15 @@ test('one channel too many is refused, a leave makes room', async (t) => {
         await c.join(`room:${i}`);
     }
 
-    await assert.rejects(c.join('room:10'), /channels/);
+    const { refused_channels: before }
+        = await until(async () => {
+            const status = await stack.nginx.status();
+
+            return status.channels == 10 && status;
+        }, 'no channels are left but these');
+
+    await assert.rejects(c.join('room:10'), /too many channels joined/);
+    assert.equal((await stack.nginx.status()).refused_channels, before + 1);
     await c.join('room:3');                         /* again: no new one */
     await c.call('room:0', 'phx_leave');
     await c.join('room:10');
@@ -123,42 +257,88 @@ test('one channel too many is refused, a leave makes room', async (t) => {
 });
 
 
-test('clients that come and go leave no memory behind', {
+test('20000 clients that come and go leave nothing behind', {
     skip: process.env.KAIROS_SANITIZE && 'a sanitizer keeps what was freed',
 }, async (t) => {
     const c = await client(t);
 
     await c.join('churn');
 
-    /* connect, join, be gone: the worker must not grow with it */
+    /* connect, join, leave, be gone: the worker must not grow with it */
     const worker = stack.nginx.workers()[0];
-    const rounds = async (n) => {
-        for (let i = 0; i < n; i++) {
-            const raw = await Raw.open(stack.port, { then: frame(
-                TEXT, '["1","1","churn","phx_join",{}]') });
+    const one = async (i) => {
+        const raw = await Raw.open(stack.port, { then: Buffer.concat([
+            frame(TEXT, '["1","1","churn","phx_join",{}]'),
+            frame(TEXT, `["2","2","own:${i}","phx_join",{}]`)]) });
 
-            await raw.nextText('the reply to the join');
+        await raw.nextText('the reply to the first join');
+        await raw.nextText('the reply to the second');
+
+        if (i % 10 == 0) {
             c.push('churn', 'e', { body: 'x'.repeat(2000) });
-            await c.event('churn', 'e');
-            await c.replyTo(`p${c.refs}`, 'a push');
-            raw.destroy();
-            await within(raw.ended, 'the end');
+            await raw.nextText('a broadcast');
         }
 
-        await until(() => stack.nginx.connections(worker) == 1,
-                    'only one connection is left');
+        if (i % 2 == 0) {
+            raw.send(frame(TEXT, '["2","3","own:' + i + '","phx_leave",{}]'));
+            await raw.frames.find((f) => /phx_close/.test(f.payload ?? ''));
+        }
+
+        raw.destroy();
+        await within(raw.ended, 'the end');
     };
 
-    await rounds(300);
+    const rounds = async (n) => {
+        for (let i = 0; i < n; i += 20) {
+            await Promise.all(Array.from({ length: 20 }, (_, k) => one(i + k)));
+            c.inbox.items.length = 0;
+        }
+
+        return until(async () => {
+            const status = await stack.nginx.status();
+
+            return status.sockets == 1 && status.channels == 1 && status;
+        }, 'only one socket is left');
+    };
+
+    await rounds(2000);
+
+    const before = memory(worker);
+    const { opened } = await rounds(20000);
+    const grown = memory(worker) - before;
+
+    t.diagnostic(`the worker grew by ${grown} kB from ${before} kB`);
+    assert.ok(opened >= 22000);
+    assert.ok(grown < 512, `the worker grew by ${grown} kB`);
+});
+
+
+test('an idle socket that joined takes little memory', {
+    skip: process.env.KAIROS_SANITIZE && 'a sanitizer takes more',
+}, async (t) => {
+    const worker = stack.nginx.workers()[0];
+    const raws = [];
+    const more = async (n) => {
+        for (let i = 0; i < n; i++) {
+            const raw = await Raw.open(stack.port, { then: frame(
+                TEXT, '["1","1","idle","phx_join",{}]') });
+
+            t.after(() => raw.destroy());
+            await raw.nextText('the reply to the join');
+            raws.push(raw);
+        }
+    };
+
+    await more(200);
 
     const before = memory(worker);
 
-    await rounds(1500);
+    await more(800);
 
-    const grown = memory(worker) - before;
+    const each = (memory(worker) - before) * 1024 / 800;
 
-    t.diagnostic(`grew by ${grown} kB`);
-    assert.ok(grown < 512, `the worker grew by ${grown} kB`);
+    t.diagnostic(`${Math.round(each)} bytes for each socket`);
+    assert.ok(each < 2500, `${each} bytes for each socket`);
 });
 
 

@@ -82,6 +82,11 @@ test('kairos_max_connections holds for all workers together', async (t) => {
                  .match(/\[info\].* 503: .*kairos_max_connections is 10/g)
                  .length, 41);
 
+    const { sockets: there, opened, refused_connections: refused }
+        = await stack.nginx.status();
+
+    assert.deepEqual([there, opened, refused], [10, 10, 41]);
+
     /* who leaves makes room for one, whether it says goodbye or not */
     sockets[0].destroy();
     await opens(t, stack);
@@ -190,10 +195,31 @@ test('kairos_max_per_address counts each address by itself', async (t) => {
                                    + 'kairos_max_per_address is 3\n');
     assert.match(stack.nginx.errorLog(),
                  /\[info\].* 429: .*kairos_max_per_address is 3/);
+    assert.equal((await stack.nginx.status()).refused_address, 13);
 
     sockets[0].destroy();
     await opens(t, stack, from('192.0.2.1'));
     assert.ok((await open(t, stack, from('192.0.2.1'))).refused);
+});
+
+
+test('who finds no room in the zone to be counted is let in', async (t) => {
+    const stack = await start(t, 'kairos_max_per_address 1;', {
+        server: REALIP, workers: 1, zone: 'kairos_zone live 64k;' });
+    const n = 400;
+
+    for (let i = 0; i < n; i++) {
+        const raw = await open(t, stack, from(`192.0.${i >> 8}.${i & 255}`));
+
+        assert.ok(!raw.refused);
+    }
+
+    const { sockets, uncounted } = await stack.nginx.status();
+
+    assert.equal(sockets, n);
+    assert.ok(uncounted > 0 && uncounted < n, `${uncounted} of ${n}`);
+    assert.equal(stack.nginx.errorLog().match(
+        /\[warn\].*"live" has no room to count another address/g).length, 1);
 });
 
 
@@ -212,6 +238,7 @@ test('an IPv6 address is its network of 64 bits', async (t) => {
     }
 
     assert.deepEqual(refused, ['2001:db8:0:0:ffff::', '::ffff:192.0.2.1']);
+    assert.equal((await stack.nginx.status()).refused_address, 2);
 });
 
 
@@ -233,6 +260,8 @@ test('kairos_max_per_user counts by the token\'s sub', async (t) => {
     assert.equal(over.head.status, 429);
     assert.equal(await body(over), 'too many sockets of one user, '
                                    + 'kairos_max_per_user is 2\n');
+
+    assert.equal((await stack.nginx.status()).refused_user, 4 * 4 + 1);
 
     /* a bad token is told so, and takes nobody's place */
     const bad = await open(t, stack, { path: '/realtime/websocket?vsn=2.0.0'
@@ -271,6 +300,10 @@ test('who sends faster than kairos_message_rate is read more slowly',
     assert.ok(took >= 2900, `100 messages took ${took} ms`);
     assert.equal(stack.nginx.errorLog()
                  .match(/\[info\].*kairos_message_rate 20 allows/g).length, 1);
+
+    const { paused } = await stack.nginx.status();
+
+    assert.ok(paused > 1 && paused <= 60, `paused ${paused} times`);
 
     /* the bucket fills again, and no more than that */
     await until(() => Date.now() - begin > took + 2500, 'the bucket is full');

@@ -191,7 +191,7 @@ test_each_limit(void **state)
     assert_int_equal(c.address, 0);
     assert_int_equal(admit(&two, &quota, 9, 9, &c), NGX_HTTP_KAIROS_FULL);
 
-    ngx_http_kairos_place_sum(&t->zone, &sum);
+    ngx_http_kairos_place_sum(&one, &sum);
     assert_true(sum.sockets == 3);
     assert_true(sum.opened == 3);
     assert_true(sum.refused_connections == 1);
@@ -202,7 +202,7 @@ test_each_limit(void **state)
     ngx_http_kairos_place_leave(&one, &a);
     assert_int_equal(admit(&two, &quota, 7, 1, &a), NGX_HTTP_KAIROS_ADMITTED);
 
-    ngx_http_kairos_place_sum(&t->zone, &sum);
+    ngx_http_kairos_place_sum(&one, &sum);
     assert_true(sum.sockets == 3);
     assert_true(sum.opened == 4);
 }
@@ -229,15 +229,19 @@ test_a_killed_worker(void **state)
                      NGX_HTTP_KAIROS_FULL);
 
     killed.counters->messages_in = 5;
+    killed.counters->channels = 4;
+    killed.counters->feeds = 1;
     killed.slot->pid = (ngx_atomic_uint_t) dead();
 
     /* whoever is refused looks who is there */
     assert_int_equal(admit(&other, &quota, 1, 0, &seat),
                      NGX_HTTP_KAIROS_ADMITTED);
 
-    ngx_http_kairos_place_sum(&t->zone, &sum);
+    ngx_http_kairos_place_sum(&other, &sum);
     assert_true(sum.sockets == 1);
     assert_true(sum.opened == 3);
+    assert_true(sum.channels == 0);
+    assert_true(sum.feeds == 0);
     assert_true(sum.messages_in == 5);
 
     ngx_http_kairos_place_open(&killed, &t->zone);
@@ -267,7 +271,7 @@ test_an_orderly_end(void **state)
     assert_int_equal(admit(&next, &quota, 1, 1, &seat),
                      NGX_HTTP_KAIROS_ADMITTED);
 
-    ngx_http_kairos_place_sum(&t->zone, &sum);
+    ngx_http_kairos_place_sum(&next, &sum);
     assert_true(sum.sockets == 1);
     assert_true(sum.opened == 2);
 }
@@ -303,7 +307,10 @@ test_no_slot(void **state)
     assert_int_equal(admit(last, &quota, 3, 0, &seat), NGX_HTTP_KAIROS_FULL);
     assert_int_equal(warnings, 0);
 
-    ngx_http_kairos_place_sum(&t->zone, &sum);
+    ngx_http_kairos_place_sum(last, &sum);
+    assert_true(sum.sockets == 2);
+
+    ngx_http_kairos_place_sum(&places[0], &sum);
     assert_true(sum.sockets == 1);
 
     ngx_http_kairos_place_leave(last, &seat);
@@ -330,7 +337,7 @@ test_no_room_in_the_tally(void **state)
                          NGX_HTTP_KAIROS_ADMITTED);
     }
 
-    ngx_http_kairos_place_sum(&t->zone, &sum);
+    ngx_http_kairos_place_sum(&place, &sum);
     assert_true(sum.sockets == 2 * NGX_HTTP_KAIROS_TALLY_MIN);
     assert_true(sum.uncounted > NGX_HTTP_KAIROS_TALLY_MIN);
     assert_int_equal(warnings, 1);

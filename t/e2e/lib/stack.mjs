@@ -35,6 +35,7 @@ const USER = 'nobody';
  *   postgres     false: none is started (implies no replicator)
  *   directives   lines for the location /realtime
  *   main         lines for the main block
+ *   zone         the line that declares the zone "live"
  *   http         lines for the http block
  *   server       lines for the server block
  *   env          the replicator's environment, over ours
@@ -48,7 +49,8 @@ const USER = 'nobody';
 export async function startStack(options = {}) {
     const stack = new Stack({ workers: 2, replicator: true, postgres: true,
                               directives: '', main: '', http: '', server: '',
-                              env: {}, setup: '', ...options });
+                              zone: 'kairos_zone live 8m;', env: {},
+                              setup: '', ...options });
 
     try {
         await stack.start();
@@ -344,6 +346,20 @@ class Nginx {
         return connectionsOf(worker, this.port);
     }
 
+    /* What kairos_status says of a zone. */
+    async status(path = '/status') {
+        return within(new Promise((resolve, reject) => {
+            get({ host: '127.0.0.1', port: this.port, path, agent: false,
+                  headers: { Connection: 'close' } }, (res) => {
+                let text = '';
+
+                res.setEncoding('utf8');
+                res.on('data', (data) => { text += data; });
+                res.on('end', () => resolve(JSON.parse(text)));
+            }).on('error', reject);
+        }), 'the answer of kairos_status');
+    }
+
     errorLog() {
         return existsSync(this.log) ? readFileSync(this.log, 'utf8') : '';
     }
@@ -391,12 +407,14 @@ class Nginx {
     }
 
     /*
-     * Loads the configuration again; returns when only new workers serve.
-     * Old ones may still say goodbye to their clients.
+     * Loads the configuration again, as stack.options are now; returns when
+     * only new workers serve.  Old ones may still say goodbye to their
+     * clients.
      */
     async reload() {
         const old = new Set(this.workers());
 
+        writeFileSync(this.conf, this.configuration());
         process.kill(this.pid, 'SIGHUP');
 
         await until(() => {
@@ -502,7 +520,7 @@ http {
     scgi_temp_path ${dir}/scgi;
     include /etc/nginx/mime.types;
 
-    kairos_zone live 8m;
+    ${o.zone}
     ${o.http}
 
     server {
@@ -517,6 +535,10 @@ http {
 
         location = /ready {
             return 204;
+        }
+
+        location = /status {
+            kairos_status live;
         }
 
         ${o.www ? `location / { root ${o.www}; }` : ''}
