@@ -291,6 +291,13 @@ ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
 
     if (rc == NGX_OK) {
         ngx_http_kairos_dispatch_ok(ks, m);
+
+        /* a fast client must not overrun slower workers by itself */
+
+        if (ngx_http_kairos_place_crowded(ks->place)) {
+            ngx_http_kairos_session_hold(ks);
+        }
+
         return;
     }
 

@@ -8,7 +8,12 @@
 /* seconds between two complaints of a tally without room */
 #define NGX_HTTP_KAIROS_PLACE_WARN   60
 
+/* milliseconds that writers wait for a worker that reads nothing */
+#define NGX_HTTP_KAIROS_PLACE_STUCK  1000
 
+
+static ngx_atomic_uint_t ngx_http_kairos_place_slowest(
+    const ngx_http_kairos_place_t *place);
 static void ngx_http_kairos_place_add(ngx_http_kairos_counters_t *sum,
     const ngx_http_kairos_counters_t *counters);
 static ngx_uint_t ngx_http_kairos_place_sweep_locked(
@@ -186,6 +191,62 @@ ngx_http_kairos_place_leave(ngx_http_kairos_place_t *place,
     }
 
     ngx_shmtx_unlock(&place->zone->shpool->mutex);
+}
+
+
+ngx_uint_t
+ngx_http_kairos_place_crowded(ngx_http_kairos_place_t *place)
+{
+    ngx_atomic_uint_t  slowest;
+
+    slowest = ngx_http_kairos_place_slowest(place);
+
+    if (place->zone->sh->head - slowest < place->zone->sh->size / 2) {
+        return 0;
+    }
+
+    if (slowest != place->slowest || place->since == 0) {
+        place->slowest = slowest;
+        place->since = ngx_current_msec;
+    }
+
+    return ngx_current_msec - place->since < NGX_HTTP_KAIROS_PLACE_STUCK;
+}
+
+
+/*
+ * The least position of the other workers; who was overrun has lost already
+ * what it could be waited for.
+ */
+static ngx_atomic_uint_t
+ngx_http_kairos_place_slowest(const ngx_http_kairos_place_t *place)
+{
+    ngx_uint_t                 i;
+    ngx_atomic_uint_t          head, behind, most;
+    ngx_http_kairos_slot_t    *slot;
+    ngx_http_kairos_shared_t  *sh;
+
+    sh = place->zone->sh;
+    head = sh->head;
+    most = 0;
+
+    for (i = 0; i < sh->nslots; i++) {
+        slot = &sh->slots[i];
+
+        if (slot->pid == 0 || slot == place->slot) {
+            continue;
+        }
+
+        /* more than there is if it reads on meanwhile */
+
+        behind = head - slot->position;
+
+        if (behind <= sh->size) {
+            most = ngx_max(most, behind);
+        }
+    }
+
+    return head - most;
 }
 
 

@@ -19,6 +19,8 @@ typedef struct {
     ngx_http_kairos_counters_t  *counters;   /* the slot's, or own */
     ngx_http_kairos_counters_t   own;
     time_t                       warned;     /* of a tally without room */
+    ngx_atomic_uint_t            slowest;    /* see _place_crowded() */
+    ngx_msec_t                   since;
 } ngx_http_kairos_place_t;
 
 
@@ -76,6 +78,13 @@ ngx_http_kairos_admission_e ngx_http_kairos_place_admit(
 /* The end of an admitted socket. */
 void ngx_http_kairos_place_leave(ngx_http_kairos_place_t *place,
     const ngx_http_kairos_seat_t *seat);
+
+/*
+ * Whether some other worker has half of the ring to read yet, so that who
+ * publishes should wait.  A worker that reads nothing for a second is waited
+ * for no longer: it will be overrun.
+ */
+ngx_uint_t ngx_http_kairos_place_crowded(ngx_http_kairos_place_t *place);
 
 /*
  * The sum over all workers, also those that ended or were killed.  They go on

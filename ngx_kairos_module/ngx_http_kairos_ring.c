@@ -319,11 +319,11 @@ ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
             break;
         }
 
-        ring->handlers->message(ring->hub, &m);
-    }
+        if (ring->slot != NULL) {
+            ring->slot->position = ring->position;
+        }
 
-    if (ring->slot != NULL) {
-        ring->slot->position = ring->position;
+        ring->handlers->message(ring->hub, &m);
     }
 }
 
@@ -427,5 +427,10 @@ ngx_http_kairos_ring_overrun(ngx_http_kairos_ring_t *ring)
                   head - ring->position, &ring->zone->name, sh->size);
 
     ring->position = head;
+
+    if (ring->slot != NULL) {
+        ring->slot->position = head;
+    }
+
     ring->handlers->overrun(ring->hub);
 }

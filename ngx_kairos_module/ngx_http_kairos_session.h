@@ -96,6 +96,8 @@ struct ngx_http_kairos_session_s {
     unsigned                      counted:1;    /* place_admit() took it */
     unsigned                      paused:1;     /* not read for a while */
     unsigned                      fast:1;       /* it was said of it */
+    unsigned                      held:1;       /* it published when the ring
+                                                   was crowded */
 
     ngx_connection_t             *connection;
     ngx_http_kairos_sessions_t   *sessions;
@@ -202,6 +204,11 @@ void ngx_http_kairos_session_start(ngx_http_kairos_session_t *ks,
  */
 void ngx_http_kairos_session_send(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_msg_t *msg);
+
+/*
+ * Reads no more of what the client sends while the place is crowded.
+ */
+void ngx_http_kairos_session_hold(ngx_http_kairos_session_t *ks);
 
 /*
  * The only way to end a session: queues a close frame (code NO_STATUS: one

@@ -18,8 +18,11 @@
 /* seconds of kairos_message_rate that a socket may send at once */
 #define NGX_HTTP_KAIROS_BURST   2
 
-/* what a message takes of the bucket: see _session_wait() */
+/* what a message takes of the bucket: see _session_rate() */
 #define NGX_HTTP_KAIROS_COST    1000
+
+/* milliseconds between two looks at a crowded ring */
+#define NGX_HTTP_KAIROS_HOLD    5
 
 
 static void ngx_http_kairos_session_go_on(ngx_http_kairos_session_t *ks);
@@ -27,6 +30,7 @@ static void ngx_http_kairos_session_input(ngx_http_kairos_session_t *ks,
     u_char **pos, u_char *last, ngx_uint_t *budget);
 static ngx_uint_t ngx_http_kairos_session_pause(
     ngx_http_kairos_session_t *ks);
+static ngx_msec_t ngx_http_kairos_session_rate(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_spend(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_data(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_ws_event_t *ev);
@@ -34,6 +38,13 @@ static void ngx_http_kairos_session_control(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_ws_event_t *ev);
 static void ngx_http_kairos_session_pong(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_ws_event_t *ev);
+
+
+void
+ngx_http_kairos_session_hold(ngx_http_kairos_session_t *ks)
+{
+    ks->held = 1;
+}
 
 
 ngx_int_t
@@ -173,9 +184,15 @@ ngx_http_kairos_session_pause(ngx_http_kairos_session_t *ks)
     }
 
     ks->paused = 1;
-    ks->place->counters->paused++;
 
-    if (!ks->fast) {
+    if (ks->held) {
+        ks->place->counters->held++;
+
+    } else {
+        ks->place->counters->paused++;
+    }
+
+    if (!ks->held && !ks->fast) {
         ks->fast = 1;
 
         ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
@@ -190,12 +207,28 @@ ngx_http_kairos_session_pause(ngx_http_kairos_session_t *ks)
 }
 
 
+ngx_msec_t
+ngx_http_kairos_session_wait(ngx_http_kairos_session_t *ks)
+{
+    if (ks->held) {
+
+        if (ngx_http_kairos_place_crowded(ks->place)) {
+            return NGX_HTTP_KAIROS_HOLD;
+        }
+
+        ks->held = 0;
+    }
+
+    return ngx_http_kairos_session_rate(ks);
+}
+
+
 /*
  * The bucket is counted in thousandths of messages: as many flow in within a
  * millisecond as messages are allowed in a second.
  */
-ngx_msec_t
-ngx_http_kairos_session_wait(ngx_http_kairos_session_t *ks)
+static ngx_msec_t
+ngx_http_kairos_session_rate(ngx_http_kairos_session_t *ks)
 {
     uint32_t  now;
     uint64_t  rate, credit, most;

@@ -44,6 +44,7 @@ typedef struct {
     ngx_atomic_t     uncounted;   /* admitted, as the tally had no room */
     ngx_atomic_t     paused;      /* times that kairos_message_rate held up
                                      a socket */
+    ngx_atomic_t     held;        /* times that another worker did */
 
     /* sockets that were closed, and why */
     ngx_atomic_t     slow;        /* kairos_queue_size */
@@ -62,7 +63,7 @@ typedef struct {
     ngx_atomic_t     bytes_in;      /* after the upgrade, without TLS */
     ngx_atomic_t     bytes_out;
 
-    ngx_atomic_t     unused[2];
+    ngx_atomic_t     unused[1];
 } ngx_http_kairos_counters_t;
 
 

@@ -49,6 +49,7 @@ static const ngx_http_kairos_status_counter_t
     ngx_http_kairos_status_counter(refused_pending),
     ngx_http_kairos_status_counter(uncounted),
     ngx_http_kairos_status_counter(paused),
+    ngx_http_kairos_status_counter(held),
     ngx_http_kairos_status_counter(slow),
     ngx_http_kairos_status_counter(too_large),
     ngx_http_kairos_status_counter(idle),

@@ -301,9 +301,10 @@ test('who sends faster than kairos_message_rate is read more slowly',
     assert.equal(stack.nginx.errorLog()
                  .match(/\[info\].*kairos_message_rate 20 allows/g).length, 1);
 
-    const { paused } = await stack.nginx.status();
+    const { paused, held } = await stack.nginx.status();
 
     assert.ok(paused > 1 && paused <= 60, `paused ${paused} times`);
+    assert.equal(held, 0);
 
     /* the bucket fills again, and no more than that */
     await until(() => Date.now() - begin > took + 2500, 'the bucket is full');

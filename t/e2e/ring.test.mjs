@@ -4,26 +4,34 @@
  */
 
 import assert from 'node:assert/strict';
+import { Agent, get } from 'node:http';
 import { test } from 'node:test';
 
-import { LIMIT, until } from './lib/await.mjs';
+import { LIMIT, until, within } from './lib/await.mjs';
 import { Client } from './lib/client.mjs';
 import { startStack } from './lib/stack.mjs';
 
 
-test('a worker that was overtaken tells its clients, and goes on',
-     async (t) => {
+/* Starts two workers with a small zone. */
+async function small(t) {
     const stack = await startStack({
         postgres: false, workers: 2, http: 'kairos_zone small 256k;',
-        server: 'location /small { kairos small; }' });
+        server: `location /small { kairos small; }
+                 location = /status/small { kairos_status small; }
+                 location = /pid { return 200 $pid; }` });
+
+    t.after(() => stack.stop());
+    return stack;
+}
+
+
+/* Clients of the small zone: one in each worker at least, the first two. */
+async function apart(t, stack) {
     const base = `ws://127.0.0.1:${stack.port}/small`;
     const workers = stack.nginx.workers();
     const counts = () => workers.map((pid) => stack.nginx.connections(pid));
     const clients = [];
 
-    t.after(() => stack.stop());
-
-    /* one in each worker at least */
     for (let i = 0; i < 100 && counts().some((n) => n == 0); i++) {
         const before = counts();
         const c = await Client.connect(base, { name: `client ${i}` });
@@ -38,7 +46,14 @@ test('a worker that was overtaken tells its clients, and goes on',
         clients.push(c);
     }
 
-    const a = clients[0], b = clients.find((c) => c.worker != a.worker);
+    return [clients[0], clients.find((c) => c.worker != clients[0].worker)];
+}
+
+
+test('a worker that was overtaken tells its clients, and goes on',
+     async (t) => {
+    const stack = await small(t);
+    const [a, b] = await apart(t, stack);
 
     await a.join('room');
     await b.join('room');
@@ -60,6 +75,12 @@ test('a worker that was overtaken tells its clients, and goes on',
     assert.match(reason, /lost, join again/);
     assert.match(stack.nginx.errorLog(), /\[warn\].*lost \d+ bytes/);
 
+    /* it was waited for, but not for ever */
+    const { overruns, held } = await stack.nginx.status('/status/small');
+
+    assert.equal(overruns, 1);
+    assert.ok(held > 0);
+
     const got = b.inbox.items.map((text) => JSON.parse(text)[4].body?.i);
 
     assert.deepEqual(got, got.map((_, i) => i));
@@ -72,6 +93,85 @@ test('a worker that was overtaken tells its clients, and goes on',
 
     assert.deepEqual(errors, []);
 });
+
+
+test('a fast client does not overtake a slow worker', async (t) => {
+    const stack = await small(t);
+    const [a, b] = await apart(t, stack);
+    const body = 'x'.repeat(4000);
+    const n = 2000;
+    let stops = 0;
+
+    await a.join('room');
+    await b.join('room');
+
+    const ask = await asking(t, stack, a.worker);
+    const status = async () => JSON.parse(await ask('/status/small'));
+    const behind = ({ workers }) => workers.find((w) => w.pid == b.worker)
+                                    .behind;
+
+    /* 8 MB in one go, which the ring holds 40 times */
+    for (let i = 0; i < n; i++) {
+        a.push('room', 'e', { body: { i, body } });
+    }
+
+    /* the other worker stands still, again and again */
+    for (let done = false; !done; stops++) {
+        process.kill(b.worker, 'SIGSTOP');
+
+        try {
+            await until(async () => {
+                const now = await status();
+
+                done = now.published == n;
+                return done || behind(now) > 80000;
+            }, 'it is behind');
+
+        } finally {
+            process.kill(b.worker, 'SIGCONT');
+        }
+
+        await until(async () => behind(await status()) < 80000,
+                    'it reads again', LIMIT, 1);
+    }
+
+    for (let i = 0; i < n; i++) {
+        assert.equal((await b.event('room', 'e')).body.i, i);
+    }
+
+    const { overruns, held } = await status();
+
+    t.diagnostic(`stopped ${stops} times, held ${held} times`);
+    assert.ok(stops > 3, `stopped ${stops} times`);
+    assert.equal(overruns, 0);
+    assert.ok(held > 0);
+});
+
+
+/* What GETs one location after the other from one worker. */
+async function asking(t, stack, worker) {
+    for (let i = 0; i < 100; i++) {
+        const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+        const ask = (path) => within(new Promise((resolve, reject) => {
+            get({ host: '127.0.0.1', port: stack.port, path, agent },
+                (res) => {
+                let text = '';
+
+                res.setEncoding('utf8');
+                res.on('data', (data) => { text += data; });
+                res.on('end', () => resolve(text));
+            }).on('error', reject);
+        }), `the answer to ${path}`);
+
+        t.after(() => agent.destroy());
+
+        if (await ask('/pid') == worker) {
+            return ask;
+        }
+    }
+
+    throw new Error(`worker ${worker} answers nothing`);
+}
 
 
 test('more workers than the zone has places for hear each other',

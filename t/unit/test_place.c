@@ -29,6 +29,7 @@ typedef struct {
 
 
 ngx_pid_t             ngx_pid;
+volatile ngx_msec_t   ngx_current_msec;
 volatile ngx_time_t  *ngx_cached_time;
 
 static ngx_time_t     now;
@@ -355,6 +356,59 @@ test_no_room_in_the_tally(void **state)
 }
 
 
+/* who publishes waits for the slowest, and for no one that is stuck */
+static void
+test_a_crowded_ring(void **state)
+{
+    test_t  *t = *state;
+
+    ngx_http_kairos_place_t  writer, slow, stuck;
+
+    t->sh->size = 1000;
+    t->sh->head = 5000;
+    ngx_current_msec = 70000;
+
+    ngx_http_kairos_place_open(&writer, &t->zone);
+    ngx_http_kairos_place_open(&slow, &t->zone);
+    ngx_http_kairos_place_open(&stuck, &t->zone);
+    writer.slot->position = 1;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+
+    t->sh->head = 5499;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+
+    t->sh->head = 5500;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    ngx_current_msec += 999;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+
+    /* it reads, if little: another second */
+    slow.slot->position = 5001;
+    stuck.slot->position = 5001;
+    t->sh->head = 5501;
+    ngx_current_msec++;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    ngx_current_msec += 999;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    ngx_current_msec++;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+
+    /* one was overrun, the other is waited for */
+    t->sh->head = 6002;
+    slow.slot->position = 5502;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    slow.slot->position = 6002;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+
+    /* a reader may be ahead of what was seen of the head; the dead are not */
+    slow.slot->position = 6100;
+    stuck.slot->position = 5100;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    ngx_http_kairos_place_close(&stuck);
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+}
+
+
 static void
 test_a_key_is_not_0(void **state)
 {
@@ -383,6 +437,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_no_slot, start, finish),
         cmocka_unit_test_setup_teardown(test_no_room_in_the_tally, start,
                                         finish),
+        cmocka_unit_test_setup_teardown(test_a_crowded_ring, start, finish),
         cmocka_unit_test_setup_teardown(test_a_key_is_not_0, start, finish),
     };
 
