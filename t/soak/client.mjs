@@ -324,6 +324,9 @@ class Connection {
 
             join.ended = 'left';
             join.end?.('left');
+
+            /* who leaves before its join is answered gets no answer */
+            this.calls.get(join.ref)?.({});
         });
 
         return true;

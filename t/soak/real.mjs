@@ -201,17 +201,20 @@ export class SdkClient extends Page {
 
         this.nexus = nexus;
         nexus.on('rows', (payload) => current() && view.apply(payload));
-        nexus.socket.onClose(() => {
-            this.lost++;
-            view.joined = false;
-        });
-        nexus.connect();
-        await nexus.useUserChannel(this.name, {});
 
-        const { result, channels: [route] } = await nexus
-            .select('id, owner, n').from('items').subscribeAndJoinRoutes({
-                table: 'items', tableField: 'owner', equality: 'eq',
-                fieldValue: this.owner, event: 'rows', pk: 'id' });
+        /* the SDK does not ask again: that would be its time-out */
+        const closed = new Promise((resolve, reject) => {
+            nexus.socket.onClose(() => {
+                this.lost++;
+                view.joined = false;
+                reject(new Error('the connection was lost'));
+            });
+        });
+
+        nexus.connect();
+
+        const { result, channels: [route] } = await Promise.race([
+            closed, this.ask(nexus)]);
 
         if (!current()) {
             return;
@@ -232,6 +235,15 @@ export class SdkClient extends Page {
                 this.opening = this.open();
             }
         });
+    }
+
+    async ask(nexus) {
+        await nexus.useUserChannel(this.name, {});
+
+        return nexus.select('id, owner, n').from('items')
+            .subscribeAndJoinRoutes({
+                table: 'items', tableField: 'owner', equality: 'eq',
+                fieldValue: this.owner, event: 'rows', pk: 'id' });
     }
 
     async stop() {
