@@ -228,7 +228,7 @@ $(B)/www/index.html: $(filter-out www/node_modules,$(wildcard www/*))
 
 MODULES     = /usr/lib/nginx/modules
 AVAILABLE   = /usr/share/nginx/modules-available
-UNITS       = /lib/systemd/system
+UNITS       = /usr/lib/systemd/system
 EXAMPLES    = $(PREFIX)/share/doc/kairos/examples
 
 install: all
