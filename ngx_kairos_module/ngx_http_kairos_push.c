@@ -391,6 +391,12 @@ ngx_http_kairos_push_reserved(const ngx_http_kairos_phx_msg_t *m)
         return "events that begin with phx_ are the protocol's own";
     }
 
+    if (m->event.len == sizeof("access_token") - 1
+        && ngx_http_kairos_push_begins(&m->event, "access_token"))
+    {
+        return "the event access_token is for tokens, it is never broadcast";
+    }
+
     return NULL;
 }
 

@@ -135,6 +135,16 @@ Allow: POST, OPTIONS
 
 
 
+=== HEAD
+--- request
+HEAD /realtime
+--- error_code: 405
+--- response_headers
+Allow: POST, OPTIONS
+--- response_body
+
+
+
 === no JSON
 --- request
 POST /realtime
@@ -292,6 +302,23 @@ POST /realtime
 --- error_code: 400
 --- response_body chomp
 {"error":"events that begin with phx_ are the protocol's own"}
+
+
+
+=== the event of renewals
+--- request eval
+"POST /realtime\n" . main::message('room:1', 'access_token')
+--- error_code: 400
+--- response_body chomp
+{"error":"the event access_token is for tokens, it is never broadcast"}
+
+
+
+=== an event that only begins so
+--- request eval
+"POST /realtime\n" . main::message('room:1', 'access_tokens')
+--- response_body chomp
+{"ok":true,"sent":1}
 
 
 
