@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_kairos_cors_origin(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_kairos_cors_listed(
     const ngx_http_kairos_origins_t *origins,
     const ngx_http_kairos_origin_t *o);
+static ngx_uint_t ngx_http_kairos_cors_own(ngx_http_request_t *r,
+    const ngx_http_kairos_origin_t *o);
 
 
 /* the headers that the original allows, and for as long */
@@ -180,7 +182,6 @@ static ngx_int_t
 ngx_http_kairos_cors_origin(ngx_http_request_t *r,
     const ngx_http_kairos_origins_t *origins, ngx_str_t **origin)
 {
-    ngx_str_t                 *host;
     ngx_uint_t                 n;
     const char                *reason;
     ngx_http_kairos_origin_t   o;
@@ -193,18 +194,10 @@ ngx_http_kairos_cors_origin(ngx_http_request_t *r,
 
     if (n == 1 && ngx_http_kairos_origin_parse(*origin, &o, &reason) == NGX_OK)
     {
-        if (origins != NULL) {
-
-            if (ngx_http_kairos_cors_listed(origins, &o)) {
-                return NGX_OK;
-            }
-
-        } else {
-            host = ngx_http_kairos_http_header(r, "host", NULL);
-
-            if (host != NULL && ngx_http_kairos_origin_is_host(&o, host)) {
-                return NGX_OK;
-            }
+        if ((origins != NULL) ? ngx_http_kairos_cors_listed(origins, &o)
+                              : ngx_http_kairos_cors_own(r, &o))
+        {
+            return NGX_OK;
         }
     }
 
@@ -231,4 +224,31 @@ ngx_http_kairos_cors_listed(const ngx_http_kairos_origins_t *origins,
     }
 
     return 0;
+}
+
+
+/*
+ * Whether the origin is the host that the request was sent to.  HTTP/3, and
+ * an absolute address, name it in place of a header.
+ */
+static ngx_uint_t
+ngx_http_kairos_cors_own(ngx_http_request_t *r,
+    const ngx_http_kairos_origin_t *o)
+{
+    ngx_str_t  *header, host;
+
+    header = ngx_http_kairos_http_header(r, "host", NULL);
+
+    if (header != NULL) {
+        return ngx_http_kairos_origin_is_host(o, header);
+    }
+
+    if (r->host_start == NULL || r->host_end == NULL) {
+        return 0;
+    }
+
+    host.data = r->host_start;
+    host.len = r->host_end - r->host_start;
+
+    return ngx_http_kairos_origin_is_host(o, &host);
 }

@@ -19,6 +19,14 @@ add_block_preprocessor(sub {
                                 . " kairos live; kairos_push on; $origins }");
 });
 
+# A POST that names its host in the address alone, as HTTP/3 does.
+sub absolute
+{
+    return "POST http://app.example.com/realtime/auth HTTP/1.0\r\n"
+           . "Origin: $_[0]\r\nContent-Length: 0\r\n\r\n";
+}
+
+
 no_long_string();
 no_shuffle();
 master_on();
@@ -162,3 +170,69 @@ Origin: https://app.example.com
 --- error_code: 403
 --- response_headers
 !Access-Control-Allow-Origin
+
+
+
+=== no list: a page of the host in the address
+--- config
+--- raw_request eval
+main::absolute('http://app.example.com')
+--- response_headers
+Access-Control-Allow-Origin: http://app.example.com
+
+
+
+=== no list: a page of another
+--- config
+--- raw_request eval
+main::absolute('http://evil.example.com')
+--- error_code: 403
+--- response_headers
+!Access-Control-Allow-Origin
+
+
+
+=== a wildcard with a port
+--- config
+    kairos_origins *.example.com:8443;
+--- request
+POST /realtime/auth
+--- more_headers
+Origin: https://app.example.com:8443
+--- response_headers
+Access-Control-Allow-Origin: https://app.example.com:8443
+
+
+
+=== a wildcard with a port, another one
+--- config
+    kairos_origins *.example.com:8443;
+--- request
+POST /realtime/auth
+--- more_headers
+Origin: https://app.example.com
+--- error_code: 403
+
+
+
+=== a wildcard: nothing in place of the asterisk
+--- config
+    kairos_origins https://*.example.com;
+--- request
+POST /realtime/auth
+--- more_headers
+Origin: https://.example.com
+--- error_code: 403
+
+
+
+=== any origin: a sandboxed page
+--- config
+    kairos_origins *;
+--- request
+POST /realtime/auth
+--- more_headers
+Origin: null
+--- response_headers
+Access-Control-Allow-Origin: null
+Access-Control-Allow-Credentials: true
