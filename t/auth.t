@@ -7,6 +7,7 @@ use warnings;
 BEGIN { push @INC, 't/lib' }
 
 use Digest::SHA qw(hmac_sha512);
+use File::Temp qw(tempdir);
 use KairosToken;
 use MIME::Base64 qw(encode_base64url);
 use Test::Nginx::Socket 'no_plan';
@@ -14,7 +15,18 @@ use Test::Nginx::Socket 'no_plan';
 
 my $secret = SECRET;
 
+my $dir = $ENV{TEST_NGINX_KEYS} = tempdir(CLEANUP => 1);
+
+chmod 0755, $dir;
+
 $ENV{KAIROS_TEST_SECRET} = SECRET;
+
+# a line's end that editors put there
+for (['unix', "\n"], ['windows', "\r\n"], ['two', "\n\n"]) {
+    open my $out, '>', "$dir/$_->[0]" or die "$_->[0]: $!\n";
+    print $out SECRET . $_->[1];
+    close $out or die "$_->[0]: $!\n";
+}
 
 
 # A handshake with this token in the address.
@@ -33,6 +45,21 @@ sub post
            . (defined $authorization ? "Authorization: $authorization\r\n"
                                      : '')
            . "Connection: close\r\nContent-Length: 0\r\n\r\n";
+}
+
+
+# A token of at most so many bytes, as long as can be; or the next longer one.
+sub long
+{
+    my ($size, $longer) = @_;
+    my $last;
+
+    for my $n (1 .. $size) {
+        my $token = token(x => '"' . ('x' x $n) . '"');
+
+        return $longer ? $token : $last if length $token > $size;
+        $last = $token;
+    }
 }
 
 
@@ -61,7 +88,8 @@ add_block_preprocessor(sub {
     my ($block) = @_;
     my $more = $block->config // '';
 
-    $block->set_value('http_config', 'kairos_zone live 1m;');
+    $block->set_value('http_config', 'kairos_zone live 1m;'
+                                     . ' large_client_header_buffers 4 32k;');
     $block->set_value('config', 'keepalive_timeout 0; location /realtime {'
                                 . ' kairos live; kairos_auth on;'
                                 . ($more =~ /kairos_auth_secret/ ? ''
@@ -350,6 +378,51 @@ main::with(main::token())
 
 
 
+=== a secret of a file, without its line's end
+--- config
+    kairos_auth_secret file:$TEST_NGINX_KEYS/unix;
+--- raw_request eval
+main::with(main::token())
+--- error_code: 101
+
+
+
+=== nor that of Windows
+--- config
+    kairos_auth_secret file:$TEST_NGINX_KEYS/windows;
+--- raw_request eval
+main::with(main::token())
+--- error_code: 101
+
+
+
+=== a second line's end is the secret's
+--- config
+    kairos_auth_secret file:$TEST_NGINX_KEYS/two;
+--- raw_request eval
+main::with(main::token())
+--- error_code: 403
+--- response_body
+the token's signature is wrong
+
+
+
+=== as large as a token may be
+--- raw_request eval
+main::with(main::long(8192))
+--- error_code: 101
+
+
+
+=== larger
+--- raw_request eval
+main::with(main::long(8192, 1))
+--- error_code: 403
+--- response_body
+the token is longer than 8192 bytes
+
+
+
 === /auth: a token for a token
 --- raw_request eval
 main::post('Bearer ' . main::token())
@@ -377,6 +450,45 @@ qr/"iss":"my\\"app","sub":\{"a":\[1\]\}\}/
 --- raw_request eval
 main::post('Bearer ' . main::token(sub => undef))
 --- response_body_like: "iss":"kairos","sub":null\}
+
+
+
+=== /auth: for as long as it was said
+--- config
+    kairos_auth_lifetime 12h;
+--- raw_request eval
+main::post('Bearer ' . main::token())
+--- response_body_like eval
+qr/\A\{"claims":\{"device":"nexus","exp":(\d+),"iat":(\d+),(?(?{ $1 - $2 == 12 * 3600 })|(?!))/
+
+
+
+=== /auth: in a variable
+--- config
+    kairos_auth_token $http_x_token;
+--- request
+POST /realtime/auth
+--- more_headers eval
+'X-Token: ' . main::token()
+--- response_body_like: "ok":true,"token":"eyJ
+
+
+
+=== /auth: in a variable, and nowhere else
+--- config
+    kairos_auth_token $http_x_token;
+--- raw_request eval
+main::post('Bearer ' . main::token())
+--- error_code: 401
+
+
+
+=== /auth: larger than a token may be
+--- raw_request eval
+main::post('Bearer ' . main::long(8192, 1))
+--- error_code: 401
+--- error_log
+kairos refused a request with status 401: the token is longer than 8192 bytes
 
 
 
