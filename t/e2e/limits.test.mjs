@@ -217,6 +217,72 @@ test('a client that stops reading is closed; the others get all',
 });
 
 
+test('who begins to read again is told why it was closed', async (t) => {
+    const sender = await client(t);
+    const slow = await Raw.open(stack.port);
+    const body = 'x'.repeat(8000);
+    const full = /kairos closes socket \d+ with code 1013: the client reads/g;
+    const before = stack.nginx.errorLog().match(full)?.length ?? 0;
+
+    t.after(() => slow.destroy());
+    await sender.join('flood');
+    slow.send(frame(TEXT, '["1","1","flood","phx_join",{}]'));
+    await slow.nextText('the reply to the join');
+    slow.tcp.pause();
+
+    for (let n = 0; n < 4000; n++) {
+        sender.push('flood', 'e', { body: { n, body } });
+        await sender.event('flood', 'e');
+
+        if ((stack.nginx.errorLog().match(full)?.length ?? 0) > before) {
+            break;
+        }
+    }
+
+    slow.tcp.resume();
+    assert.equal(await slow.closeCode(), 1013);
+});
+
+
+test('a silent socket is closed with 1002, and cut if it does not answer',
+     async (t) => {
+    const idle = await startStack({ postgres: false, workers: 1,
+                                    directives: 'kairos_idle_timeout 1s;' });
+
+    t.after(() => idle.stop());
+
+    const silent = await Raw.open(idle.port);
+    const hears = await Client.connect(idle.base);
+    const speaks = await Client.connect(idle.base);
+
+    for (const c of [hears, speaks]) {
+        t.after(() => c.ws.terminate());
+        await c.join('room');
+    }
+
+    /* what goes out counts, and so does what comes in */
+    const talk = setInterval(() => speaks.push('room', 'e', { body: 1 }), 200);
+
+    t.after(() => clearInterval(talk));
+    t.after(() => silent.destroy());
+
+    assert.equal(await silent.closeCode(), 1002);
+    await within(silent.ended, 'it is cut');
+
+    /* five seconds that it had to answer */
+    assert.equal(hears.ws.readyState, hears.ws.OPEN);
+    assert.equal(speaks.ws.readyState, speaks.ws.OPEN);
+
+    clearInterval(talk);
+
+    for (const c of [hears, speaks]) {
+        const { code, reason } = await within(c.closed, 'the close');
+
+        assert.deepEqual([code, reason], [1002, 'idle for too long']);
+    }
+});
+
+
 test('what a client calls things cannot break a line of the log',
      async (t) => {
     const c = await client(t);

@@ -5,17 +5,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import http2 from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 
-import { LIMIT, until, within } from './lib/await.mjs';
+import { LIMIT, once, until, within } from './lib/await.mjs';
 import { Client } from './lib/client.mjs';
 import { connectionsOf, freePort } from './lib/processes.mjs';
 import { startStack } from './lib/stack.mjs';
 
 
-let dir, port, stack;
+let both, dir, port, stack;
 
 before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'kairos-tls-'));
@@ -26,10 +27,13 @@ before(async () => {
                              '/CN=localhost'], { stdio: 'pipe' });
 
     port = await freePort();
+    both = await freePort();
     stack = await startStack({ postgres: false, workers: 1, directives: `
         kairos_drain 200ms;
+        kairos_push on;
         kairos_queue_size 1m;`, server: `
         listen 127.0.0.1:${port} ssl;
+        listen 127.0.0.1:${both} ssl http2;
         ssl_certificate ${dir}/cert;
         ssl_certificate_key ${dir}/key;` });
 });
@@ -119,6 +123,69 @@ test('who stops reading is closed; who goes on reading gets all',
     await until(() => open() == before - 1, 'the slow client is closed',
                 2 * LIMIT);
     assert.deepEqual(await b.pending(), []);
+});
+
+
+describe('a port that speaks HTTP/2 too', () => {
+    /* {status, headers, body} of a request over HTTP/2 */
+    async function ask(t, headers, body) {
+        const session = http2.connect(`https://127.0.0.1:${both}`,
+                                      { rejectUnauthorized: false });
+
+        t.after(() => session.destroy());
+
+        const stream = session.request(headers);
+
+        stream.setEncoding('utf8');
+        stream.end(body);
+
+        const [answer] = await once(stream, 'response');
+        let text = '';
+
+        stream.on('data', (part) => { text += part; });
+        await once(stream, 'end');
+
+        return { status: answer[':status'], headers: answer, body: text };
+    }
+
+    const own = () => `https://127.0.0.1:${both}`;
+
+    test('takes POSTs by it, of its own pages', async (t) => {
+        const c = await Client.connect(`wss://127.0.0.1:${both}/realtime`,
+                                       { rejectUnauthorized: false,
+                                         origin: own() });
+
+        t.after(() => c.ws.terminate());
+        await c.join('room');
+
+        const auth = await ask(t, { ':method': 'POST', origin: own(),
+                                    ':path': '/realtime/auth' });
+
+        assert.deepEqual([auth.status, auth.body], [200, '{"ok":true}']);
+        assert.equal(auth.headers['access-control-allow-origin'], own());
+
+        const sent = await ask(t, { ':method': 'POST', ':path': '/realtime',
+                                    'content-type': 'application/json' },
+                               '{"topic":"room","event":"e","body":2}');
+
+        assert.deepEqual([sent.status, sent.body],
+                         [200, '{"ok":true,"sent":1}']);
+        assert.deepEqual(await c.event('room', 'e'), { body: 2 });
+
+        const other = await ask(t, { ':method': 'POST',
+                                     ':path': '/realtime/auth',
+                                     'origin': 'https://evil.example.com' });
+
+        assert.equal(other.status, 403);
+    });
+
+    test('opens no socket by it', async (t) => {
+        const no = await ask(t, { ':method': 'GET',
+                                  ':path': '/realtime/websocket?vsn=2.0.0' });
+
+        assert.deepEqual([no.status, no.body],
+                         [400, 'a WebSocket needs HTTP/1.1\n']);
+    });
 });
 
 
