@@ -16,15 +16,12 @@ import YAML from 'yaml';
 
 import { LIMIT, until } from './lib/await.mjs';
 import { removeCluster, sharedCluster } from './lib/postgres.mjs';
+import { CLEAN } from './lib/processes.mjs';
 import { BUILD, ROOT } from './lib/stack.mjs';
 
 
 const PROGRAM = join(BUILD, 'kairos-replicator');
 const MODULE = join(BUILD, 'ngx_http_kairos_module.so');
-
-const CLEAN = Object.fromEntries(Object.entries(process.env).filter(
-    ([name]) => ['PATH', 'HOME', 'LANG', 'LC_ALL'].includes(name)
-                || /^(ASAN|UBSAN)_OPTIONS$/.test(name)));
 
 
 function read(path) {

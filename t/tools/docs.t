@@ -246,7 +246,7 @@ is_deeply(\%said, \%frame, 'the frames of the feed');
 my %bound = (join '', map { slurp($_) } glob "${module}_*.[ch]")
             =~ /define NGX_HTTP_KAIROS_(\w+) +(\d+)/g;
 
-for (['QUERY_PER_SOCKET', qr/^\| (\d+) subscribes and joins/m],
+for (['QUERY_PER_FEED', qr/^\| (\d+) subscribes and joins/m],
      ['NAME_MAX', qr/^\| (\d+) bytes of a topic, \1 of an event/m],
      ['PHX_MAX_REF', qr/^\| (\d+) bytes of a `ref`/m],
      ['JWT_MAX', qr/^\| (\d+) bytes of a token/m],
