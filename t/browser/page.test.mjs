@@ -8,16 +8,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { chromium } from 'playwright-core';
-
 import { BUILD, ROOT, startStack } from '../e2e/lib/stack.mjs';
+import { launch } from './lib/chromium.mjs';
 
-
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic',
-               '--no-first-run', '--disable-background-networking',
-               '--disable-component-update', '--disable-sync'];
 
 const TABLE = `
     create table posts (
@@ -36,7 +29,7 @@ let browser, stack;
 
 before(async () => {
     stack = await startStack({ www: join(BUILD, 'www'), setup: TABLE });
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    browser = await launch();
 });
 
 after(async () => {
