@@ -38,6 +38,9 @@ before(async () => {
                       pair.publicKey.export({ type: 'spki', format: 'pem' }));
     }
 
+    writeFileSync(join(dir, 'secret'), OLD);
+    writeFileSync(join(dir, 'next'), OLD);
+
     stack = await startStack({
         postgres: false,
         directives: `kairos_auth on; kairos_auth_secret '${NEW}' '${OLD}';
@@ -238,6 +241,66 @@ describe('keys', () => {
         await refused(Client.connect(at('curve'), {
             query: `token=${token()}` }));
     });
+});
+
+
+test('a rotation, from its first reload to its last', async (t) => {
+    const file = join(dir, 'secret'), next = join(dir, 'next');
+    const own = await startStack({ postgres: false, workers: 1,
+        directives: `kairos_auth on; kairos_drain 50ms;
+                     kairos_auth_secret file:${file} file:${next};` });
+
+    t.after(() => own.stop());
+
+    const takes = async (secret) => {
+        const res = await fetch(`${own.httpBase}/realtime/auth`, {
+            method: 'POST',
+            headers: { Authorization: `Bearer ${token({}, secret)}` } });
+        const { token: text } = await res.json();
+
+        return [res.status, text ? signedWith(text) : null];
+    };
+
+    const signedWith = (text) => {
+        const [head, payload, signature] = text.split('.');
+
+        return [OLD, NEW].find((secret) => signature
+            == createHmac('sha256', secret).update(`${head}.${payload}`)
+               .digest('base64url'));
+    };
+
+    const rotate = async (first, second) => {
+        writeFileSync(file, first);
+        writeFileSync(next, second);
+        await own.nginx.reload();
+    };
+
+    const client = await Client.connect(own.base, {
+        query: `vsn=2.0.0&token=${token({}, OLD)}` });
+
+    t.after(() => client.ws.terminate());
+    assert.deepEqual(await takes(OLD), [200, OLD]);
+    assert.deepEqual(await takes(NEW), [401, null]);
+
+    await rotate(NEW, OLD);
+    assert.equal((await within(client.closed, 'the goodbye')).code, 1012);
+    assert.deepEqual(await takes(OLD), [200, NEW]);
+    assert.deepEqual(await takes(NEW), [200, NEW]);
+
+    /* a socket may go on with a token of the other secret */
+    const other = await Client.connect(own.base, {
+        query: `vsn=2.0.0&token=${token({}, OLD)}` });
+
+    t.after(() => other.ws.terminate());
+    await other.join('room');
+    assert.equal((await other.call('room', 'access_token', {
+        access_token: token({}, NEW) })).status, 'ok');
+
+    await rotate(NEW, NEW);
+    assert.deepEqual(await takes(OLD), [401, null]);
+    await refused(Client.connect(own.base, {
+        query: `vsn=2.0.0&token=${token({}, OLD)}` }));
+    assert.deepEqual(await takes(NEW), [200, NEW]);
 });
 
 

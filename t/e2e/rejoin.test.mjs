@@ -4,27 +4,34 @@
  */
 
 import assert from 'node:assert/strict';
+import { connect as dial, createServer } from 'node:net';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 
-import { until } from './lib/await.mjs';
+import './lib/browser.mjs';
+import { NexusRT } from '@nexusrt/kairos';
+
+import { Inbox, once, until, within } from './lib/await.mjs';
 import { Client, subscription } from './lib/client.mjs';
 import { startStack } from './lib/stack.mjs';
 
 
+const NOTES = `
+    create table notes (id bigint primary key, owner int, text text);
+    alter table notes replica identity full;`;
+
 let stack;
 
 before(async () => {
-    stack = await startStack({ workers: 2, setup: `
-        create table notes (id bigint primary key, owner int, text text);
-        alter table notes replica identity full;` });
+    stack = await startStack({ workers: 2, setup: NOTES });
 });
 
 after(() => stack?.stop());
 
 
-function connect(t, agent) {
-    return Client.connect(stack.base, { name: agent,
-                                        headers: { 'User-Agent': agent } })
+function connect(t, agent, base = stack.base) {
+    return Client.connect(base, { name: agent,
+                                  headers: { 'User-Agent': agent } })
         .then((c) => {
             t.after(() => c.ws.terminate());
             return c;
@@ -33,8 +40,8 @@ function connect(t, agent) {
 
 
 /* A member of the route of this owner's notes: the client and the topic. */
-async function member(t, agent, owner) {
-    const c = await connect(t, agent);
+async function member(t, agent, owner, base = stack.base) {
+    const c = await connect(t, agent, base);
 
     await c.join('user');
 
@@ -157,4 +164,131 @@ test('all of a worker that died may come back', async (t) => {
                 'the join is taken');
     await stack.sql(`insert into notes values (4, 4, 'y')`);
     assert.equal((await back.event(topic, 'rows')).rows[0].id, 4);
+});
+
+
+/*
+ * A cable to a port that can be cut and mended: what runs over it ends without
+ * a goodbye, and nobody comes through until then.
+ */
+class Cable {
+    static async open(t, port) {
+        const cable = new Cable();
+
+        cable.sockets = new Set();
+        cable.whole = true;
+        cable.server = createServer((near) => {
+            if (!cable.whole) {
+                near.destroy();
+                return;
+            }
+
+            const far = dial(port, '127.0.0.1');
+
+            for (const [from, to] of [[near, far], [far, near]]) {
+                cable.sockets.add(from);
+                from.on('error', () => {});
+                from.on('close', () => to.destroy());
+                from.pipe(to);
+            }
+        });
+
+        cable.server.listen(0, '127.0.0.1');
+        await once(cable.server, 'listening');
+        cable.port = cable.server.address().port;
+
+        t.after(() => {
+            cable.cut();
+            cable.server.close();
+        });
+
+        return cable;
+    }
+
+    cut() {
+        this.whole = false;
+
+        for (const socket of this.sockets) {
+            socket.destroy();
+        }
+    }
+
+    mend() {
+        this.whole = true;
+    }
+}
+
+
+test('the SDK on a cable that is cut gets what it missed', async (t) => {
+    const cable = await Cable.open(t, stack.port);
+    const other = await member(t, 'desk', 6);
+    const nexus = await NexusRT.create(
+        `ws://127.0.0.1:${cable.port}/realtime`, undefined, { userid: 'u' });
+    const heard = new Inbox('the rows');
+
+    t.after(() => nexus.disconnect());
+    nexus.connect();
+    nexus.on('rows', ({ rows }) => rows.forEach((row) => heard.put(row)));
+    await within(nexus.useUserChannel('user', {}), 'the join');
+    await within(nexus.select('*').from('notes').subscribeAndJoinRoutes({
+        table: 'notes', tableField: 'owner', equality: 'eq', event: 'rows',
+        pk: 'id', fieldValue: '6' }), 'the join of the route');
+
+    await stack.sql(`insert into notes values (60, 6, 'seen')`);
+    assert.equal((await heard.take()).text, 'seen');
+
+    for (const round of [61, 62]) {
+        cable.cut();
+        await stack.sql(`insert into notes values (${round}, 6, 'missed')`);
+        await stack.sql(`update notes set text = 'also' where id = ${round}`);
+        await until(async () => {
+            const { rows } = await other.c.event(other.topic, 'rows');
+
+            return rows.some((row) => row.text == 'also');
+        }, 'the others have it');
+        cable.mend();
+
+        /* it may get some twice, the last word is the last */
+        const row = await heard.find((one) => one.id == round
+                                              && one.text == 'also');
+
+        assert.equal(row.owner, 6);
+    }
+
+    await stack.sql(`delete from notes where id = 60`);
+    await heard.find((row) => row.id == 60 && row.database_op == 'delete');
+});
+
+
+test('who stays away for longer than the grace is refused, with a reason',
+     async (t) => {
+    const short = await startStack({ workers: 1, setup: NOTES,
+                                     env: { KAIROS_ROUTE_GRACE: '1s' } });
+
+    t.after(() => short.stop());
+
+    /* one was the last of its route, of the other route one is left */
+    const alone = await member(t, 'phone', 1, short.base);
+    const one = await member(t, 'phone', 2, short.base);
+
+    await member(t, 'desk', 2, short.base);
+    await lose(alone.c);
+    await lose(one.c);
+    await delay(2500);
+
+    const back = await connect(t, 'phone', short.base);
+
+    for (const { topic } of [alone, one]) {
+        await assert.rejects(back.join(topic), /subscribe again/);
+    }
+
+    /* and that is what it can do */
+    await back.join('user');
+
+    const reply = await back.call('user', 'subscribe',
+                                  subscription('notes', 'owner', 1));
+
+    await back.join(reply.response.route_topics[0]);
+    await short.sql(`insert into notes values (1, 1, 'new')`);
+    assert.equal((await back.event(alone.topic, 'rows')).rows[0].id, 1);
 });
