@@ -135,11 +135,44 @@ void kr_catalog_cancel(kr_lookup_t *lk);
 void kr_facts_release(kr_facts_t *fa);
 
 
-/* what a subscription is about; all of it is the facts' */
+/*
+ * What columns a query's result has, and its items (see kr_sql_items()): as
+ * tables that have names and types of columns alone.
+ */
 typedef struct {
-    size_t                    place;     /* of the table, in the query */
-    const kr_table_t         *table;
+    kr_table_t     result;
+    size_t         nitems;
+    kr_table_t    *items;        /* at the places of kr_sql_items() */
+} kr_shape_t;
+
+/* Whether a query is judged with its shape; not before kr_catalog_guard(). */
+int kr_shape_needed(const kr_sql_t *sql);
+
+/*
+ * Of the statements kr_sql_probe_result() and, if there are items,
+ * kr_sql_probe_items().  NULL: no memory.
+ */
+kr_shape_t *kr_shape_read(const kr_sql_t *sql, const PGresult *result,
+    const PGresult *items);
+void kr_shape_free(kr_shape_t *sh);
+
+
+typedef enum {
+    KR_AIM_TABLE = 0,
+    KR_AIM_ITEM,                 /* of the query's own FROM */
+    KR_AIM_RESULT
+} kr_aim_e;
+
+
+/* what a subscription is about; all of it is the facts', or the shape's */
+typedef struct {
+    kr_aim_e                  of;        /* what the field is a column of */
+    size_t                    place;     /* of the table, or item, in the
+                                            query */
+    const kr_table_t         *table;     /* NULL: it is of none */
     const kr_table_column_t  *field;
+    unsigned                  key_of_result:1;  /* its columns are the spec's,
+                                                   or called like the key's */
     size_t                    key_place;
     const kr_table_t         *key_table;
     const kr_table_key_t     *key;
@@ -148,13 +181,26 @@ typedef struct {
 
 
 /*
- * Whether the query may run, and is served with this field and this key; it
- * learns from the catalog what kind of query it is (kr_sql_set_rerun()).
- * KR_OK, or KR_DECLINED: reason gets one sentence that says what to do;
- * KR_ERROR: no memory.
+ * Whether the query may run at all; it learns from the catalog what kind of
+ * query it is (kr_sql_set_rerun()).  KR_OK, or KR_DECLINED: reason gets one
+ * sentence that says what to do.
  */
-int kr_catalog_judge(const kr_facts_t *fa, kr_sql_t *sql,
-    const kr_spec_t *spec, kr_aim_t *aim, kr_buf_t *reason);
+int kr_catalog_guard(const kr_facts_t *fa, kr_sql_t *sql, kr_buf_t *reason);
+
+/*
+ * Whether the query is served with this field and this key.  shape is NULL
+ * where it is not needed.  Likewise; KR_ERROR: no memory.
+ */
+int kr_catalog_judge(const kr_facts_t *fa, const kr_shape_t *shape,
+    const kr_sql_t *sql, const kr_spec_t *spec, kr_aim_t *aim,
+    kr_buf_t *reason);
+
+/* How the query calls what the field is a column of; not of the result. */
+const kr_str_t *kr_aim_called(const kr_aim_t *aim, const kr_sql_t *sql);
+
+/* The column of this name, as ref has it; NULL: none.  *n: how many. */
+const kr_table_column_t *kr_table_find(const kr_table_t *t,
+    const kr_sql_ref_t *ref, size_t *n);
 
 /* How the query calls the table at this place. */
 const kr_str_t *kr_catalog_called(const kr_sql_t *sql, size_t place);

@@ -41,7 +41,7 @@ static const char *const  kr_guard_refused[] = {
 
 
 int
-kr_guard_judge(const kr_facts_t *fa, kr_sql_t *sql, kr_buf_t *reason)
+kr_catalog_guard(const kr_facts_t *fa, kr_sql_t *sql, kr_buf_t *reason)
 {
     size_t                 i, n;
     const kr_sql_table_t  *st;

@@ -9,37 +9,31 @@
 #include "kr_value.h"
 
 
-static int kr_judge_place(kr_judge_t *jd, int *place);
-static int kr_judge_named(kr_judge_t *jd, const kr_str_t *table,
-    size_t *place);
-static int kr_judge_any(kr_judge_t *jd, const kr_sql_ref_t *ref, int prefer,
-    size_t *place, const kr_table_column_t **column);
-static const kr_table_column_t *kr_judge_find(const kr_table_t *t,
-    const kr_sql_ref_t *ref);
+static int kr_judge_place(kr_judge_t *jd, kr_found_t *place,
+    const kr_found_t **prefer);
 static int kr_judge_topic(kr_judge_t *jd);
+static int kr_judge_is(const kr_str_t *name, const kr_str_t *schema,
+    const kr_table_t *t, const kr_str_t *called);
 static int kr_judge_field(kr_judge_t *jd);
 static int kr_judge_identity(kr_judge_t *jd);
 static int kr_judge_told(kr_judge_t *jd, size_t place);
 static void kr_judge_mend(kr_judge_t *jd, const kr_table_t *t,
     const char *why);
-static int kr_same(const kr_str_t *a, const kr_str_t *b);
-static int kr_same_folded(const kr_str_t *a, const kr_str_t *b);
 static void kr_split(kr_str_t *name, kr_str_t *before);
 
 
 int
-kr_catalog_judge(const kr_facts_t *fa, kr_sql_t *sql, const kr_spec_t *spec,
-    kr_aim_t *aim, kr_buf_t *reason)
+kr_catalog_judge(const kr_facts_t *fa, const kr_shape_t *shape,
+    const kr_sql_t *sql, const kr_spec_t *spec, kr_aim_t *aim,
+    kr_buf_t *reason)
 {
-    int         rc, place;
-    kr_judge_t  jd;
-
-    rc = kr_guard_judge(fa, sql, reason);
-    if (rc != KR_OK) {
-        return rc;
-    }
+    int                rc;
+    kr_judge_t         jd;
+    kr_found_t         place, field;
+    const kr_found_t  *prefer;
 
     jd.facts = fa;
+    jd.shape = shape;
     jd.sql = sql;
     jd.spec = spec;
     jd.aim = aim;
@@ -48,18 +42,21 @@ kr_catalog_judge(const kr_facts_t *fa, kr_sql_t *sql, const kr_spec_t *spec,
     memset(aim, 0, sizeof(kr_aim_t));
     aim->op = spec->op;
 
-    rc = kr_judge_place(&jd, &place);
+    rc = kr_judge_place(&jd, &place, &prefer);
 
     if (rc == KR_OK) {
-        rc = kr_judge_column(&jd, "table_field", &spec->field, place,
-                             &aim->place, &aim->field);
+        rc = kr_judge_column(&jd, "table_field", &spec->field, prefer,
+                             &field);
     }
 
     if (rc != KR_OK) {
         return rc;
     }
 
-    aim->table = &fa->tables[aim->place];
+    aim->of = field.of;
+    aim->place = field.place;
+    aim->field = field.column;
+    aim->table = field.of == KR_AIM_TABLE ? &fa->tables[field.place] : NULL;
 
     if (kr_judge_topic(&jd) != KR_OK || kr_judge_field(&jd) != KR_OK) {
         return KR_DECLINED;
@@ -68,6 +65,16 @@ kr_catalog_judge(const kr_facts_t *fa, kr_sql_t *sql, const kr_spec_t *spec,
     rc = kr_judge_key(&jd);
 
     return rc == KR_OK ? kr_judge_identity(&jd) : rc;
+}
+
+
+const kr_str_t *
+kr_aim_called(const kr_aim_t *aim, const kr_sql_t *sql)
+{
+    size_t  n;
+
+    return aim->of == KR_AIM_ITEM ? &kr_sql_items(sql, &n)[aim->place]
+                                  : kr_catalog_called(sql, aim->place);
 }
 
 
@@ -84,29 +91,30 @@ kr_catalog_called(const kr_sql_t *sql, size_t place)
 
 
 /*
- * The table that a column without one is looked for in first, as alias or
- * topic say; -1: neither does.  An alias must be one of the query's; a topic
- * may be ambiguous, what it names is judged later by kr_judge_topic().
+ * What a column without a table is looked for in first, as alias or topic
+ * say.  An alias must be one of the query's; a topic may be ambiguous, what
+ * it names is judged later by kr_judge_topic().
  */
 static int
-kr_judge_place(kr_judge_t *jd, int *place)
+kr_judge_place(kr_judge_t *jd, kr_found_t *place, const kr_found_t **prefer)
 {
     int              rc;
-    size_t           found;
     const kr_str_t  *alias;
 
-    *place = -1;
+    *prefer = NULL;
     alias = &jd->spec->alias;
 
-    if (alias->len == 0 && jd->spec->table.len == 0) {
+    if (kr_sql_is_closed(jd->sql)
+        || (alias->len == 0 && jd->spec->table.len == 0))
+    {
         return KR_OK;
     }
 
     rc = kr_judge_named(jd, alias->len != 0 ? alias : &jd->spec->table,
-                        &found);
+                        place);
 
     if (rc == KR_OK) {
-        *place = (int) found;
+        *prefer = place;
         return KR_OK;
     }
 
@@ -123,178 +131,43 @@ kr_judge_place(kr_judge_t *jd, int *place)
 }
 
 
-/* The place of the table that is called or named so. */
-static int
-kr_judge_named(kr_judge_t *jd, const kr_str_t *table, size_t *place)
-{
-    int           rc;
-    kr_buf_t      name, why;
-    kr_str_t      s;
-    kr_sql_ref_t  ref;
-
-    memset(&name, 0, sizeof(kr_buf_t));
-    memset(&why, 0, sizeof(kr_buf_t));
-    memset(&ref, 0, sizeof(kr_sql_ref_t));
-
-    kr_buf_append(&name, table->data, table->len);
-    kr_buf_str(&name, ".x");
-    rc = KR_ERROR;
-
-    if (!name.failed) {
-        s.data = name.data;
-        s.len = name.len;
-        rc = kr_sql_resolve(jd->sql, &s, &ref, &why);
-    }
-
-    *place = ref.table;
-
-    kr_buf_free(&name);
-    kr_buf_free(&why);
-    kr_buf_free(&ref.column);
-
-    return rc;
-}
-
-
-int
-kr_judge_column(kr_judge_t *jd, const char *what, const kr_str_t *name,
-    int prefer, size_t *place, const kr_table_column_t **column)
-{
-    int           rc;
-    kr_buf_t      why;
-    kr_sql_ref_t  ref;
-
-    memset(&why, 0, sizeof(kr_buf_t));
-    memset(&ref, 0, sizeof(kr_sql_ref_t));
-
-    rc = kr_sql_resolve(jd->sql, name, &ref, &why);
-
-    if (rc == KR_DECLINED) {
-        kr_buf_printf(jd->reason, "%s: ", what);
-        kr_buf_append(jd->reason, why.data, why.len);
-
-    } else if (rc == KR_OK && ref.any) {
-        rc = kr_judge_any(jd, &ref, prefer, place, column);
-
-        if (rc == KR_DECLINED) {
-            kr_buf_printf(jd->reason, "%s ", what);
-            kr_buf_json(jd->reason, name->data, name->len);
-            kr_buf_str(jd->reason, *column == NULL
-                       ? " is not a column of any table in the query's FROM"
-                       : " is a column of several tables in the query's "
-                         "FROM: write the table's alias before it");
-        }
-
-    } else if (rc == KR_OK) {
-        *place = ref.table;
-        *column = kr_judge_find(&jd->facts->tables[ref.table], &ref);
-
-        if (*column == NULL) {
-            kr_buf_printf(jd->reason, "%s ", what);
-            kr_buf_json(jd->reason, name->data, name->len);
-            kr_buf_str(jd->reason, " is not a column of ");
-            kr_judge_name(&jd->facts->tables[ref.table], jd->reason);
-            rc = KR_DECLINED;
-        }
-    }
-
-    kr_buf_free(&why);
-    kr_buf_free(&ref.column);
-
-    return rc;
-}
-
-
-static int
-kr_judge_any(kr_judge_t *jd, const kr_sql_ref_t *ref, int prefer,
-    size_t *place, const kr_table_column_t **column)
-{
-    size_t                    i, n, found;
-    const kr_sql_table_t     *st;
-    const kr_table_column_t  *c;
-
-    if (prefer >= 0) {
-        *place = (size_t) prefer;
-        *column = kr_judge_find(&jd->facts->tables[prefer], ref);
-
-        if (*column != NULL) {
-            return KR_OK;
-        }
-    }
-
-    st = kr_sql_tables(jd->sql, &n);
-    *column = NULL;
-
-    for (i = 0, found = 0; i < n; i++) {
-        c = st[i].top ? kr_judge_find(&jd->facts->tables[i], ref) : NULL;
-
-        if (c != NULL) {
-            found++;
-            *place = i;
-            *column = c;
-        }
-    }
-
-    return found == 1 ? KR_OK : KR_DECLINED;
-}
-
-
-/* As it is written; if it has no quotes, in lower case else. */
-static const kr_table_column_t *
-kr_judge_find(const kr_table_t *t, const kr_sql_ref_t *ref)
-{
-    size_t                    i;
-    kr_str_t                  name;
-    const kr_table_column_t  *c, *folded;
-
-    name.data = ref->column.data;
-    name.len = ref->column.len;
-    folded = NULL;
-
-    for (i = 0; i < t->ncolumns; i++) {
-        c = &t->columns[i];
-
-        if (kr_same(&name, &c->name)) {
-            return c;
-        }
-
-        if (!ref->quoted && kr_same_folded(&name, &c->name)) {
-            folded = c;
-        }
-    }
-
-    return folded;
-}
-
-
-/* Whose changes are asked for must be whose field is compared. */
+/*
+ * Whose changes are asked for must be whose field is compared.  Where that
+ * is no table's it must be read at least, or be called so in the FROM.
+ */
 static int
 kr_judge_topic(kr_judge_t *jd)
 {
-    kr_str_t           name, schema, called;
-    const kr_table_t  *t;
+    kr_str_t           name, schema, rest;
+    const kr_aim_t    *aim;
     const kr_spec_t   *spec;
 
-    t = jd->aim->table;
+    aim = jd->aim;
     spec = jd->spec;
 
     if (spec->table.len == 0) {
         return KR_OK;
     }
 
-    name = spec->table;
-    kr_split(&name, &schema);
-    kr_split(&schema, &called);
+    if (aim->table == NULL) {
+        if (kr_judge_read(jd) != NULL) {
+            return KR_OK;
+        }
 
-    if (kr_same_folded(&name, &t->name)
-        && (schema.len == 0 || kr_same_folded(&schema, &t->schema)))
-    {
-        return KR_OK;
+        kr_buf_str(jd->reason, "topic ");
+        kr_buf_json(jd->reason, spec->topic.data, spec->topic.len);
+        kr_buf_str(jd->reason, " names a table that the query does not "
+                   "read");
+        return KR_DECLINED;
     }
 
-    called = *kr_catalog_called(jd->sql, jd->aim->place);
+    name = spec->table;
+    kr_split(&name, &schema);
+    kr_split(&schema, &rest);
 
-    if (schema.len == 0 && kr_same_folded(&name, &called)) {
+    if (kr_judge_is(&name, &schema, aim->table,
+                    kr_catalog_called(jd->sql, aim->place)))
+    {
         return KR_OK;
     }
 
@@ -302,9 +175,58 @@ kr_judge_topic(kr_judge_t *jd)
     kr_buf_json(jd->reason, spec->topic.data, spec->topic.len);
     kr_buf_str(jd->reason, " names another table than table_field, which is "
                "of ");
-    kr_judge_name(t, jd->reason);
+    kr_judge_name(aim->table, jd->reason);
 
     return KR_DECLINED;
+}
+
+
+const kr_table_t *
+kr_judge_read(const kr_judge_t *jd)
+{
+    size_t           i, n;
+    kr_str_t         name, schema, rest;
+    const kr_str_t  *items;
+
+    if (jd->spec->table.len == 0) {
+        return &jd->facts->tables[0];
+    }
+
+    name = jd->spec->table;
+    kr_split(&name, &schema);
+    kr_split(&schema, &rest);
+
+    for (i = 0; i < jd->facts->ntables; i++) {
+        if (kr_judge_is(&name, &schema, &jd->facts->tables[i],
+                        kr_catalog_called(jd->sql, i)))
+        {
+            return &jd->facts->tables[i];
+        }
+    }
+
+    items = kr_sql_items(jd->sql, &n);
+
+    for (i = 0; i < n; i++) {
+        if (schema.len == 0 && kr_same_folded(&name, &items[i])) {
+            return &jd->facts->tables[0];
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+kr_judge_is(const kr_str_t *name, const kr_str_t *schema,
+    const kr_table_t *t, const kr_str_t *called)
+{
+    if (kr_same_folded(name, &t->name)
+        && (schema->len == 0 || kr_same_folded(schema, &t->schema)))
+    {
+        return 1;
+    }
+
+    return schema->len == 0 && kr_same_folded(name, called);
 }
 
 
@@ -315,6 +237,12 @@ kr_judge_field(kr_judge_t *jd)
     const kr_table_column_t  *c;
 
     c = jd->aim->field;
+
+    if (c->type_name.len == 0) {
+        kr_buf_printf(jd->reason, "table_field \"%s\" is of a type (oid %u) "
+                      "which cannot be compared here", c->name.data, c->type);
+        return KR_DECLINED;
+    }
 
     if (!kr_value_supported(c->type)
         || (c->fuzzy && !kr_op_supported(KR_CONTAINS, c->type)))
@@ -353,7 +281,8 @@ kr_judge_field(kr_judge_t *jd)
 /*
  * Row by row, the old row must tell the key, and whether it belonged to the
  * route; of a query that is run as a whole the latter alone, and of its
- * other tables only that there was a change.
+ * other tables only that there was a change; of all of them, if the field is
+ * no table's.
  */
 static int
 kr_judge_identity(kr_judge_t *jd)
@@ -365,7 +294,7 @@ kr_judge_identity(kr_judge_t *jd)
 
     aim = jd->aim;
     key = aim->key;
-    whole = aim->field->identity;
+    whole = (aim->table == NULL || aim->field->identity);
 
     if (kr_sql_mode(jd->sql) == KR_SQL_ROWWISE) {
         for (i = 0; i < key->ncolumns; i++) {
@@ -434,44 +363,6 @@ kr_judge_mend(kr_judge_t *jd, const kr_table_t *t, const char *why)
             break;
         }
     }
-}
-
-
-static int
-kr_same(const kr_str_t *a, const kr_str_t *b)
-{
-    return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
-}
-
-
-/* a is a client's, b the catalog's; ASCII letters alone are folded */
-static int
-kr_same_folded(const kr_str_t *a, const kr_str_t *b)
-{
-    char    ch;
-    size_t  i;
-
-    if (kr_same(a, b)) {
-        return 1;
-    }
-
-    if (a->len != b->len) {
-        return 0;
-    }
-
-    for (i = 0; i < a->len; i++) {
-        ch = a->data[i];
-
-        if (ch >= 'A' && ch <= 'Z') {
-            ch = (char) (ch | 0x20);
-        }
-
-        if (ch != b->data[i]) {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 

@@ -1,7 +1,7 @@
 /*
- * By which columns the rows are told apart.  A row that stands for many is
- * told by columns of the result, which may be called as they like to be:
- * these kr_sql_rerun() looks for.
+ * By which columns the rows are told apart.  A row that stands for many, or
+ * is of no table, is told by columns of the result, which may be called as
+ * they like to be: these the subscribe looks for.
  */
 
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "kr_value.h"
 
 
+static int kr_judge_by_result(kr_judge_t *jd, const kr_str_t *pk);
 static int kr_judge_primary(kr_judge_t *jd);
 static int kr_judge_match(kr_judge_t *jd, const kr_table_column_t **columns,
     size_t n);
@@ -22,8 +23,9 @@ static void kr_judge_columns(kr_buf_t *b, const kr_table_key_t *key);
 int
 kr_judge_key(kr_judge_t *jd)
 {
-    int                       rc, prefer;
-    size_t                    i, place;
+    int                       rc;
+    size_t                    i;
+    kr_found_t                prefer, found;
     const kr_spec_t          *spec;
     const kr_table_column_t  *columns[KR_SPEC_PKS_MAX];
 
@@ -33,28 +35,41 @@ kr_judge_key(kr_judge_t *jd)
         return kr_judge_primary(jd);
     }
 
-    if (kr_sql_is_grouped(jd->sql)) {
-        return KR_OK;
+    rc = kr_judge_by_result(jd, &spec->pks[0]);
+
+    if (rc != KR_DECLINED) {
+        jd->aim->key_of_result = 1;
+        return rc;
     }
 
-    prefer = (int) jd->aim->place;
+    prefer.of = jd->aim->of;
+    prefer.place = jd->aim->place;
 
     for (i = 0; i < spec->npks; i++) {
-        rc = kr_judge_column(jd, "pk", &spec->pks[i], prefer, &place,
-                             &columns[i]);
+        rc = kr_judge_column(jd, "pk", &spec->pks[i], &prefer, &found);
+
         if (rc != KR_OK) {
             return rc;
         }
 
-        if (i != 0 && place != jd->aim->key_place) {
+        if (i == 0 && found.of != KR_AIM_TABLE) {
+            jd->aim->key_of_result = 1;
+            return KR_OK;
+        }
+
+        columns[i] = found.column;
+
+        if (i != 0 && (found.of != KR_AIM_TABLE
+                       || found.place != jd->aim->key_place))
+        {
             kr_buf_str(jd->reason, "pk ");
             kr_buf_json(jd->reason, spec->pk.data, spec->pk.len);
             kr_buf_str(jd->reason, " names columns of more than one table");
             return KR_DECLINED;
         }
 
-        jd->aim->key_place = place;
-        prefer = (int) place;
+        jd->aim->key_place = found.place;
+        prefer = found;
     }
 
     jd->aim->key_table = &jd->facts->tables[jd->aim->key_place];
@@ -67,12 +82,52 @@ kr_judge_key(kr_judge_t *jd)
 }
 
 
+/*
+ * KR_OK: it is of the result, whatever it names; KR_DECLINED: it is looked
+ * for elsewhere first.
+ */
+static int
+kr_judge_by_result(kr_judge_t *jd, const kr_str_t *pk)
+{
+    int           rc;
+    size_t        n;
+    kr_buf_t      why;
+    kr_sql_ref_t  ref;
+
+    if (jd->aim->of == KR_AIM_RESULT || kr_sql_is_grouped(jd->sql)) {
+        return KR_OK;
+    }
+
+    if (jd->aim->of == KR_AIM_TABLE) {
+        return KR_DECLINED;
+    }
+
+    memset(&why, 0, sizeof(kr_buf_t));
+    memset(&ref, 0, sizeof(kr_sql_ref_t));
+
+    rc = kr_sql_resolve(jd->sql, pk, &ref, &why);
+
+    if (rc == KR_OK) {
+        (void) kr_table_find(&jd->shape->result, &ref, &n);
+        rc = ref.item || (!ref.named && n == 1) ? KR_OK : KR_DECLINED;
+    }
+
+    kr_buf_free(&why);
+    kr_buf_free(&ref.column);
+
+    return rc;
+}
+
+
+/* Of the field's table; of the result the columns that are called so. */
 static int
 kr_judge_primary(kr_judge_t *jd)
 {
     const kr_table_t  *t;
 
-    t = jd->aim->table;
+    t = jd->aim->table != NULL ? jd->aim->table : kr_judge_read(jd);
+    jd->aim->key_of_result = (jd->aim->table == NULL
+                              || kr_sql_is_grouped(jd->sql));
 
     if (t->nkeys == 0 || !t->keys[0].primary) {
         kr_judge_name(t, jd->reason);

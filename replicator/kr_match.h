@@ -34,6 +34,10 @@ typedef struct {
     size_t        nvalues; /* one, but of eq and !eq */
     kr_str_t     *values;  /* text of the type, checked by PostgreSQL; of
                               contains and its like plain text */
+    unsigned      result:1;
+                           /* of no table, but of what the query returns: not
+                              for the index; schema and table are the first
+                              that the query reads */
     unsigned      c_collation:1;
                            /* the column's collation is C or POSIX, or it is
                               the default and that is one of them (libc

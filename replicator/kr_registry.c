@@ -257,7 +257,8 @@ kr_registry_index(kr_registry_t *reg, kr_route_t *rt)
     int     rc;
     size_t  i;
 
-    rc = kr_match_add(reg->match, &rt->predicate, rt);
+    rc = rt->predicate.result ? KR_OK
+         : kr_match_add(reg->match, &rt->predicate, rt);
 
     for (i = 0; rc == KR_OK && i < rt->nwatched; i++) {
         rc = kr_registry_watch(reg, rt, &rt->watched[i]);
@@ -320,5 +321,7 @@ kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt, size_t nwatched)
         kr_subject_leave(reg, &w->table);
     }
 
-    kr_match_remove(reg->match, &rt->predicate, rt);
+    if (!rt->predicate.result) {
+        kr_match_remove(reg->match, &rt->predicate, rt);
+    }
 }

@@ -75,7 +75,7 @@ typedef struct {
  * A table that a query reads.  Of the main one, the predicate's, the
  * predicate tells which changes count; of every other all do.  A query that
  * reads the main table a second time, elsewhere, has it twice: once as main,
- * once not.
+ * once not.  Where the predicate is of the result there is no main one.
  */
 typedef struct {
     kr_relation_t    table;
@@ -334,7 +334,7 @@ typedef struct {
     kr_key_t             key;
     kr_predicate_t       predicate;  /* values sorted, each once */
     size_t               nwatched;
-    const kr_watched_t  *watched;    /* the main table is among them */
+    const kr_watched_t  *watched;    /* the main table, too, if any */
     kr_str_t             alias;
     kr_str_t             event;
     kr_str_t             claims;     /* those that the rows depend on */

@@ -57,6 +57,9 @@ static const kr_sql_refusal_t  kr_sql_refusals[] = {
     { KR_SQL_VALUES,
       "VALUES is not supported in a realtime query: select from a table" },
 
+    { KR_SQL_VALUES_IN,
+      "VALUES is not supported in a realtime query: select from a table" },
+
     { KR_SQL_FROM_SELECT,
       "a sub-select in FROM is not supported in a realtime query: select"
       " from the table itself" },
@@ -178,6 +181,7 @@ kr_sql_free(kr_sql_t *sql)
     free(sql->packed.data);
     free(sql->tables);
     free(sql->functions);
+    free(sql->items);
     free(sql);
 }
 
@@ -197,6 +201,22 @@ kr_sql_functions(const kr_sql_t *sql, size_t *n)
     *n = sql->nfunctions;
 
     return sql->functions;
+}
+
+
+const kr_str_t *
+kr_sql_items(const kr_sql_t *sql, size_t *n)
+{
+    *n = sql->nitems;
+
+    return sql->items;
+}
+
+
+int
+kr_sql_is_closed(const kr_sql_t *sql)
+{
+    return sql->closed;
 }
 
 

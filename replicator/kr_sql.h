@@ -53,13 +53,13 @@ typedef struct kr_sql_s  kr_sql_t;
 /*
  * Parses the query, and refuses all that is not one plain SELECT: other
  * statements, several, INTO, locking clauses, parameters, data-modifying
- * WITH, VALUES, functions in FROM, TABLESAMPLE, a table's alias with names
- * for its columns, and a query that reads no table.
+ * WITH, VALUES by itself, functions in FROM, TABLESAMPLE, a table's alias
+ * with names for its columns, and a query that reads no table.
  *
  * kr_sql_parse() is for who serves queries row by row alone, and refuses
  * also what has the mode KR_SQL_RERUN: more than one table, grouping,
  * aggregates (as far as their syntax tells them), DISTINCT, window functions,
- * set operations, WITH, sub-selects.
+ * set operations, WITH, sub-selects, VALUES within it.
  *
  * Not seen here, for the catalog to tell: aggregates that look like any
  * function (sum(x), see kr_sql_set_aggregate()) and functions that return
@@ -95,6 +95,29 @@ void kr_sql_set_aggregate(kr_sql_t *sql, size_t function);
 int kr_sql_is_grouped(const kr_sql_t *sql);
 
 /*
+ * Whether nothing of the query can be named but the columns of its result: a
+ * set operation (UNION, INTERSECT, EXCEPT), or a SELECT without a FROM.
+ */
+int kr_sql_is_closed(const kr_sql_t *sql);
+
+/*
+ * What stands in the query's own FROM beside tables, as it is called there:
+ * sub-selects, names of WITH, joins in brackets with an alias.  Their columns
+ * can be named like a table's, and only PostgreSQL tells which they are.
+ */
+const kr_str_t *kr_sql_items(const kr_sql_t *sql, size_t *n);
+
+/*
+ * Statements that return no rows and have columns: those of the result; and
+ * those of the items, each item's after a column of the name KR_SQL_ITEM.
+ * They are appended.  KR_OK, KR_ERROR; KR_DECLINED: cannot be rewritten.
+ */
+#define KR_SQL_ITEM  "kairos item"
+
+int kr_sql_probe_result(const kr_sql_t *sql, kr_buf_t *out);
+int kr_sql_probe_items(const kr_sql_t *sql, kr_buf_t *out);
+
+/*
  * Every relation that the query reads, wherever in it (what WITH gives a
  * name to is none), every function that it calls by name (operators and
  * casts excepted), for the checks against the catalog, in the order in which
@@ -113,9 +136,12 @@ const char *kr_sql_canonical(const kr_sql_t *sql);
  */
 typedef struct {
     size_t        table;      /* its place in kr_sql_tables() */
-    unsigned      any:1;      /* no table was named, and there are several:
-                                 table is the first, and whose column it is
-                                 the catalog tells */
+    unsigned      item:1;     /* no, in kr_sql_items() */
+    unsigned      result:1;   /* neither: it is a column of the result */
+    unsigned      named:1;    /* a table was */
+    unsigned      any:1;      /* none was, and there are several, items among
+                                 them: table is the first, and whose column
+                                 it is the catalog tells */
     unsigned      quoted:1;   /* the column is meant exactly as it is; if not
                                  set it is as it was written, to be looked
                                  for like that first, and then in lower case */
@@ -129,9 +155,18 @@ typedef struct {
  * written, then in lower case.  ref->column is a buffer, empty or not.
  * KR_OK; KR_ERROR: no memory; KR_DECLINED: reason gets a sentence (not a
  * name; no such table, or more than one, or one that only a sub-select
- * reads; a set operation, which has no FROM of its own).
+ * reads).  Of a closed query it is kr_sql_resolve_result().
  */
 int kr_sql_resolve(const kr_sql_t *sql, const kr_str_t *name,
+    kr_sql_ref_t *ref, kr_buf_t *reason);
+
+/*
+ * Finds the column of the result that is meant.  "p.id" is the one that
+ * selects p.id, whatever it is called, in any of the SELECTs of a set
+ * operation; or else one called id, unless that is "u.id".  Whether there is
+ * one called so is not told where a "*" may bring it.  Likewise.
+ */
+int kr_sql_resolve_result(const kr_sql_t *sql, const kr_str_t *name,
     kr_sql_ref_t *ref, kr_buf_t *reason);
 
 
@@ -142,7 +177,8 @@ int kr_sql_resolve(const kr_sql_t *sql, const kr_str_t *name,
  * The key is pk, or, if npk is above 1, the columns pks of types pk_types.
  */
 typedef struct {
-    kr_str_t         table;      /* how the query calls it: alias, or name */
+    kr_str_t         table;      /* how the query calls it: alias, or name;
+                                    or an item */
     kr_str_t         pk;         /* column */
     kr_str_t         pk_type;    /* as format_type(oid, -1) prints it: with
                                     the modifier a value would be cut or
@@ -161,6 +197,10 @@ typedef struct {
     unsigned         check:1;    /* a refetch has it too: it is not known who
                                     matches, see kr_predicate_exact() */
     unsigned         window:1;   /* a rerun keeps ORDER BY, LIMIT, OFFSET */
+    unsigned         of_result:1;    /* field is a column of the result, table
+                                        is none */
+    unsigned         key_of_result:1;    /* so are the key's, which are there;
+                                            pk_table is none */
 } kr_sql_target_t;
 
 
@@ -204,12 +244,17 @@ int kr_sql_refetch(const kr_sql_t *sql, const kr_sql_target_t *t,
  * it tells which row is meant).  Two text columns a row: its key, and its
  * JSON (the columns that the client asked for, no others).
  *
+ * Of a column of the result it is a SELECT from the client's query, with the
+ * predicate in its WHERE.  The ORDER BY, LIMIT and OFFSET of a set operation
+ * come after it, as they do everywhere; of another query that has a LIMIT or
+ * an OFFSET they could not, and it is declined.
+ *
  * The key is the primary key's text (of several columns the JSON array, as
  * above), which may be NULL (of the other side of an outer join) and may
  * come more than once (a join's row per pair).  Where rows are not the
- * table's (GROUP BY, HAVING, DISTINCT, aggregates) it is the output column
- * called like the primary key; and empty of an aggregate without GROUP BY,
- * which has one row, and without such a column.
+ * table's (GROUP BY, HAVING, DISTINCT, aggregates; key_of_result) it is the
+ * output column called like the primary key; and empty of an aggregate
+ * without GROUP BY, which has one row, and without such a column.
  *
  * KR_DECLINED: reason, if it is not NULL, gets a sentence.
  */

@@ -36,6 +36,8 @@ static int kr_sql_enter(void *data, ProtobufCMessage *msg);
 static void kr_sql_leave(void *data, ProtobufCMessage *msg);
 
 static int kr_sql_tops(kr_sql_walk_t *w, const PgQuery__Node *from);
+static int kr_sql_item(kr_sql_t *sql, const PgQuery__Alias *alias,
+    const char *name);
 static int kr_sql_select(kr_sql_walk_t *w, const PgQuery__SelectStmt *stmt);
 static void kr_sql_cte(kr_sql_walk_t *w,
     const PgQuery__CommonTableExpr *cte);
@@ -66,6 +68,7 @@ kr_sql_collect(kr_sql_t *sql)
 
     stmt = kr_sql_tree_select(sql->tree);
     sql->compound = (stmt->larg != NULL);
+    sql->closed = (stmt->n_from_clause == 0);
 
     rc = KR_OK;
 
@@ -138,7 +141,10 @@ kr_sql_leave(void *data, ProtobufCMessage *msg)
 }
 
 
-/* An alias for a join as a whole hides the tables in it. */
+/*
+ * An alias for a join as a whole hides the tables in it.  Which names are of
+ * a WITH is not known yet.
+ */
 static int
 kr_sql_tops(kr_sql_walk_t *w, const PgQuery__Node *from)
 {
@@ -148,14 +154,23 @@ kr_sql_tops(kr_sql_walk_t *w, const PgQuery__Node *from)
         return KR_OK;
     }
 
-    if (from->node_case == PG_QUERY__NODE__NODE_JOIN_EXPR
-        && from->join_expr->alias == NULL)
-    {
+    switch (from->node_case) {
+
+    case PG_QUERY__NODE__NODE_JOIN_EXPR:
+        if (from->join_expr->alias != NULL) {
+            return kr_sql_item(w->sql, from->join_expr->alias, "");
+        }
+
         return kr_sql_tops(w, from->join_expr->larg) == KR_OK
                ? kr_sql_tops(w, from->join_expr->rarg) : KR_ERROR;
-    }
 
-    if (from->node_case != PG_QUERY__NODE__NODE_RANGE_VAR) {
+    case PG_QUERY__NODE__NODE_RANGE_SUBSELECT:
+        return kr_sql_item(w->sql, from->range_subselect->alias, "");
+
+    case PG_QUERY__NODE__NODE_RANGE_VAR:
+        break;
+
+    default:
         return KR_OK;
     }
 
@@ -167,6 +182,29 @@ kr_sql_tops(kr_sql_walk_t *w, const PgQuery__Node *from)
 
     w->tops = tops;
     w->tops[w->ntops++] = from->range_var;
+
+    return KR_OK;
+}
+
+
+/* Called by its alias, or by its name; a sub-select without has none. */
+static int
+kr_sql_item(kr_sql_t *sql, const PgQuery__Alias *alias, const char *name)
+{
+    kr_str_t  *items;
+
+    items = kr_sql_room(sql->items, sql->nitems, &sql->items_size,
+                        sizeof(kr_str_t));
+    if (items == NULL) {
+        return KR_ERROR;
+    }
+
+    sql->items = items;
+    name = alias == NULL ? name : alias->aliasname;
+
+    if (*name != '\0') {
+        kr_sql_str(&items[sql->nitems++], name);
+    }
 
     return KR_OK;
 }
@@ -197,7 +235,8 @@ kr_sql_select(kr_sql_walk_t *w, const PgQuery__SelectStmt *stmt)
                      | (stmt->with_clause != NULL ? KR_SQL_WITH : 0)
                      | (stmt->larg != NULL || stmt->rarg != NULL
                         ? KR_SQL_SET : 0)
-                     | (stmt->n_values_lists != 0 ? KR_SQL_VALUES : 0)
+                     | (stmt->n_values_lists == 0 ? 0
+                        : w->nscopes == 1 ? KR_SQL_VALUES : KR_SQL_VALUES_IN)
                      | (stmt->n_distinct_clause != 0 ? KR_SQL_DISTINCT : 0)
                      | (stmt->n_group_clause != 0 ? KR_SQL_GROUP : 0)
                      | (stmt->having_clause != NULL ? KR_SQL_HAVING : 0)
@@ -272,7 +311,7 @@ kr_sql_table(kr_sql_walk_t *w, const PgQuery__RangeVar *rv)
     w->next += (size_t) top;
 
     if (kr_sql_is_cte(w, rv)) {
-        return KR_OK;
+        return top ? kr_sql_item(w->sql, rv->alias, rv->relname) : KR_OK;
     }
 
     sql = w->sql;

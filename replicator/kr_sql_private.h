@@ -30,12 +30,13 @@
 #define KR_SQL_WINDOW        0x10000
 #define KR_SQL_AGGREGATE     0x20000
 #define KR_SQL_MODIFY        0x40000
+#define KR_SQL_VALUES_IN     0x80000    /* VALUES, but not by itself */
 
 /* what keeps a query from being served row by row */
 #define KR_SQL_WHOLE                                                          \
     (KR_SQL_WITH|KR_SQL_SET|KR_SQL_FROM_SELECT|KR_SQL_SUBLINK|KR_SQL_TABLES   \
      |KR_SQL_DISTINCT|KR_SQL_GROUP|KR_SQL_HAVING|KR_SQL_WINDOW                \
-     |KR_SQL_AGGREGATE)
+     |KR_SQL_AGGREGATE|KR_SQL_VALUES_IN)
 
 
 struct kr_sql_s {
@@ -51,11 +52,16 @@ struct kr_sql_s {
     size_t                  functions_size;
     kr_sql_function_t      *functions;
 
+    size_t                  nitems;
+    size_t                  items_size;
+    kr_str_t               *items;
+
     unsigned                features;
     unsigned                rerun:1;
 
     /* of the query itself, not of what is within it */
     unsigned                compound:1;    /* a set operation */
+    unsigned                closed:1;      /* that, or there is no FROM */
     unsigned                grouped:1;     /* GROUP BY or DISTINCT */
     unsigned                by:1;          /* GROUP BY */
     unsigned                aggregated:1;  /* an aggregate is called, or there
@@ -74,10 +80,37 @@ int kr_sql_collect(kr_sql_t *sql);
 const char *kr_sql_name(const PgQuery__Node *node);
 
 /*
- * kr_sql_resolve.c: whether the query calls exactly one table of its own FROM
- * so.  KR_OK or KR_DECLINED.
+ * kr_sql_resolve.c: whether the query calls exactly one table, or item, of
+ * its own FROM so.  KR_OK or KR_DECLINED.
  */
 int kr_sql_top(const kr_sql_t *sql, const kr_str_t *called);
+
+#define KR_SQL_PARTS  3      /* schema.table.column */
+
+/* one part of a name that a client writes */
+typedef struct {
+    kr_buf_t    text;
+    unsigned    quoted:1;
+} kr_sql_part_t;
+
+/*
+ * Whether it is this name.  folded: as SQL folds what is not quoted, ASCII
+ * letters alone.
+ */
+int kr_sql_same(const kr_str_t *name, const kr_sql_part_t *part, int folded);
+
+/*
+ * kr_sql_output.c: whether the result may have a column of this name, as far
+ * as the query tells it.
+ */
+int kr_sql_has_output(const kr_sql_t *sql, const kr_str_t *name);
+
+/*
+ * The name of the column of the result that is "table.column".  KR_OK: name
+ * points into the tree, or is the column's; KR_DECLINED: none is.
+ */
+int kr_sql_output(const kr_sql_t *sql, const kr_sql_part_t *table,
+    const kr_sql_part_t *column, kr_str_t *name);
 
 /*
  * kr_sql_frame.c: what templates are made with.

@@ -9,6 +9,13 @@
  *       FROM (SELECT ..., p.id::text AS "kairos key" FROM ...) q
  *
  * What is left ends in a comma, or in a brace if there is no other column.
+ *
+ * A predicate on the result has the client's query as a sub-select w of its
+ * own, and what a set operation says of all its rows comes after it:
+ *
+ *     SELECT q.id::text, row_to_json(q.*)::text
+ *       FROM (WITH ... SELECT * FROM (SELECT ... UNION SELECT ...) w
+ *              WHERE w.userid = ANY ($1) ORDER BY ... LIMIT ...) q
  */
 
 #include <stdlib.h>
@@ -22,14 +29,16 @@
 
 static int kr_sql_judge_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
     kr_buf_t *reason);
+static int kr_sql_by_result(const kr_sql_t *sql, const kr_sql_target_t *t);
 static void kr_sql_rerun_text(const kr_sql_t *sql, const kr_sql_target_t *t,
     kr_buf_t *b);
+static void kr_sql_rerun_within(const kr_sql_target_t *t, kr_buf_t *b);
 static int kr_sql_rerun_print(const kr_sql_t *sql, const kr_sql_target_t *t,
     PgQuery__ParseResult *frame, kr_buf_t *out);
-static int kr_sql_has_output(const kr_sql_t *sql, const kr_str_t *name);
-static int kr_sql_is_output(const PgQuery__Node *val, const kr_str_t *name);
 static int kr_sql_add_target(PgQuery__SelectStmt *stmt,
     PgQuery__SelectStmt *from);
+static void kr_sql_wrap(const kr_sql_t *sql, const kr_sql_target_t *t,
+    PgQuery__SelectStmt *inner, PgQuery__ParseResult *tree);
 static void kr_sql_unwindow(PgQuery__SelectStmt *stmt,
     const PgQuery__SelectStmt *plain);
 static void kr_sql_clear(PgQuery__Node ***list, size_t *n);
@@ -79,27 +88,34 @@ static int
 kr_sql_judge_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
     kr_buf_t *reason)
 {
-    size_t           i;
-    kr_buf_t         why;
-    kr_sql_ref_t     ref;
-    const kr_str_t  *pk;
+    size_t                      i;
+    kr_buf_t                    why;
+    const kr_str_t             *pk;
+    const PgQuery__SelectStmt  *stmt;
 
     memset(&why, 0, sizeof(why));
-    memset(&ref, 0, sizeof(ref));
+    stmt = kr_sql_tree_select(sql->tree);
 
-    if (sql->compound) {
-        kr_buf_str(&why, "a UNION, INTERSECT or EXCEPT has no table of its"
-                   " own to filter by: subscribe to each SELECT by itself");
-
-    } else if (kr_sql_top(sql, &t->table) != KR_OK
-               || (!kr_sql_is_grouped(sql)
-                   && kr_sql_top(sql, kr_sql_pk_table(t)) != KR_OK))
+    if ((!t->of_result && kr_sql_top(sql, &t->table) != KR_OK)
+        || (!kr_sql_by_result(sql, t)
+            && kr_sql_top(sql, kr_sql_pk_table(t)) != KR_OK))
     {
         kr_buf_str(&why, "the columns to filter and to tell rows apart by"
-                   " must be of tables in the query's own FROM, each called"
-                   " by a name of its own");
+                   " must be of the query's own FROM, each called by a name"
+                   " of its own, or of the result of a UNION, INTERSECT or"
+                   " EXCEPT");
 
-    } else if (kr_sql_is_grouped(sql) && (!sql->aggregated || sql->by)) {
+    } else if (t->of_result && !sql->compound
+               && (stmt->limit_count != NULL || stmt->limit_offset != NULL))
+    {
+        kr_buf_printf(&why, "the column \"%.*s\" is computed, and a LIMIT"
+                      " comes after the filter: select from the query as a"
+                      " sub-select, with the LIMIT outside of it",
+                      (int) t->field.len, t->field.data);
+
+    } else if (!t->key_of_result && kr_sql_is_grouped(sql)
+               && (!sql->aggregated || sql->by))
+    {
 
         for (i = 0; i < kr_sql_npk(t) && why.len == 0; i++) {
             pk = kr_sql_pk(t, i);
@@ -127,6 +143,14 @@ kr_sql_judge_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
 }
 
 
+/* Whether the key is of the result, if there is one. */
+static int
+kr_sql_by_result(const kr_sql_t *sql, const kr_sql_target_t *t)
+{
+    return t->of_result || t->key_of_result || kr_sql_is_grouped(sql);
+}
+
+
 /* The frame; its FROM's SELECT holds what the client's is to get. */
 static void
 kr_sql_rerun_text(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *b)
@@ -138,7 +162,7 @@ kr_sql_rerun_text(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *b)
 
     kr_buf_str(b, "SELECT ");
 
-    if (!kr_sql_is_grouped(sql)) {
+    if (!kr_sql_by_result(sql, t)) {
         kr_buf_str(b, "q." KR_SQL_KEY ", pg_catalog.rtrim(pg_catalog.left("
                    "pg_catalog.row_to_json(q.*)::pg_catalog.text,"
                    " - pg_catalog.length('" KR_SQL_KEY ":'"
@@ -151,7 +175,7 @@ kr_sql_rerun_text(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *b)
     } else {
         named = 1;
 
-        for (i = 0; i < kr_sql_npk(t); i++) {
+        for (i = 0; i < kr_sql_npk(t) && !t->key_of_result; i++) {
             named &= kr_sql_has_output(sql, kr_sql_pk(t, i));
         }
 
@@ -163,12 +187,33 @@ kr_sql_rerun_text(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *b)
         }
 
         kr_buf_str(b, ", pg_catalog.row_to_json(q.*)::pg_catalog.text"
-                   " FROM (SELECT 1");
+                   " FROM (SELECT ");
+        kr_buf_str(b, t->of_result ? "*" : "1");
     }
 
-    kr_buf_str(b, " WHERE true AND ");
-    kr_sql_predicate(b, t, 1);
+    kr_sql_rerun_within(t, b);
     kr_buf_str(b, ") q");
+}
+
+
+static void
+kr_sql_rerun_within(const kr_sql_target_t *t, kr_buf_t *b)
+{
+    kr_sql_target_t  w;
+
+    static const kr_str_t  name = kr_str("w");
+
+    if (!t->of_result) {
+        kr_buf_str(b, " WHERE true AND ");
+        kr_sql_predicate(b, t, 1);
+        return;
+    }
+
+    w = *t;
+    w.table = name;
+
+    kr_buf_str(b, " FROM (SELECT 1) w WHERE ");
+    kr_sql_predicate(b, &w, 1);
 }
 
 
@@ -190,85 +235,33 @@ kr_sql_rerun_print(const kr_sql_t *sql, const kr_sql_target_t *t,
     inner = from->range_subselect->subquery->select_stmt;
     client = kr_sql_tree_select(tree);
 
-    kr_sql_where(&client->where_clause, &inner->where_clause);
+    rc = KR_OK;
 
-    if (!t->window) {
-        kr_sql_unwindow(client, inner);
-    }
+    if (t->of_result) {
+        kr_sql_wrap(sql, t, inner, tree);
 
-    rc = kr_sql_is_grouped(sql) ? KR_OK : kr_sql_add_target(client, inner);
+    } else {
+        kr_sql_where(&client->where_clause, &inner->where_clause);
 
-    if (rc == KR_OK) {
+        if (!t->window) {
+            kr_sql_unwindow(client, inner);
+        }
+
+        if (!kr_sql_by_result(sql, t)) {
+            rc = kr_sql_add_target(client, inner);
+        }
+
         kr_sql_swap(PgQuery__Node *, tree->stmts[0]->stmt,
                     from->range_subselect->subquery);
+    }
+
+    if (rc == KR_OK) {
         rc = kr_sql_tree_print(frame, out);
     }
 
     kr_sql_tree_free(tree);
 
     return rc;
-}
-
-
-static int
-kr_sql_has_output(const kr_sql_t *sql, const kr_str_t *name)
-{
-    size_t                      i;
-    PgQuery__ResTarget         *target;
-    const PgQuery__SelectStmt  *stmt;
-
-    stmt = kr_sql_tree_select(sql->tree);
-
-    for (i = 0; i < stmt->n_target_list; i++) {
-        target = stmt->target_list[i]->res_target;
-
-        if (*target->name != '\0') {
-            if (strlen(target->name) == name->len
-                && memcmp(target->name, name->data, name->len) == 0)
-            {
-                return 1;
-            }
-
-        } else if (kr_sql_is_output(target->val, name)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/* As PostgreSQL names a column that has no AS; a "*" may hold any name. */
-static int
-kr_sql_is_output(const PgQuery__Node *val, const kr_str_t *name)
-{
-    const char           *text;
-    const PgQuery__Node  *last;
-
-    while (val != NULL && val->node_case == PG_QUERY__NODE__NODE_TYPE_CAST) {
-        val = val->type_cast->arg;
-    }
-
-    text = "";
-
-    if (val != NULL && val->node_case == PG_QUERY__NODE__NODE_COLUMN_REF) {
-        last = val->column_ref->fields[val->column_ref->n_fields - 1];
-
-        if (last->node_case == PG_QUERY__NODE__NODE_A_STAR) {
-            return 1;
-        }
-
-        text = kr_sql_name(last);
-
-    } else if (val != NULL
-               && val->node_case == PG_QUERY__NODE__NODE_FUNC_CALL)
-    {
-        text = kr_sql_name(val->func_call
-                           ->funcname[val->func_call->n_funcname - 1]);
-    }
-
-    return strlen(text) == name->len
-           && memcmp(text, name->data, name->len) == 0;
 }
 
 
@@ -295,6 +288,41 @@ kr_sql_add_target(PgQuery__SelectStmt *stmt, PgQuery__SelectStmt *from)
     from->target_list = NULL;
 
     return KR_OK;
+}
+
+
+/*
+ * Puts the client's query into the FROM of inner.  The ORDER BY of a set
+ * operation names columns of the result alone, so it means the same there;
+ * its LIMIT may read what its WITH gives a name to.
+ */
+static void
+kr_sql_wrap(const kr_sql_t *sql, const kr_sql_target_t *t,
+    PgQuery__SelectStmt *inner, PgQuery__ParseResult *tree)
+{
+    PgQuery__SelectStmt  *client;
+
+    client = kr_sql_tree_select(tree);
+
+    if (!t->window) {
+        kr_sql_unwindow(client, inner);
+
+    } else if (sql->compound) {
+        kr_sql_swap(PgQuery__WithClause *, client->with_clause,
+                    inner->with_clause);
+        kr_sql_swap(size_t, client->n_sort_clause, inner->n_sort_clause);
+        kr_sql_swap(PgQuery__Node **, client->sort_clause,
+                    inner->sort_clause);
+        kr_sql_swap(PgQuery__Node *, client->limit_offset,
+                    inner->limit_offset);
+        kr_sql_swap(PgQuery__Node *, client->limit_count,
+                    inner->limit_count);
+        kr_sql_swap(PgQuery__LimitOption, client->limit_option,
+                    inner->limit_option);
+    }
+
+    kr_sql_swap(PgQuery__Node *, tree->stmts[0]->stmt,
+                inner->from_clause[0]->range_subselect->subquery);
 }
 
 

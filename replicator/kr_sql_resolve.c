@@ -1,6 +1,7 @@
 /*
  * The column that a client names, and the table of the query that it must
- * belong to.  What columns a table has, only the catalog knows.
+ * belong to, or its place in the result.  What columns a table has, only the
+ * catalog knows, and of the rest only PostgreSQL.
  */
 
 #include <string.h>
@@ -8,16 +9,8 @@
 #include "kr_sql_private.h"
 
 
-#define KR_SQL_PARTS  3      /* schema.table.column */
-
-
-/* one part of a name */
-typedef struct {
-    kr_buf_t    text;
-    unsigned    quoted:1;
-} kr_sql_part_t;
-
-
+static int kr_sql_read_name(const kr_sql_t *sql, const kr_str_t *name,
+    int result, kr_sql_ref_t *ref, kr_buf_t *reason);
 static int kr_sql_split(const kr_str_t *name, kr_sql_part_t *parts,
     size_t *n);
 static const char *kr_sql_part(const char *p, const char *end,
@@ -28,37 +21,59 @@ static int kr_sql_find(const kr_sql_t *sql, const kr_str_t *name,
 static size_t kr_sql_count(const kr_sql_t *sql, int top, int alias,
     int folded, const kr_sql_part_t *schema, const kr_sql_part_t *table,
     size_t *found);
-static int kr_sql_any(const kr_sql_t *sql, kr_sql_ref_t *ref,
-    kr_buf_t *reason);
+static size_t kr_sql_count_items(const kr_sql_t *sql, int folded,
+    const kr_sql_part_t *table, size_t *found);
+static void kr_sql_any(const kr_sql_t *sql, kr_sql_ref_t *ref);
+static int kr_sql_in_result(const kr_sql_t *sql, const kr_str_t *name,
+    kr_sql_part_t *parts, size_t n, kr_buf_t *reason);
 static const kr_str_t *kr_sql_called(const kr_sql_table_t *tb);
-static int kr_sql_same(const kr_str_t *name, const kr_sql_part_t *part,
-    int folded);
 
 
 int
 kr_sql_resolve(const kr_sql_t *sql, const kr_str_t *name, kr_sql_ref_t *ref,
     kr_buf_t *reason)
 {
+    return kr_sql_read_name(sql, name, sql->closed, ref, reason);
+}
+
+
+int
+kr_sql_resolve_result(const kr_sql_t *sql, const kr_str_t *name,
+    kr_sql_ref_t *ref, kr_buf_t *reason)
+{
+    return kr_sql_read_name(sql, name, 1, ref, reason);
+}
+
+
+static int
+kr_sql_read_name(const kr_sql_t *sql, const kr_str_t *name, int result,
+    kr_sql_ref_t *ref, kr_buf_t *reason)
+{
     int             rc;
     size_t          i, n;
-    kr_sql_part_t   parts[KR_SQL_PARTS];
+    kr_sql_part_t  *last, parts[KR_SQL_PARTS];
 
     memset(parts, 0, sizeof(parts));
 
     ref->table = 0;
+    ref->item = 0;
+    ref->result = (result != 0);
     ref->any = 0;
     kr_buf_reset(&ref->column);
 
     rc = kr_sql_split(name, parts, &n);
+    ref->named = (n > 1);
 
     if (rc == KR_DECLINED) {
         kr_buf_json(reason, name->data, name->len);
         kr_buf_str(reason, " is not the name of a column, as \"id\" or"
                    " \"p.id\"");
-    }
 
-    if (rc == KR_OK && n == 1) {
-        rc = kr_sql_any(sql, ref, reason);
+    } else if (rc == KR_OK && result) {
+        rc = kr_sql_in_result(sql, name, parts, n, reason);
+
+    } else if (rc == KR_OK && n == 1) {
+        kr_sql_any(sql, ref);
 
     } else if (rc == KR_OK) {
         rc = kr_sql_find(sql, name, n == 3 ? &parts[0] : NULL, &parts[n - 2],
@@ -66,10 +81,10 @@ kr_sql_resolve(const kr_sql_t *sql, const kr_str_t *name, kr_sql_ref_t *ref,
     }
 
     if (rc == KR_OK) {
-        ref->quoted = parts[n - 1].quoted;
-        kr_buf_append(&ref->column, parts[n - 1].text.data,
-                      parts[n - 1].text.len);
-        rc = ref->column.failed ? KR_ERROR : KR_OK;
+        last = &parts[n - 1];
+        ref->quoted = last->quoted;
+        kr_buf_append(&ref->column, last->text.data, last->text.len);
+        rc = ref->column.failed || last->text.failed ? KR_ERROR : KR_OK;
     }
 
     for (i = 0; i < KR_SQL_PARTS; i++) {
@@ -92,6 +107,13 @@ kr_sql_top(const kr_sql_t *sql, const kr_str_t *called)
         name = kr_sql_called(tb);
 
         n += (tb->top && name->len == called->len
+              && memcmp(name->data, called->data, name->len) == 0);
+    }
+
+    for (i = 0; i < sql->nitems; i++) {
+        name = &sql->items[i];
+
+        n += (name->len == called->len
               && memcmp(name->data, called->data, name->len) == 0);
     }
 
@@ -174,7 +196,7 @@ kr_sql_find(const kr_sql_t *sql, const kr_str_t *name,
     kr_sql_ref_t *ref, kr_buf_t *reason)
 {
     int     alias, folded;
-    size_t  n;
+    size_t  n, items;
 
     n = 0;
 
@@ -182,6 +204,12 @@ kr_sql_find(const kr_sql_t *sql, const kr_str_t *name,
         for (folded = 0; n == 0 && folded < 2; folded++) {
             n = kr_sql_count(sql, 1, alias, folded, schema, table,
                              &ref->table);
+
+            if (alias && schema == NULL) {
+                items = kr_sql_count_items(sql, folded, table, &ref->table);
+                ref->item = (items != 0);
+                n += items;
+            }
         }
     }
 
@@ -195,16 +223,12 @@ kr_sql_find(const kr_sql_t *sql, const kr_str_t *name,
         kr_buf_printf(reason, " is ambiguous: the query reads %zu tables of"
                       " this name, give each an alias of its own", n);
 
-    } else if (sql->compound) {
-        kr_buf_str(reason, " cannot be told in a UNION, INTERSECT or EXCEPT:"
-                   " subscribe to each SELECT by itself");
-
     } else if (kr_sql_count(sql, 0, 0, 1, schema, table, &n) != 0
                || kr_sql_count(sql, 0, 1, 1, schema, table, &n) != 0)
     {
         kr_buf_str(reason, " is of a table that only a sub-select or a WITH"
-                   " of the query reads: name a column of the query's own"
-                   " FROM");
+                   " of the query reads: select it there, and name it as"
+                   " the query's own FROM has it");
 
     } else {
         kr_buf_str(reason, " is of no table in the query's FROM: write the"
@@ -244,9 +268,26 @@ kr_sql_count(const kr_sql_t *sql, int top, int alias, int folded,
 }
 
 
-/* The first of the tables that a name without one may be of. */
-static int
-kr_sql_any(const kr_sql_t *sql, kr_sql_ref_t *ref, kr_buf_t *reason)
+static size_t
+kr_sql_count_items(const kr_sql_t *sql, int folded,
+    const kr_sql_part_t *table, size_t *found)
+{
+    size_t  i, n;
+
+    for (i = 0, n = 0; i < sql->nitems; i++) {
+
+        if (kr_sql_same(&sql->items[i], table, folded) && n++ == 0) {
+            *found = i;
+        }
+    }
+
+    return n;
+}
+
+
+/* The first of the tables, or items, that a name without one may be of. */
+static void
+kr_sql_any(const kr_sql_t *sql, kr_sql_ref_t *ref)
 {
     size_t  i, n;
 
@@ -257,19 +298,39 @@ kr_sql_any(const kr_sql_t *sql, kr_sql_ref_t *ref, kr_buf_t *reason)
         }
     }
 
-    ref->any = (n > 1);
+    ref->item = (n == 0);
+    ref->any = (n + sql->nitems > 1);
+}
 
-    if (n != 0) {
+
+/* Of a name with a table the last part becomes the name in the result. */
+static int
+kr_sql_in_result(const kr_sql_t *sql, const kr_str_t *name,
+    kr_sql_part_t *parts, size_t n, kr_buf_t *reason)
+{
+    kr_str_t        found;
+    kr_sql_part_t  *column;
+
+    if (n == 1) {
         return KR_OK;
     }
 
-    kr_buf_str(reason, sql->compound
-               ? "a UNION, INTERSECT or EXCEPT has no table of its own to"
-                 " filter by: subscribe to each SELECT by itself"
-               : "the query has no table in its own FROM to filter by: move"
-                 " one out of the sub-select or WITH");
+    column = &parts[n - 1];
 
-    return KR_DECLINED;
+    if (kr_sql_output(sql, &parts[n - 2], column, &found) != KR_OK) {
+        kr_buf_json(reason, name->data, name->len);
+        kr_buf_str(reason, " is no column of the query's result: select it,"
+                   " or name a column that the result has");
+        return KR_DECLINED;
+    }
+
+    if (found.data != column->text.data) {
+        kr_buf_reset(&column->text);
+        kr_buf_append(&column->text, found.data, found.len);
+        column->quoted = 1;
+    }
+
+    return KR_OK;
 }
 
 
@@ -280,8 +341,7 @@ kr_sql_called(const kr_sql_table_t *tb)
 }
 
 
-/* folded: as SQL folds what is not quoted, ASCII letters alone */
-static int
+int
 kr_sql_same(const kr_str_t *name, const kr_sql_part_t *part, int folded)
 {
     char    ch;

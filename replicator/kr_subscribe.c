@@ -159,7 +159,6 @@ kr_resume_leave(kr_subscribes_t *ss, kr_worker_t *wk,
 static void
 kr_sub_looked(kr_lookup_t *lk)
 {
-    int        rc;
     kr_sub_t  *sub;
     kr_buf_t   reason;
 
@@ -183,14 +182,36 @@ kr_sub_looked(kr_lookup_t *lk)
 
     memset(&reason, 0, sizeof(kr_buf_t));
 
-    rc = kr_catalog_judge(sub->facts, sub->sql, &sub->spec, &sub->aim,
-                          &reason);
+    if (kr_catalog_guard(sub->facts, sub->sql, &reason) != KR_OK) {
+        kr_sub_refuse(sub, reason.failed ? "no memory" : reason.data);
+
+    } else if (kr_shape_needed(sub->sql)) {
+        kr_sub_shape(sub);
+
+    } else {
+        kr_sub_judge(sub);
+    }
+
+    kr_buf_free(&reason);
+}
+
+
+void
+kr_sub_judge(kr_sub_t *sub)
+{
+    int       rc;
+    kr_buf_t  reason;
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+
+    rc = kr_catalog_judge(sub->facts, sub->shape, sub->sql, &sub->spec,
+                          &sub->aim, &reason);
 
     if (rc != KR_OK) {
         kr_sub_refuse(sub, rc == KR_ERROR || reason.failed ? "no memory"
                                                            : reason.data);
 
-    } else if (sub->socket != NULL || kr_sql_is_grouped(sub->sql)) {
+    } else if (sub->socket != NULL) {
         kr_sub_cast(sub);
 
     } else if (kr_sub_given(sub) == KR_OK) {
@@ -270,6 +291,8 @@ kr_sub_look(kr_sub_t *sub)
 {
     kr_facts_release(sub->facts);
     sub->facts = NULL;
+    kr_shape_free(sub->shape);
+    sub->shape = NULL;
     kr_sub_unplan(sub);
 
     sub->lookup.done = kr_sub_looked;
@@ -379,8 +402,10 @@ kr_sub_free(kr_sub_t *sub)
 
     kr_sub_unplan(sub);
     kr_facts_release(sub->facts);
+    kr_shape_free(sub->shape);
+    kr_buf_free(&sub->probes[0]);
+    kr_buf_free(&sub->probes[1]);
     kr_buf_free(&sub->cast);
-    kr_buf_free(&sub->probe);
     kr_buf_free(&sub->values);
 
     DL_DELETE(ss->subs, sub);

@@ -21,11 +21,10 @@ static int kr_sub_read_values(kr_sub_t *sub, const PGresult *res);
 static int kr_sub_values(kr_sub_t *sub, const kr_str_t *values, size_t n);
 static int kr_value_cmp(const void *one, const void *two);
 static int kr_sub_key(kr_sub_t *sub, kr_buf_t *reason);
-static int kr_sub_outputs(kr_sub_t *sub, const PGresult *res,
+static int kr_sub_outputs(kr_sub_t *sub, kr_buf_t *reason);
+static int kr_sub_output(kr_sub_t *sub, const kr_sql_ref_t *ref,
     kr_buf_t *reason);
-static int kr_sub_output(kr_sub_t *sub, const PGresult *res,
-    const kr_sql_ref_t *ref, kr_buf_t *reason);
-static void kr_sub_predicate(kr_sub_t *sub);
+static int kr_sub_predicate(kr_sub_t *sub);
 static int kr_sub_statements(kr_sub_t *sub, kr_buf_t *reason);
 static void kr_sub_target(kr_sub_t *sub, kr_sql_target_t *t,
     kr_str_t *types);
@@ -36,10 +35,7 @@ static int kr_sub_watched(const kr_sub_t *sub, const kr_table_t *t);
 static int kr_sub_watch_table(kr_sub_t *sub, const kr_table_t *t, int main);
 
 
-/*
- * PostgreSQL itself says what value each text is, and whether it is one; and
- * of a query whose rows are groups what columns it has.
- */
+/* PostgreSQL itself says what value each text is, and whether it is one. */
 void
 kr_sub_cast(kr_sub_t *sub)
 {
@@ -55,7 +51,6 @@ kr_sub_cast(kr_sub_t *sub)
 
     kr_buf_reset(&sub->values);
     kr_buf_reset(&sub->cast);
-    kr_buf_reset(&sub->probe);
 
     kr_array_literal(&sub->values, sub->spec.values, sub->spec.nvalues);
 
@@ -63,10 +58,7 @@ kr_sub_cast(kr_sub_t *sub)
                   "pg_catalog.unnest($1::text[]) WITH ORDINALITY AS u(v, n) "
                   "ORDER BY u.n", text, type);
 
-    kr_buf_printf(&sub->probe, "SELECT * FROM (%s) q LIMIT 0",
-                  kr_sql_canonical(sub->sql));
-
-    if (sub->values.failed || sub->cast.failed || sub->probe.failed) {
+    if (sub->values.failed || sub->cast.failed) {
         kr_sub_refuse(sub, "no memory");
         return;
     }
@@ -76,9 +68,7 @@ kr_sub_cast(kr_sub_t *sub)
     job->statements[0].sql = sub->cast.data;
     job->statements[0].nparams = 1;
     job->statements[0].params[0] = sub->values.data;
-    job->statements[1].sql = sub->probe.data;
-    job->statements[1].nparams = 0;
-    job->nstatements = kr_sql_is_grouped(sub->sql) ? 2 : 1;
+    job->nstatements = 1;
     job->transaction = 1;
     job->max_bytes = sub->owner->max_bytes;
     job->done = kr_sub_casted;
@@ -99,7 +89,10 @@ kr_sub_plan(kr_sub_t *sub)
     rc = kr_sub_key(sub, &reason);
 
     if (rc == KR_OK) {
-        kr_sub_predicate(sub);
+        rc = kr_sub_predicate(sub);
+    }
+
+    if (rc == KR_OK) {
         rc = kr_sub_statements(sub, &reason);
     }
 
@@ -138,6 +131,7 @@ kr_sub_unplan(kr_sub_t *sub)
     sub->canonical = NULL;
 
     kr_buf_free(&sub->outputs);
+    kr_buf_free(&sub->column);
     kr_buf_free(&sub->snapshot);
     kr_buf_free(&sub->refetch);
     kr_buf_free(&sub->rerun);
@@ -152,18 +146,8 @@ kr_sub_casted(kr_job_t *job)
     sub = kr_sub_of_job(job);
     sub->running = 0;
 
-    if (job->status == KR_JOB_LOST && sub->socket == NULL) {
-        kr_sub_wait(sub, KR_RESUME_RETRY);
-        return;
-    }
-
-    if (job->status != KR_JOB_DONE && job->results[0] == NULL) {
-        kr_sub_wrong_value(sub);
-        return;
-    }
-
     if (job->status != KR_JOB_DONE) {
-        kr_sub_failed(sub, "the query failed: ");
+        kr_sub_wrong_value(sub);
         return;
     }
 
@@ -277,15 +261,15 @@ kr_value_cmp(const void *one, const void *two)
 }
 
 
-/* Of a table's row its key, of a group's the columns that the client says. */
+/* Of a table's row its key, of others' the columns that the client says. */
 static int
 kr_sub_key(kr_sub_t *sub, kr_buf_t *reason)
 {
     size_t                 i;
     const kr_table_key_t  *key;
 
-    if (kr_sql_is_grouped(sub->sql)) {
-        return kr_sub_outputs(sub, sub->job.results[1], reason);
+    if (sub->aim.key_of_result) {
+        return kr_sub_outputs(sub, reason);
     }
 
     key = sub->aim.key;
@@ -301,7 +285,7 @@ kr_sub_key(kr_sub_t *sub, kr_buf_t *reason)
 
 
 static int
-kr_sub_outputs(kr_sub_t *sub, const PGresult *res, kr_buf_t *reason)
+kr_sub_outputs(kr_sub_t *sub, kr_buf_t *reason)
 {
     int           rc;
     size_t        i, n, from;
@@ -318,12 +302,14 @@ kr_sub_outputs(kr_sub_t *sub, const PGresult *res, kr_buf_t *reason)
     }
 
     sub->key.n = 0;
+    sub->named = 1;
     rc = KR_OK;
 
     for (i = 0; i < n && rc == KR_OK; i++) {
 
         if (sub->spec.npks != 0) {
-            rc = kr_sql_resolve(sub->sql, &sub->spec.pks[i], &ref, reason);
+            rc = kr_sql_resolve_result(sub->sql, &sub->spec.pks[i], &ref,
+                                       reason);
 
         } else {
             ref.quoted = 1;
@@ -334,7 +320,7 @@ kr_sub_outputs(kr_sub_t *sub, const PGresult *res, kr_buf_t *reason)
 
         if (rc == KR_OK) {
             rc = ref.column.failed ? KR_ERROR
-                                   : kr_sub_output(sub, res, &ref, reason);
+                                   : kr_sub_output(sub, &ref, reason);
         }
     }
 
@@ -359,53 +345,38 @@ kr_sub_outputs(kr_sub_t *sub, const PGresult *res, kr_buf_t *reason)
 }
 
 
-/* What is no column of the result is left to kr_sql_rerun() to refuse. */
+/* What a group has no column of is left to kr_sql_rerun() to refuse. */
 static int
-kr_sub_output(kr_sub_t *sub, const PGresult *res, const kr_sql_ref_t *ref,
-    kr_buf_t *reason)
+kr_sub_output(kr_sub_t *sub, const kr_sql_ref_t *ref, kr_buf_t *reason)
 {
-    int          i, folds, found, n;
-    size_t       k;
-    kr_buf_t     lower;
-    const char  *name;
+    size_t                    n;
+    kr_str_t                  name;
+    const kr_table_column_t  *c;
 
-    memset(&lower, 0, sizeof(kr_buf_t));
-    kr_buf_append(&lower, ref->column.data, ref->column.len);
-
-    found = -1;
-    n = 0;
-
-    for (folds = 0; n == 0 && folds < (ref->quoted ? 1 : 2); folds++) {
-
-        for (k = 0; folds && k < lower.len; k++) {
-            if (lower.data[k] >= 'A' && lower.data[k] <= 'Z') {
-                lower.data[k] = (char) (lower.data[k] | 0x20);
-            }
-        }
-
-        for (i = 0; !lower.failed && i < PQnfields(res); i++) {
-            if (strcmp(PQfname(res, i), lower.data) == 0) {
-                found = i;
-                n++;
-            }
-        }
-    }
-
-    kr_buf_free(&lower);
+    c = kr_table_find(&sub->shape->result, ref, &n);
 
     if (n > 1) {
-        kr_buf_printf(reason, "the query has %d columns \"%s\", so its rows "
+        kr_buf_printf(reason, "the query has %zu columns \"%s\", so its rows "
                       "cannot be told apart by it: give each a name of its "
-                      "own with AS", n, PQfname(res, found));
+                      "own with AS", n, c->name.data);
         return KR_DECLINED;
     }
 
-    name = n == 0 ? ref->column.data : PQfname(res, found);
+    if (n == 0 && !kr_sql_is_grouped(sub->sql)) {
+        kr_buf_printf(reason, "the query has no column \"%s\" to tell its "
+                      "rows apart by: select it, or one AS it",
+                      ref->column.data);
+        return KR_DECLINED;
+    }
 
-    kr_buf_append(&sub->outputs, name, strlen(name) + 1);
-    sub->key.names[sub->key.n].len = strlen(name);
-    sub->key.types[sub->key.n++] = n == 0 ? KR_SUB_TEXT_TYPE
-                                          : (uint32_t) PQftype(res, found);
+    sub->named &= (n == 1);
+
+    name.data = n == 0 ? ref->column.data : c->name.data;
+    name.len = strlen(name.data);
+
+    kr_buf_append(&sub->outputs, name.data, name.len + 1);
+    sub->key.names[sub->key.n].len = name.len;
+    sub->key.types[sub->key.n++] = n == 0 ? KR_SUB_TEXT_TYPE : c->type;
 
     return KR_OK;
 }
@@ -422,24 +393,53 @@ kr_sub_given(kr_sub_t *sub)
 }
 
 
-/* A partitioned table's name stands for those of its partitions. */
-static void
+/*
+ * A partitioned table's name stands for those of its partitions.  Of what is
+ * no table's column the name says all.
+ */
+static int
 kr_sub_predicate(kr_sub_t *sub)
 {
-    kr_predicate_t  *p;
+    kr_predicate_t    *p;
+    const kr_table_t  *t;
 
     p = &sub->predicate;
+    t = sub->aim.table != NULL ? sub->aim.table : &sub->facts->tables[0];
 
     memset(p, 0, sizeof(kr_predicate_t));
 
-    p->schema = sub->aim.table->schema;
-    p->table = sub->aim.table->name;
+    p->schema = t->schema;
+    p->table = t->name;
     p->column = sub->aim.field->name;
     p->type = sub->aim.field->type;
     p->op = sub->aim.op;
     p->nvalues = sub->nvalues;
     p->values = sub->canonical;
     p->c_collation = sub->aim.field->c_collation;
+    p->result = (sub->aim.table == NULL);
+
+    if (p->result) {
+        kr_sub_field(sub, &sub->column);
+        p->column.data = sub->column.data;
+        p->column.len = sub->column.len;
+    }
+
+    return sub->column.failed ? KR_ERROR : KR_OK;
+}
+
+
+void
+kr_sub_field(const kr_sub_t *sub, kr_buf_t *b)
+{
+    const kr_str_t  *called;
+
+    if (sub->aim.of != KR_AIM_RESULT) {
+        called = kr_aim_called(&sub->aim, sub->sql);
+        kr_buf_ident(b, called->data, called->len);
+        kr_buf_str(b, ".");
+    }
+
+    kr_buf_ident(b, sub->aim.field->name.data, sub->aim.field->name.len);
 }
 
 
@@ -489,7 +489,7 @@ kr_sub_target(kr_sub_t *sub, kr_sql_target_t *t, kr_str_t *types)
     memset(t, 0, sizeof(kr_sql_target_t));
 
     for (i = 0; i < sub->key.n; i++) {
-        if (kr_sql_is_grouped(sub->sql)) {
+        if (sub->aim.key_of_result) {
             types[i].data = "text";
             types[i].len = 4;
 
@@ -498,12 +498,17 @@ kr_sub_target(kr_sub_t *sub, kr_sql_target_t *t, kr_str_t *types)
         }
     }
 
-    t->table = *kr_catalog_called(sub->sql, sub->aim.place);
+    if (sub->aim.of != KR_AIM_RESULT) {
+        t->table = *kr_aim_called(&sub->aim, sub->sql);
+    }
+
     t->field = sub->aim.field->name;
     t->field_type = sub->aim.field->type_name;
     t->op = sub->aim.op;
+    t->of_result = (sub->aim.of == KR_AIM_RESULT);
+    t->key_of_result = (sub->aim.key_of_result && sub->named);
 
-    if (!kr_sql_is_grouped(sub->sql) && sub->aim.key_place != sub->aim.place) {
+    if (!sub->aim.key_of_result) {
         t->pk_table = *kr_catalog_called(sub->sql, sub->aim.key_place);
     }
 
@@ -557,7 +562,7 @@ kr_sub_reruns(kr_sub_t *sub, kr_sql_target_t *t, kr_buf_t *reason)
 }
 
 
-/* The main table, and those that are read beside it, each once. */
+/* The main table, if any, and those that are read beside it, each once. */
 static int
 kr_sub_watch(kr_sub_t *sub)
 {
@@ -567,19 +572,24 @@ kr_sub_watch(kr_sub_t *sub)
 
     fa = sub->facts;
 
+    sub->nwatched = 0;
     sub->watched = calloc(fa->ntables, sizeof(kr_watched_t));
     if (sub->watched == NULL) {
         return KR_ERROR;
     }
 
-    if (kr_sub_watch_table(sub, sub->aim.table, 1) != KR_OK) {
+    if (sub->aim.table != NULL
+        && kr_sub_watch_table(sub, sub->aim.table, 1) != KR_OK)
+    {
         return KR_ERROR;
     }
 
     for (i = 0; i < fa->ntables; i++) {
         t = &fa->tables[i];
 
-        if (i == sub->aim.place || kr_sub_watched(sub, t)) {
+        if ((sub->aim.table != NULL && i == sub->aim.place)
+            || kr_sub_watched(sub, t))
+        {
             continue;
         }
 

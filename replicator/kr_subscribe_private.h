@@ -1,7 +1,7 @@
 /*
- * What kr_subscribe.c (the question), kr_subscribe_plan.c (how it is served)
- * and kr_subscribe_route.c (its route and its rows) share; no other file
- * includes it.
+ * What kr_subscribe.c (the question), kr_subscribe_shape.c (what columns there
+ * are), kr_subscribe_plan.c (how it is served) and kr_subscribe_route.c (its
+ * route and its rows) share; no other file includes it.
  */
 
 #ifndef _KR_SUBSCRIBE_PRIVATE_H_INCLUDED_
@@ -39,14 +39,17 @@ struct kr_sub_s {
     kr_spec_t           spec;
     kr_sql_t           *sql;
     kr_facts_t         *facts;      /* held */
+    kr_buf_t            probes[2];  /* SQL */
+    kr_shape_t         *shape;      /* NULL: it is not needed */
     kr_aim_t            aim;
     kr_buf_t            cast;       /* SQL */
-    kr_buf_t            probe;
     kr_buf_t            values;     /* the parameter of the cast */
 
     kr_plan_e           plan;       /* all of kr_sub_plan()'s */
     kr_key_t            key;
-    kr_buf_t            outputs;    /* names of a grouped query's key */
+    kr_buf_t            outputs;    /* names of a key of the result */
+    unsigned            named:1;    /* they are there */
+    kr_buf_t            column;     /* the predicate's, if it is of no table */
     kr_predicate_t      predicate;
     kr_buf_t            snapshot;   /* SQL */
     kr_buf_t            refetch;
@@ -95,15 +98,21 @@ struct kr_subscribes_s {
 
 
 /*
- * The way of a request: kr_sub_look() asks the catalog, kr_sub_cast() the
- * database for the values (kr_sub_given(): they need no cast; KR_ERROR: no
- * memory), kr_sub_plan() decides how it is served, kr_sub_register() makes
- * the route and goes on from there.
+ * The way of a request: kr_sub_look() asks the catalog, kr_sub_shape() the
+ * database for its columns (if that is needed), kr_sub_judge() whether it is
+ * served, kr_sub_cast() the database for the values (kr_sub_given(): they need
+ * no cast; KR_ERROR: no memory), kr_sub_plan() decides how it is served,
+ * kr_sub_register() makes the route and goes on from there.
  */
+void kr_sub_shape(kr_sub_t *sub);
+void kr_sub_judge(kr_sub_t *sub);
 void kr_sub_cast(kr_sub_t *sub);
 int kr_sub_given(kr_sub_t *sub);
 void kr_sub_plan(kr_sub_t *sub);
 void kr_sub_register(kr_sub_t *sub);
+
+/* Appends the field as a client may name it; all of it is in quotes. */
+void kr_sub_field(const kr_sub_t *sub, kr_buf_t *b);
 
 /* Forgets the plan, to begin anew or for good. */
 void kr_sub_unplan(kr_sub_t *sub);

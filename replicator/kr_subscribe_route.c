@@ -278,13 +278,13 @@ kr_sub_spec(kr_sub_t *sub, kr_buf_t *b)
                   kr_op_name(sub->aim.op), sub->exact ? "true" : "false");
     kr_sub_member(b, "query", &query);
 
-    kr_sub_column(&name, sub, sub->aim.place, &sub->aim.field->name);
+    kr_sub_field(sub, &name);
     kr_sub_name(b, "table_field", &name);
 
     for (i = 0; i < sub->key.n; i++) {
         kr_buf_str(&name, i == 0 ? "" : ",");
 
-        if (kr_sql_is_grouped(sub->sql)) {
+        if (sub->aim.key_of_result) {
             kr_buf_ident(&name, sub->key.names[i].data,
                          sub->key.names[i].len);
 

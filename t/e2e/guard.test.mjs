@@ -137,7 +137,20 @@ describe('refused', () => {
         ['selec * from posts', /syntax error/],
         ['select * from posts where (', /syntax error/],
         [`select '\0' from posts`, /NUL/],
-        ['select * from posts union select * from posts', /UNION/],
+        ['select id from posts union select id from posts',
+         /"userid" is not a column of the query's result/],
+        ["select * from posts union select probe('arm'), 1, '', null, 1"
+         + ' from posts', VOLATILE],
+        ["select * from (select probe('in') as userid, 1 as id from posts) s",
+         VOLATILE],
+        ["values (probe('values'), 1) union select id, userid from posts",
+         VOLATILE],
+        ["select * from posts union select * from posts order by"
+         + " probe('order')", VOLATILE],
+        ["with recursive t as (select probe('rec') as id, 1 as userid from"
+         + ' posts union select * from t) select * from t', VOLATILE],
+        ['select s.id, s.userid from (select * from posts) s where s.sly = 1',
+         /"sly", which is volatile/],
         [`select ${'('.repeat(5000)}1${')'.repeat(5000)} from posts`,
          /too deep|longer|memory|stack/],
 
@@ -300,6 +313,9 @@ describe('let pass', () => {
         'select id, (select count(*) from users) from posts',
         'select p.id, u.count from posts p, users u',
         'select id, exists (select from users) from posts',
+        'select * from posts union select * from posts',
+        'select * from posts, (values (1), (2)) v (x) where x = 1',
+        'with p as (table posts) table p',
         'select id, title collate "C" from posts order by title collate "C"',
     ]) {
         test(query.slice(0, 70), async (t) => {

@@ -1,6 +1,6 @@
 /* sources: kr_sql.c kr_sql_collect.c kr_sql_resolve.c kr_sql_template.c */
-/* sources: kr_sql_rerun.c kr_sql_frame.c kr_sql_tree.c kr_op.c kr_value.c */
-/* sources: kr_buf.c */
+/* sources: kr_sql_output.c kr_sql_probe.c kr_sql_rerun.c kr_sql_frame.c */
+/* sources: kr_sql_tree.c kr_op.c kr_value.c kr_buf.c */
 /* libs: -lpg_query */
 
 #include <setjmp.h>
@@ -13,60 +13,7 @@
 
 #include <cmocka.h>
 
-#include "kr_sql.h"
-
-
-#define JSON  "pg_catalog.row_to_json(q.*)::pg_catalog.text"
-#define ROWS  "SELECT q.\"kairos key\", pg_catalog.rtrim(pg_catalog.\"left\"("\
-              JSON ", - pg_catalog.length(('\"kairos key\":' || COALESCE("    \
-              "pg_catalog.to_json(q.\"kairos key\")::pg_catalog.text,"        \
-              " 'null')) || '}')), ',') || '}' FROM ("
-#define KEY   "::pg_catalog.text AS \"kairos key\""
-#define GROUPS  "SELECT q.id::pg_catalog.text, " JSON " FROM ("
-#define ONE   "SELECT ''::pg_catalog.text, " JSON " FROM ("
-
-
-static kr_str_t
-str(const char *text)
-{
-    kr_str_t  s;
-
-    s.data = text;
-    s.len = strlen(text);
-
-    return s;
-}
-
-
-static kr_sql_t *
-parse(const char *query)
-{
-    kr_buf_t   reason;
-    kr_sql_t  *sql;
-
-    memset(&reason, 0, sizeof(reason));
-
-    if (kr_sql_parse_any(query, strlen(query), &sql, &reason) != KR_OK) {
-        fail_msg("%s: %s", query, reason.data);
-    }
-
-    kr_buf_free(&reason);
-
-    return sql;
-}
-
-
-static void
-target(kr_sql_target_t *t, const char *table)
-{
-    memset(t, 0, sizeof(kr_sql_target_t));
-
-    t->table = str(table);
-    t->pk = str("id");
-    t->pk_type = str("bigint");
-    t->field = str("userid");
-    t->field_type = str("integer");
-}
+#include "sql_help.h"
 
 
 /* Of each function that is called sum it is told that it is an aggregate. */
@@ -483,9 +430,15 @@ test_resolve(void **state)
         { "select * from t.a", "s.a.id", -1, "no table" },
         { "select * from (select * from a) s, b", "b.id", 1, "id" },
         { "select * from (select * from a) s, b", "a.id", -1, "sub-select" },
-        { "select * from (select * from a) s", "id", -1, "own FROM" },
-        { "select * from a union select * from b", "id", -1, "UNION" },
-        { "select * from a union select * from b", "a.id", -1, "UNION" },
+        { "select * from (select * from a) s", "id", 0, "id" },
+        { "select * from b, (select * from a) x, c \"X\"", "x.id", 0, "id" },
+        { "select * from b, (select * from a) x, c \"X\"", "X.id", 2, "id" },
+        { "with x as (select * from a) select * from x", "x.id", 0, "id" },
+        { "with x as (select * from a) select * from x y", "x.id", -1,
+          "no table" },
+        { "select * from a union select * from b", "id", 0, "id" },
+        { "select * from a union select * from b", "a.id", 0, "id" },
+        { "select a.id from a union select 1 from b", "c.id", -1, "result" },
         { "select * from \"T\xc3\xa9\"", "T\xc3\xa9.\xc3\x89", 0,
           "\xc3\x89" },
         { "select * from a", "", -1, "not the name" },
@@ -553,7 +506,7 @@ test_refused(void **state)
           "FOR UPDATE" },
         { "select * from a join b on a.x = $1", "$1" },
         { "select * into x from a join b using (c)", "INTO" },
-        { "select * from a, (values (1)) v", "VALUES" },
+        { "values ((select id from a))", "VALUES" },
         { "select * from a, generate_series(1, 2)", "function in FROM" },
         { "select * from a, b tablesample system (1)", "TABLESAMPLE" },
         { "select * from a x(y), b", "column names" },

@@ -1,0 +1,99 @@
+/*
+ * What columns a query has that is more than its tables: PostgreSQL is asked,
+ * after the guard has let it pass.
+ */
+
+#include <string.h>
+
+#include "kr_subscribe_private.h"
+
+
+static void kr_sub_shaped(kr_job_t *job);
+
+static int kr_sub_probes(kr_sub_t *sub, size_t *n);
+
+
+void
+kr_sub_shape(kr_sub_t *sub)
+{
+    int        rc;
+    size_t     i, n;
+    kr_job_t  *job;
+
+    rc = kr_sub_probes(sub, &n);
+
+    if (rc != KR_OK) {
+        kr_sub_refuse(sub, rc == KR_ERROR ? "no memory"
+                           : "the query cannot be rewritten without risk:"
+                             " write its expressions in a simpler way");
+        return;
+    }
+
+    job = &sub->job;
+
+    for (i = 0; i < n; i++) {
+        job->statements[i].sql = sub->probes[i].data;
+        job->statements[i].nparams = 0;
+    }
+
+    job->nstatements = n;
+    job->transaction = 1;
+    job->max_bytes = sub->owner->max_bytes;
+    job->done = kr_sub_shaped;
+
+    sub->running = 1;
+    kr_pool_run(sub->owner->pool, job);
+}
+
+
+static void
+kr_sub_shaped(kr_job_t *job)
+{
+    kr_sub_t  *sub;
+
+    sub = kr_sub_of_job(job);
+    sub->running = 0;
+
+    if (job->status == KR_JOB_LOST && sub->socket == NULL) {
+        kr_sub_wait(sub, KR_RESUME_RETRY);
+        return;
+    }
+
+    if (job->status != KR_JOB_DONE) {
+        kr_sub_failed(sub, "the query failed: ");
+        return;
+    }
+
+    sub->shape = kr_shape_read(sub->sql, job->results[0],
+                               job->nstatements == 2 ? job->results[1]
+                                                     : NULL);
+    if (sub->shape == NULL) {
+        kr_sub_refuse(sub, "no memory");
+        return;
+    }
+
+    kr_sub_judge(sub);
+}
+
+
+/* *n: how many there are. */
+static int
+kr_sub_probes(kr_sub_t *sub, size_t *n)
+{
+    int     rc;
+    size_t  items;
+
+    kr_buf_reset(&sub->probes[0]);
+    kr_buf_reset(&sub->probes[1]);
+
+    (void) kr_sql_items(sub->sql, &items);
+    *n = items == 0 ? 1 : 2;
+
+    rc = kr_sql_probe_result(sub->sql, &sub->probes[0]);
+
+    if (rc == KR_OK && items != 0) {
+        rc = kr_sql_probe_items(sub->sql, &sub->probes[1]);
+    }
+
+    return rc;
+}
