@@ -19,6 +19,7 @@
 
 #define KR_CONFIG_MAX_NAME  63      /* bytes, of PostgreSQL's names */
 #define KR_CONFIG_MAX_PORT  65535
+#define KR_CONFIG_DIGITS    16      /* of a port, zeros included */
 
 
 typedef struct kr_unit_s  kr_unit_t;
@@ -44,6 +45,9 @@ static const kr_unit_t  kr_sizes[] = {
 };
 
 
+static void kr_url_error(char *error, char *reason);
+static int kr_url_check(const PQconninfoOption *o, char *reason);
+static int kr_url_ports(const char *value);
 static int kr_printable(const char *value);
 static int kr_number(const char *value, const kr_unit_t *units,
     long long *number);
@@ -86,28 +90,67 @@ kr_set_secret(const kr_setting_t *s, void *field, const char *value,
 }
 
 
-/*
- * libpq's words quote what it stumbled on, which may be a piece of the
- * password: what stands between the first and the last quote is left out.
- */
+/* "ecto://", as Phoenix' users write it, is "postgres://" */
 int
 kr_set_url(const kr_setting_t *s, void *field, const char *value,
     char *reason)
 {
-    char              *error, *first, *last;
+    int                rc;
+    char              *error;
+    kr_buf_t           url;
     PQconninfoOption  *options;
 
-    error = NULL;
-    options = PQconninfoParse(value, &error);
+    memset(&url, 0, sizeof(kr_buf_t));
 
-    if (options != NULL) {
-        PQconninfoFree(options);
-        return kr_set_string(s, field, value, reason);
+    if (strncmp(value, "ecto://", 7) == 0) {
+        kr_buf_str(&url, "postgres://");
+        value += 7;
     }
+
+    kr_buf_str(&url, value);
+
+    error = NULL;
+    options = url.failed ? NULL : PQconninfoParse(url.data, &error);
+
+    if (options == NULL) {
+        kr_url_error(error, reason);
+        PQfreemem(error);
+        rc = KR_ERROR;
+
+    } else {
+        rc = kr_url_check(options, reason);
+        PQconninfoFree(options);
+    }
+
+    if (rc == KR_OK) {
+        rc = kr_set_string(s, field, url.data, reason);
+    }
+
+    kr_buf_free(&url);
+
+    return rc;
+}
+
+
+/*
+ * libpq's words quote what it stumbled on, which may be a piece of the
+ * password: what stands between the first and the last quote is left out.
+ * What has no '=' at all is mostly a URI of something else.
+ */
+static void
+kr_url_error(char *error, char *reason)
+{
+    char  *first, *last;
 
     if (error == NULL) {
         snprintf(reason, KR_CONFIG_REASON, "no memory");
-        return KR_ERROR;
+        return;
+    }
+
+    if (strncmp(error, "missing \"=\"", 11) == 0) {
+        snprintf(reason, KR_CONFIG_REASON, "it is neither a URI that begins "
+                 "with postgres:// or postgresql://, nor key=value pairs");
+        return;
     }
 
     error[strcspn(error, "\n")] = '\0';
@@ -123,10 +166,69 @@ kr_set_url(const kr_setting_t *s, void *field, const char *value,
         snprintf(reason, KR_CONFIG_REASON, "%.*s\"...%s",
                  (int) (first - error), error, last);
     }
+}
 
-    PQfreemem(error);
 
-    return KR_ERROR;
+/* what libpq would find out when it connects, or not at all */
+static int
+kr_url_check(const PQconninfoOption *o, char *reason)
+{
+    for (/* void */; o->keyword != NULL; o++) {
+
+        if (o->val == NULL) {
+            continue;
+        }
+
+        if (strcmp(o->keyword, "port") == 0
+            && kr_url_ports(o->val) != KR_OK)
+        {
+            snprintf(reason, KR_CONFIG_REASON, "its port is not a number "
+                     "from 1 to %d", KR_CONFIG_MAX_PORT);
+            return KR_ERROR;
+        }
+
+        if (strcmp(o->keyword, "replication") == 0) {
+            snprintf(reason, KR_CONFIG_REASON, "it sets \"replication\", "
+                     "which is set by the program");
+            return KR_ERROR;
+        }
+    }
+
+    return KR_OK;
+}
+
+
+/* one for each of several hosts; one that is empty is the default */
+static int
+kr_url_ports(const char *value)
+{
+    char       port[KR_CONFIG_DIGITS];
+    size_t     len;
+    long long  n;
+
+    for ( ;; ) {
+        len = strcspn(value, ",");
+
+        if (len >= sizeof(port)) {
+            return KR_ERROR;
+        }
+
+        memcpy(port, value, len);
+        port[len] = '\0';
+
+        if (len != 0
+            && (kr_number(port, kr_counts, &n) != KR_OK || n < 1
+                || n > KR_CONFIG_MAX_PORT))
+        {
+            return KR_ERROR;
+        }
+
+        if (value[len] == '\0') {
+            return KR_OK;
+        }
+
+        value += len + 1;
+    }
 }
 
 

@@ -293,7 +293,15 @@ test_database(void **state)
         { { { "DATABASE_URL", "postgres://b:1/app" } },
           "--host=c", "--port=2", "dbname='app' host='c' port='2'" },
         { { { "DATABASE_URL", "hostaddr=127.0.0.1 dbname=app" } },
-          "--host=c", NULL, "dbname='app' host='c'" }
+          "--host=c", NULL, "dbname='app' host='c'" },
+
+        /* of several hosts some may have the default's port */
+        { { { "DATABASE_URL", "postgres://a:1,b,c:65535/x" } }, NULL, NULL,
+          "postgres://a:1,b,c:65535/x" },
+        { { { "DATABASE_URL", "ecto://u@b:1/app" } }, NULL, NULL,
+          "postgres://u@b:1/app" },
+        { { { "DATABASE_URL", "ecto://u@b:1/app" } }, "--port=2", NULL,
+          "dbname='app' host='b' port='2' user='u'" }
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -441,6 +449,17 @@ test_wrong(void **state)
         { "--database-url", "postgres://u:secret%zz@h/x",
           "cannot take --database-url: " },
         { "--database-url", "host=x secret=5", "invalid connection option" },
+        { "--database-url", "mysql://u:secret@h/x", "neither a URI that" },
+        { "--database-url", "127.0.0.1:5432", "nor key=value pairs" },
+        { "--database-url", "postgres://u:secret@h:port/x",
+          "its port is not a number from 1 to 65535" },
+        { "--database-url", "postgres://u:secret@h:65536/x", "its port" },
+        { "--database-url", "postgres://u:secret@a:1,b:0/x", "its port" },
+        { "--database-url", "host=h port=00000000000000001", "its port" },
+        { "--database-url", "host=h replication=database",
+          "it sets \"replication\"" },
+        { "--database-url", "ecto://u:secret@h/x?pool_size=5",
+          "invalid URI query parameter" },
         { "--database-url", "host=x pass\"secret\"x=5", "\"...\"" }
     };
 
