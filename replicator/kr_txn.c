@@ -142,9 +142,11 @@ kr_txn_settled(kr_txns_t *ts, const kr_snapshot_t *s, uint64_t since,
         ts->first++;
     }
 
-    i = since < ts->oldest ? ts->oldest : since;
+    if (since < ts->oldest && since < before) {
+        return 0;
+    }
 
-    for ( /* void */ ; i < before; i++) {
+    for (i = since; i < before; i++) {
         if (!kr_snapshot_sees(s, ts->recent[i % KR_RECENT_MAX])) {
             return 0;
         }

@@ -20,7 +20,7 @@
 #include "kr_lsn.h"
 
 
-#define KR_RECENT_MAX  8192
+#define KR_RECENT_MAX  65536
 
 
 typedef struct kr_txn_s   kr_txn_t;
@@ -51,8 +51,10 @@ struct kr_txns_s {
     /*
      * A ring of the xids that were read last and are not known to be
      * visible to new snapshots yet: a commit is read a moment before.  What
-     * falls out of it is taken for visible, so it must hold more than can
-     * be between the two at a time, which max_connections bounds.
+     * falls out of it is taken for visible to what is asked for then, so it
+     * must hold more than can be between the two at a time, which
+     * max_connections bounds.  A snapshot that was asked for earlier cannot
+     * be judged any more, so it should hold what is read within a slow one.
      */
     uint32_t      recent[KR_RECENT_MAX];
     uint64_t      oldest;    /* number of the oldest in it */
@@ -93,7 +95,8 @@ void kr_txn_passed(kr_txns_t *ts, uint64_t lsn);
  * ts->begun was lower than `before`.  What was read before a route was
  * registered, but is not in its snapshot, would reach nobody.  since is what
  * ts->first was when the snapshot was asked for: others, that were taken
- * later, may have come earlier and have seen more.
+ * later, may have come earlier and have seen more.  0 also where that is not
+ * known any more; of the next snapshot it will be.
  */
 int kr_txn_settled(kr_txns_t *ts, const kr_snapshot_t *s, uint64_t since,
     uint64_t before);

@@ -311,25 +311,38 @@ test_txn_settled_order(void **state)
 }
 
 
-/* What falls out of the ring is not asked for. */
+/*
+ * What fell out of the ring is visible to snapshots that are asked for then,
+ * and perhaps not to one that was on its way while it fell.
+ */
 static void
 test_txn_settled_ring(void **state)
 {
     unsigned        i;
+    uint64_t        since, before;
     kr_txns_t      *ts;
     kr_snapshot_t   s;
 
     ts = *state;
 
-    for (i = 0; i < KR_RECENT_MAX + 10; i++) {
+    since = ts->first;
+    kr_txn_release(begin(ts, 1000, 100));
+    before = ts->begun;
+
+    for (i = 1; i < KR_RECENT_MAX + 10; i++) {
         kr_txn_release(begin(ts, 1000 + i, 100 + i));
     }
 
     assert_int_equal(ts->begun - ts->first, KR_RECENT_MAX);
 
     assert_int_equal(kr_snapshot_parse("1000:1000:", 10, &s), KR_OK);
-    assert_true(kr_txn_settled(ts, &s, 0, 10));
-    assert_false(kr_txn_settled(ts, &s, 0, 11));
+    assert_false(kr_txn_settled(ts, &s, since, before));
+    assert_true(kr_txn_settled(ts, &s, since, since));
+
+    since = ts->first;
+    assert_true(kr_txn_settled(ts, &s, since, before));
+    assert_true(kr_txn_settled(ts, &s, since, since));
+    assert_false(kr_txn_settled(ts, &s, since, since + 1));
     kr_snapshot_free(&s);
 }
 
