@@ -270,6 +270,55 @@ test('a value is not cut to the length of its column', async (t) => {
 });
 
 
+describe('what a type has not is refused', () => {
+    const ALL = [...LISTS, ...RANGES, ...PATTERNS];
+    const full = { 'numeric(20,4)': 'numeric',
+                   timestamp: 'timestamp without time zone',
+                   timestamptz: 'timestamp with time zone' };
+
+    for (const [i, type] of names.entries()) {
+        test(type, async () => {
+            const name = full[type] ?? type;
+            const values = TYPES[type].slice(0, 2);
+            const text = /text|char/.test(type);
+
+            const refused = (equality, value, ...words) => assert.rejects(
+                Live.open(stack.base, `t${i}`, 'f', value, { equality }),
+                (err) => {
+                    assert.ok(err instanceof Refused, err.stack);
+
+                    for (const word of words) {
+                        assert.ok(err.message.includes(word),
+                                  `${word}: ${err.message}`);
+                    }
+
+                    return true;
+                });
+
+            for (const equality of ALL) {
+                if (!operators(type).includes(equality)) {
+                    await refused(equality, values[0], `"${equality}"`,
+                                  '"f"', name);
+
+                } else if (!LISTS.includes(equality)) {
+                    await refused(equality, values, `"${equality}"`,
+                                  'takes one value, not 2');
+                }
+
+                if (operators(type).includes(equality) && !text) {
+                    await refused(equality, '5 apples', 'field_value',
+                                  `"${equality}"`, name, '"5 apples"');
+                }
+            }
+
+            if (!text) {
+                await refused('eq', [values[0], '5 apples'], '"5 apples"');
+            }
+        });
+    }
+});
+
+
 describe('refusals name the operator, the type, the value', () => {
     for (const [field, equality, value, reason] of [
         ['bo', 'gt', 'true', /"bo" of type boolean: equality "gt"/],
