@@ -9,6 +9,7 @@
 #include "kr_route_private.h"
 
 
+static void kr_routes_sweep(kr_routes_t *rs, uint64_t now);
 static kr_block_t *kr_route_block(kr_route_t *rt, const kr_event_t *ev);
 static void kr_route_remove(kr_routes_t *rs, kr_route_t *rt);
 static int kr_resume_gap(kr_routes_t *rs, const kr_route_t *rt,
@@ -110,6 +111,7 @@ kr_routes_expire(kr_routes_t *rs)
     now = kr_now();
     reg = rs->registry;
 
+    kr_routes_sweep(rs, now);
     kr_backlog_expire(&rs->backlog, now);
 
     while (reg->waiting != NULL && reg->waiting->expires <= now) {
@@ -287,6 +289,28 @@ kr_routes_worker_gone(kr_routes_t *rs, kr_worker_t *wk)
 
     kr_worker_remove(rs->registry, wk, now);
     kr_worker_unhold(wk);
+}
+
+
+/* Of the stalls in the time of grace the longest counts. */
+static void
+kr_routes_sweep(kr_routes_t *rs, uint64_t now)
+{
+    uint64_t  pause;
+
+    pause = rs->swept == 0 ? 0 : now - rs->swept;
+
+    if (rs->stalled != 0 && now - rs->stalled > rs->registry->grace) {
+        rs->stalled = 0;
+        rs->stall = 0;
+    }
+
+    if (pause >= KR_STALL_MIN && pause > rs->stall) {
+        rs->stall = pause;
+        rs->stalled = now;
+    }
+
+    rs->swept = now;
 }
 
 

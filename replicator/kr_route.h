@@ -35,6 +35,10 @@ typedef struct {
     uint64_t            start;      /* where it began: what a snapshot before
                                        it lacks is lost */
     uint64_t            position;   /* all before was read from the stream */
+
+    uint64_t            swept;      /* ms; the last kr_routes_expire() */
+    uint64_t            stall;      /* ms; a pause of the whole process */
+    uint64_t            stalled;    /* ms; its end; 0: there was none */
 } kr_routes_t;
 
 
@@ -62,7 +66,10 @@ void kr_routes_free(kr_routes_t *rs);
 void kr_routes_begin(kr_routes_t *rs, uint64_t epoch, uint64_t lsn);
 void kr_routes_advance(kr_routes_t *rs, uint64_t lsn);
 
-/* Frees what is over: cursors, entries, routes. */
+/*
+ * Frees what is over: cursors, entries, routes.  To be called each second:
+ * from calls that come late it knows how late a worker's frames may be read.
+ */
 void kr_routes_expire(kr_routes_t *rs);
 
 /* Whether a worker has so much to read that it should not get more now. */

@@ -36,6 +36,7 @@ static kr_cursor_t *kr_join_cursor(kr_routes_t *rs, kr_route_t *rt,
     kr_socket_t *so, uint64_t client, uint64_t now);
 static uint64_t kr_join_since(const kr_routes_t *rs, const kr_route_t *rt,
     uint64_t time);
+static uint64_t kr_join_lag(const kr_routes_t *rs);
 static void kr_route_position(kr_routes_t *rs, kr_route_t *rt,
     kairos_position_t *p);
 static int kr_entry_decode(const kr_entry_t *e, kairos_feed_frame_t *f);
@@ -495,7 +496,7 @@ kr_join_cursor(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so,
         return NULL;
     }
 
-    if (rt->resumed != 0 && first < rt->resumed + KR_LOST_LAG) {
+    if (rt->resumed != 0 && first < rt->resumed + kr_join_lag(rs)) {
         /* another process may have sent what its dead connection swallowed */
         return NULL;
     }
@@ -514,8 +515,27 @@ kr_join_cursor(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so,
 static uint64_t
 kr_join_since(const kr_routes_t *rs, const kr_route_t *rt, uint64_t time)
 {
-    return kr_backlog_since(&rs->backlog, rt,
-                            time > KR_LOST_LAG ? time - KR_LOST_LAG : 0);
+    uint64_t  lag;
+
+    lag = kr_join_lag(rs);
+
+    return kr_backlog_since(&rs->backlog, rt, time > lag ? time - lag : 0);
+}
+
+
+/*
+ * How long before it was read that a connection is lost nothing may have
+ * reached it: nginx noticed it late, and its frame waited while we did not
+ * run (stopped, or in a virtual machine that was).
+ */
+static uint64_t
+kr_join_lag(const kr_routes_t *rs)
+{
+    uint64_t  late;
+
+    late = rs->swept == 0 ? 0 : kr_now() - rs->swept;
+
+    return KR_LOST_LAG + (late < KR_STALL_MIN ? 0 : late) + rs->stall;
 }
 
 

@@ -16,6 +16,9 @@
  */
 #define KR_LOST_LAG       75000      /* ms */
 
+/* calls of kr_routes_expire() that are so far apart are a stall */
+#define KR_STALL_MIN      3000       /* ms */
+
 /* a worker that has more to read gets no more than it must */
 #define KR_QUEUE_HIGH      (8u * 1024 * 1024)
 #define KR_QUEUE_PATIENCE  5000    /* ms; then the others do not wait for it,

@@ -1,6 +1,6 @@
 /*
- * The index, the log and the stream, for test_route.c, which needs nothing of
- * them.
+ * For test_route.c: the index, the log and the stream, of which it needs
+ * nothing, and the feed, of which it sees what was sent.
  */
 
 #ifndef _ROUTE_STUBS_H_INCLUDED_
@@ -19,6 +19,20 @@
 
 #include "kr_log.h"
 #include "kr_route.h"
+
+
+/*
+ * What a worker was sent, one line a frame:
+ *
+ *     JOINED req epoch/lsn/n        EVENT rows epoch/lsn/n
+ *     OK req | REFUSED req          EVENT_TO socket rows epoch/lsn/n
+ *     RESET
+ */
+struct kr_conn_s {
+    kr_buf_t       told;
+    size_t         queued;
+    kr_worker_t   *worker;
+};
 
 
 kr_match_t *
@@ -126,6 +140,81 @@ kr_block_release(kr_block_t *b)
 {
     if (--b->refs == 0) {
         free(b);
+    }
+}
+
+
+size_t
+kr_conn_queued(const kr_conn_t *cn)
+{
+    return cn->queued;
+}
+
+
+void
+kr_server_close(kr_conn_t *cn, const char *reason)
+{
+    kr_buf_printf(&cn->told, "CLOSE %s\n", reason);
+}
+
+
+/* {"rows":[a,b],...} as "a,b" */
+static void
+tell_event(kr_buf_t *told, const kairos_feed_frame_t *f)
+{
+    const char  *rows, *end;
+
+    rows = (const char *) f->payload.data + 9;
+    end = memchr(rows, ']', f->payload.len - 9);
+    assert_non_null(end);
+
+    kr_buf_append(told, rows, (size_t) (end - rows));
+}
+
+
+void
+kr_server_send(kr_conn_t *cn, kr_block_t *b, kr_txn_t *txn)
+{
+    size_t                used;
+    kr_buf_t             *told;
+    kairos_feed_frame_t   f;
+
+    told = &cn->told;
+
+    assert_int_equal(kairos_feed_decode(b->data, b->len, &f, &used),
+                     KAIROS_FEED_OK);
+
+    switch (f.type) {
+
+    case KAIROS_FEED_JOINED:
+        kr_buf_printf(told, "JOINED %u", (unsigned) f.req);
+        break;
+
+    case KAIROS_FEED_EVENT:
+        kr_buf_str(told, "EVENT ");
+        tell_event(told, &f);
+        break;
+
+    case KAIROS_FEED_EVENT_TO:
+        kr_buf_printf(told, "EVENT_TO %u ", (unsigned) f.socket);
+        tell_event(told, &f);
+        break;
+
+    case KAIROS_FEED_RESET:
+        kr_buf_str(told, "RESET\n");
+        return;
+
+    default: /* KAIROS_FEED_REPLY */
+        kr_buf_printf(told, "%s %u\n", f.status ? "REFUSED" : "OK",
+                      (unsigned) f.req);
+        return;
+    }
+
+    kr_buf_printf(told, " %u/%u/%u\n", (unsigned) f.position.epoch,
+                  (unsigned) f.position.lsn, f.position.n);
+
+    if (txn != NULL) {
+        kr_txn_release(txn);
     }
 }
 

@@ -9,18 +9,8 @@
 #include "route_stubs.h"
 
 
-/*
- * What a worker was sent, one line a frame:
- *
- *     JOINED req epoch/lsn/n        EVENT rows epoch/lsn/n
- *     OK req | REFUSED req          EVENT_TO socket rows epoch/lsn/n
- *     RESET
- */
-struct kr_conn_s {
-    kr_buf_t       told;
-    size_t         queued;
-    kr_worker_t   *worker;
-};
+#define LOST_LAG  75000          /* ms, as kr_route_private.h has it */
+#define STALL     3000
 
 
 typedef struct {
@@ -33,83 +23,6 @@ typedef struct {
     kr_template_t      *template;
     kr_route_t         *rt;
 } test_t;
-
-
-/* the layers below, as far as a route sees them; more in route_stubs.h */
-
-size_t
-kr_conn_queued(const kr_conn_t *cn)
-{
-    return cn->queued;
-}
-
-
-void
-kr_server_close(kr_conn_t *cn, const char *reason)
-{
-    kr_buf_printf(&cn->told, "CLOSE %s\n", reason);
-}
-
-
-/* {"rows":[a,b],...} as "a,b" */
-static void
-tell_event(kr_buf_t *told, const kairos_feed_frame_t *f)
-{
-    const char  *rows, *end;
-
-    rows = (const char *) f->payload.data + 9;
-    end = memchr(rows, ']', f->payload.len - 9);
-    assert_non_null(end);
-
-    kr_buf_append(told, rows, (size_t) (end - rows));
-}
-
-
-void
-kr_server_send(kr_conn_t *cn, kr_block_t *b, kr_txn_t *txn)
-{
-    size_t                used;
-    kr_buf_t             *told;
-    kairos_feed_frame_t   f;
-
-    told = &cn->told;
-
-    assert_int_equal(kairos_feed_decode(b->data, b->len, &f, &used),
-                     KAIROS_FEED_OK);
-
-    switch (f.type) {
-
-    case KAIROS_FEED_JOINED:
-        kr_buf_printf(told, "JOINED %u", (unsigned) f.req);
-        break;
-
-    case KAIROS_FEED_EVENT:
-        kr_buf_str(told, "EVENT ");
-        tell_event(told, &f);
-        break;
-
-    case KAIROS_FEED_EVENT_TO:
-        kr_buf_printf(told, "EVENT_TO %u ", (unsigned) f.socket);
-        tell_event(told, &f);
-        break;
-
-    case KAIROS_FEED_RESET:
-        kr_buf_str(told, "RESET\n");
-        return;
-
-    default: /* KAIROS_FEED_REPLY */
-        kr_buf_printf(told, "%s %u\n", f.status ? "REFUSED" : "OK",
-                      (unsigned) f.req);
-        return;
-    }
-
-    kr_buf_printf(told, " %u/%u/%u\n", (unsigned) f.position.epoch,
-                  (unsigned) f.position.lsn, f.position.n);
-
-    if (txn != NULL) {
-        kr_txn_release(txn);
-    }
-}
 
 
 static void
@@ -564,6 +477,49 @@ test_route_resume(void **state)
 }
 
 
+/* We did not run: it was lost, and had been dead, so much longer ago. */
+static void
+test_route_lost_stall(void **state)
+{
+    test_t  *t;
+
+    static const uint32_t  one[] = { 10 };
+
+    t = *state;
+
+    snapped(t, expect_from(t, 1), 100, "20:20:");
+    request(t, KAIROS_FEED_JOIN, 5, 1, 0);
+    publish(t, 110, "a", one);
+    publish(t, 120, "b", one);
+    t->rt->entries->time -= LOST_LAG + 1000;
+    told(t, "JOINED 5 9/100/0\nEVENT a 9/110/0\nEVENT b 9/120/0\n");
+
+    request(t, KAIROS_FEED_LEAVE, 0, 1, 1);
+    kr_route_gone(&t->rs, t->conn.worker, 1);
+
+    request(t, KAIROS_FEED_JOIN, 6, 2, 0);
+    told(t, "JOINED 6 0/0/0\nEVENT_TO 2 b 9/120/0\n");
+
+    /* not noticed yet, and noticed */
+
+    t->rs.swept = kr_now() - STALL;
+    request(t, KAIROS_FEED_JOIN, 7, 3, 0);
+    told(t, "JOINED 7 0/0/0\nEVENT_TO 3 a 0/0/0\nEVENT_TO 3 b 9/120/0\n");
+
+    kr_routes_expire(&t->rs);
+    kr_routes_expire(&t->rs);
+    request(t, KAIROS_FEED_JOIN, 8, 4, 0);
+    told(t, "JOINED 8 0/0/0\nEVENT_TO 4 a 0/0/0\nEVENT_TO 4 b 9/120/0\n");
+
+    /* nobody is left who may have been lost then */
+
+    t->rs.stalled -= t->reg->grace + 1;
+    kr_routes_expire(&t->rs);
+    request(t, KAIROS_FEED_JOIN, 9, 5, 0);
+    told(t, "JOINED 9 0/0/0\nEVENT_TO 5 b 9/120/0\n");
+}
+
+
 /* Of who was lost unnoticed before, another process knew what it missed. */
 static void
 test_route_resume_lost(void **state)
@@ -670,6 +626,7 @@ main(void)
         test(test_route_join_dropped),
         test(test_route_again),
         test(test_route_lost),
+        test(test_route_lost_stall),
         test(test_route_resume),
         test(test_route_resume_lost),
         test(test_route_resume_gap),
