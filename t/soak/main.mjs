@@ -13,9 +13,9 @@ import { run } from './run.mjs';
 
 
 const RUN = 30;                 /* seconds */
-const SUMS = ['times', 'clients', 'views', 'commits', 'events', 'lost', 'told',
-              'diverged'];
-const WIDTH = 11;
+const SUMS = ['seconds', 'times', 'clients', 'views', 'commits', 'events',
+              'lost', 'told', 'diverged'];
+const WIDTH = 10;
 
 
 async function main(seconds, names) {
@@ -52,12 +52,15 @@ async function main(seconds, names) {
 
 
 async function once(fault, seed, seconds, sums) {
+    const began = Date.now();
+
     try {
         const result = await run({
             fault, seed, seconds, times: 2,
             clients: Number(process.env.CLIENTS ?? 60),
             bulk: Number(process.env.BULK ?? 100000) });
 
+        result.seconds = Math.round((Date.now() - began) / 1000);
         SUMS.forEach((key) => { sums[key] += result[key]; });
 
         for (const [what, reason] of result.left) {
