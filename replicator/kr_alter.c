@@ -309,6 +309,7 @@ kr_alter_params(kr_alters_t *al)
 static void
 kr_alter_look(kr_alters_t *al, const kr_relation_t *table, const char *now)
 {
+    char          *copy;
     const char    *reason;
     kr_subject_t  *su;
 
@@ -337,8 +338,12 @@ kr_alter_look(kr_alters_t *al, const kr_relation_t *table, const char *now)
     if (now != NULL
         && (su->shape == NULL || strcmp(su->shape, now) != 0))
     {
-        free(su->shape);
-        su->shape = strdup(now);
+        copy = strdup(now);
+
+        if (copy != NULL) {
+            free(su->shape);
+            su->shape = copy;
+        }
     }
 }
 

@@ -116,13 +116,6 @@ kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream,
 }
 
 
-int
-kr_core_failed(const kr_core_t *core)
-{
-    return core->txns.frozen;
-}
-
-
 void
 kr_core_free(kr_core_t *core)
 {
@@ -493,9 +486,7 @@ kr_core_absent(kr_core_t *core, const kr_worker_t *wk)
     }
 
     if (ab == NULL || ab->barrier == NULL) {
-        free(ab);
-        kr_core_no_memory(core);
-        return;
+        kr_no_memory("a worker that is away");
     }
 
     ab->instance = wk->instance;

@@ -31,9 +31,6 @@ kr_core_t *kr_core_create(struct event_base *base, const kr_config_t *cf);
 int kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream,
     kr_server_t *server);
 
-/* Whether it ended the loop: there was no memory for what must not be lost. */
-int kr_core_failed(const kr_core_t *core);
-
 /*
  * Cancels its jobs and frees all.  To be called after kr_server_free(),
  * which calls gone() for each connection, and before kr_stream_free() and

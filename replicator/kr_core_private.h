@@ -58,11 +58,4 @@ struct kr_core_s {
 };
 
 
-/*
- * What must not be lost is lost: nothing is confirmed from here on, and the
- * process ends, so that the next one reads it again.
- */
-void kr_core_no_memory(kr_core_t *core);
-
-
 #endif /* _KR_CORE_PRIVATE_H_INCLUDED_ */

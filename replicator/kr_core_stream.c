@@ -24,20 +24,6 @@ const kr_stream_handlers_t  kr_core_stream_handlers = {
 };
 
 
-void
-kr_core_no_memory(kr_core_t *core)
-{
-    if (core->txns.frozen) {
-        return;
-    }
-
-    kr_log(KR_LOG_ALERT, "no memory for a change, the process ends");
-
-    core->txns.frozen = 1;
-    event_base_loopbreak(core->base);
-}
-
-
 static void
 kr_core_begin(kr_core_t *core, uint64_t epoch, uint64_t lsn)
 {
@@ -59,11 +45,6 @@ kr_core_change(kr_core_t *core, const kr_change_t *c)
 
     rc = KR_OK;
     ts = &core->txns;
-
-    if (ts->frozen) {
-        /* the process ends; there may be more in the turn */
-        return;
-    }
 
     switch (c->action) {
 
@@ -99,7 +80,7 @@ kr_core_change(kr_core_t *core, const kr_change_t *c)
     }
 
     if (rc == KR_ERROR) {
-        kr_core_no_memory(core);
+        kr_no_memory("a change");
     }
 }
 

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kr_event.h"
 #include "kr_fetch_private.h"
 #include "kr_log.h"
 
 
 #define KR_PROBE_RETRY_MIN  100      /* ms; no connection */
 #define KR_PROBE_RETRY_MAX  5000
+#define KR_PROBE_FAILED_MAX 5        /* errors in a row that may pass */
 #define KR_PROBE_AGAIN      10000    /* ms; a table that is part of none may
                                         have become one by ATTACH PARTITION */
 #define KR_PROBE_UNIT       256      /* bytes that count as one of the load */
@@ -42,12 +44,12 @@ struct kr_probe_s {
     kr_probe_t         *prev;
     kr_probe_t         *next;
     kr_relation_t       table;
-    kr_buf_t            names;       /* the table's */
-    kr_buf_t            quoted;      /* the parameter */
+    kr_buf_t            names;       /* the table's, the parameters */
     kr_delayed_t       *first;
     kr_delayed_t      **last;
     struct event       *timer;
     unsigned            delay;       /* ms */
+    unsigned            tries;       /* that failed in a row */
     unsigned            running:1;   /* the job is the pool's */
     unsigned            known:1;     /* it was part of none */
 };
@@ -71,8 +73,8 @@ static void kr_probe_run(kr_probe_t *pr);
 static int kr_probe_learn(kr_probe_t *pr, int *grown);
 static int kr_probe_read(kr_probe_t *pr, kr_relation_t *parents, int *grown);
 static int kr_probe_replay(kr_probe_t *pr, int grown);
+static int kr_probe_failed(kr_probe_t *pr);
 static void kr_probe_retry(kr_probe_t *pr);
-static void kr_probe_lost(kr_probe_t *pr);
 static void kr_probe_free(kr_probe_t *pr);
 static int kr_fetch_leaf(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn,
     const kr_leaf_t *leaf, int late);
@@ -81,7 +83,9 @@ static int kr_fetch_leaf(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn,
 static const char  kr_probe_parents[] =
     "WITH RECURSIVE up(oid) AS ("
     " SELECT i.inhparent FROM pg_catalog.pg_inherits i"
-    " WHERE i.inhrelid = pg_catalog.to_regclass($1)"
+    " WHERE i.inhrelid = (SELECT c.oid FROM pg_catalog.pg_class c"
+    "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    "  WHERE n.nspname = $1 AND c.relname = $2)"
     " UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i"
     " JOIN up ON i.inhrelid = up.oid)"
     " SELECT n.nspname, c.relname FROM up"
@@ -145,7 +149,7 @@ kr_probes_free(kr_fetch_t *fe)
 static void
 kr_probe_done(kr_job_t *job)
 {
-    int          grown;
+    int          rc, grown;
     kr_fetch_t  *fe;
     kr_probe_t  *pr;
 
@@ -154,22 +158,27 @@ kr_probe_done(kr_job_t *job)
     pr->running = 0;
     grown = 0;
 
-    if (job->status == KR_JOB_LOST) {
+    if (job->status == KR_JOB_LOST
+        || (job->status == KR_JOB_FAILED && kr_job_may_pass(job)
+            && ++pr->tries < KR_PROBE_FAILED_MAX))
+    {
         kr_probe_retry(pr);
         return;
     }
 
     if (job->status != KR_JOB_DONE) {
-        kr_log(KR_LOG_ERR, "could not ask what table %s is a part of: %s",
-               pr->quoted.data,
-               job->message == NULL ? job->sqlstate : job->message);
+        rc = kr_probe_failed(pr);
+
+    } else {
+        rc = kr_probe_learn(pr, &grown);
+
+        if (rc == KR_OK) {
+            rc = kr_probe_replay(pr, grown);
+        }
     }
 
-    if (kr_probe_learn(pr, &grown) != KR_OK
-        || kr_probe_replay(pr, grown) != KR_OK)
-    {
-        kr_probe_lost(pr);
-        return;
+    if (rc != KR_OK) {
+        kr_no_memory("a change");
     }
 
     kr_probe_free(pr);
@@ -333,22 +342,19 @@ kr_probe_create(kr_fetch_t *fe, const kr_relation_t *table)
     DL_APPEND(fe->probes, pr);
 
     kr_buf_append(&pr->names, table->schema.data, table->schema.len);
+    kr_buf_append(&pr->names, "", 1);
     kr_buf_append(&pr->names, table->name.data, table->name.len);
-
-    kr_buf_ident(&pr->quoted, table->schema.data, table->schema.len);
-    kr_buf_str(&pr->quoted, ".");
-    kr_buf_ident(&pr->quoted, table->name.data, table->name.len);
 
     pr->timer = event_new(fe->base, -1, 0, kr_probe_timer, pr);
 
-    if (pr->names.failed || pr->quoted.failed || pr->timer == NULL) {
+    if (pr->names.failed || pr->timer == NULL) {
         kr_probe_free(pr);
         return NULL;
     }
 
     pr->table.schema.data = pr->names.data;
     pr->table.schema.len = table->schema.len;
-    pr->table.name.data = pr->names.data + table->schema.len;
+    pr->table.name.data = pr->names.data + table->schema.len + 1;
     pr->table.name.len = table->name.len;
 
     return pr;
@@ -363,8 +369,9 @@ kr_probe_run(kr_probe_t *pr)
     job = &pr->job;
 
     job->statements[0].sql = kr_probe_parents;
-    job->statements[0].nparams = 1;
-    job->statements[0].params[0] = pr->quoted.data;
+    job->statements[0].nparams = 2;
+    job->statements[0].params[0] = pr->table.schema.data;
+    job->statements[0].params[1] = pr->table.name.data;
     job->nstatements = 1;
     job->transaction = 0;
     job->done = kr_probe_done;
@@ -381,7 +388,7 @@ kr_probe_learn(kr_probe_t *pr, int *grown)
     int             rc, n;
     kr_relation_t  *parents;
 
-    n = pr->job.status == KR_JOB_DONE ? PQntuples(pr->job.results[0]) : 0;
+    n = PQntuples(pr->job.results[0]);
 
     parents = malloc((size_t) (n + 1) * sizeof(kr_relation_t));
     if (parents == NULL) {
@@ -402,7 +409,7 @@ kr_probe_read(kr_probe_t *pr, kr_relation_t *parents, int *grown)
     const PGresult  *res;
 
     res = pr->job.results[0];
-    n = pr->job.status == KR_JOB_DONE ? PQntuples(res) : 0;
+    n = PQntuples(res);
 
     for (i = 0; i < n; i++) {
         parents[i].schema.data = PQgetvalue(res, i, 0);
@@ -457,37 +464,44 @@ kr_probe_replay(kr_probe_t *pr, int grown)
 }
 
 
+/* It may be a part of any: whoever reads a partitioned table is told. */
+static int
+kr_probe_failed(kr_probe_t *pr)
+{
+    int           rc;
+    kr_parent_t  *pt;
+
+    kr_log(KR_LOG_ERR, "could not ask what table %s.%s is a part of: %s",
+           pr->table.schema.data, pr->table.name.data,
+           pr->job.message == NULL ? pr->job.sqlstate : pr->job.message);
+
+    rc = KR_OK;
+    pt = pr->fetch->routes->registry->parents;
+
+    for ( /* void */ ; pt != NULL && rc == KR_OK; pt = pt->hh.next) {
+        rc = kr_fetch_doom_table(pr->fetch, &pt->table, "it is not known which"
+                                 " tables are parts of it: subscribe again");
+    }
+
+    return rc;
+}
+
+
 static void
 kr_probe_retry(kr_probe_t *pr)
 {
-    struct timeval  tv;
-
     pr->delay = pr->delay == 0 ? KR_PROBE_RETRY_MIN : pr->delay * 2;
 
     if (pr->delay > KR_PROBE_RETRY_MAX) {
         pr->delay = KR_PROBE_RETRY_MAX;
     }
 
-    tv.tv_sec = pr->delay / 1000;
-    tv.tv_usec = pr->delay % 1000 * 1000;
-
-    kr_stream_renew(pr->fetch->routes->stream,
-                    "the catalog cannot be asked");
-
-    if (event_add(pr->timer, &tv) != 0) {
-        kr_probe_lost(pr);
+    if (pr->job.status == KR_JOB_LOST) {
+        kr_stream_renew(pr->fetch->routes->stream,
+                        "the catalog cannot be asked");
     }
-}
 
-
-/* Changes are lost: as everywhere, the next process reads them again. */
-static void
-kr_probe_lost(kr_probe_t *pr)
-{
-    kr_log(KR_LOG_ALERT, "no memory for a change, the process ends");
-
-    pr->fetch->routes->txns->frozen = 1;
-    event_base_loopbreak(pr->fetch->base);
+    kr_event_timer(pr->timer, pr->delay);
 }
 
 
@@ -515,7 +529,6 @@ kr_probe_free(kr_probe_t *pr)
 
     DL_DELETE(fe->probes, pr);
     kr_buf_free(&pr->names);
-    kr_buf_free(&pr->quoted);
     free(pr);
 }
 

@@ -101,6 +101,15 @@ kr_log(kr_log_level_e level, const char *fmt, ...)
 }
 
 
+void
+kr_no_memory(const char *what)
+{
+    kr_log(KR_LOG_ALERT, "no memory for %s, the process ends", what);
+
+    _exit(1);
+}
+
+
 /* "2026/01/31 12:00:00.123 [notice] 4711: " */
 static size_t
 kr_log_head(char *p, size_t size, kr_log_level_e level)

@@ -29,5 +29,13 @@ int kr_log_level(const char *name);
 void kr_log(kr_log_level_e level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * Where nobody could be told what is lost for want of memory: says what it
+ * was for and ends the process at once, with status 1.  What was not handed
+ * on is not confirmed, so that the next process reads it again, as after any
+ * other sudden end.
+ */
+void kr_no_memory(const char *what) __attribute__((noreturn));
+
 
 #endif /* _KR_LOG_H_INCLUDED_ */

@@ -97,8 +97,8 @@ kr_main_run(kr_main_t *m)
         return KR_EXIT_FAILED;
     }
 
-    /* they said why */
-    if (kr_stream_failed(m->stream) || kr_core_failed(m->core)) {
+    /* it said why */
+    if (kr_stream_failed(m->stream)) {
         return KR_EXIT_FAILED;
     }
 

@@ -7,6 +7,7 @@
 
 #include <event2/util.h>
 
+#include "kr_event.h"
 #include "kr_log.h"
 #include "kr_pg.h"
 
@@ -74,6 +75,10 @@ static const kr_pg_lasting_t  kr_pg_lastings[] = {
       "pg_create_logical_replication_slot(..., 'wal2json'), or allow it with "
       "KAIROS_CREATE_SLOT=true" },
 
+    { "KR007", NULL, "pass the change over with SELECT "
+      "pg_replication_slot_advance(...), or let the slot be made anew with "
+      "KAIROS_CREATE_SLOT=true" },
+
     { NULL, "may not be used as an output plugin", "add wal2json to "
       "output_plugin_libraries and reload PostgreSQL's configuration" },
 
@@ -105,9 +110,8 @@ static void kr_pg_find_sqlstate(kr_pg_t *pg, const char *text);
 int
 kr_pg_connect(kr_pg_t *pg, const kr_config_t *cf)
 {
-    int             rc;
-    kr_buf_t        options;
-    struct timeval  tv;
+    int       rc;
+    kr_buf_t  options;
 
     memset(&options, 0, sizeof(kr_buf_t));
 
@@ -132,9 +136,7 @@ kr_pg_connect(kr_pg_t *pg, const kr_config_t *cf)
         return KR_ERROR;
     }
 
-    tv.tv_sec = KR_PG_CONNECT_TIMEOUT;
-    tv.tv_usec = 0;
-    event_add(pg->timer, &tv);
+    kr_event_timer(pg->timer, KR_PG_CONNECT_TIMEOUT * 1000);
 
     return KR_OK;
 }
@@ -165,8 +167,6 @@ kr_pg_free(kr_pg_t *pg)
 void
 kr_pg_read(kr_pg_t *pg, int on, int ms)
 {
-    struct timeval  tv;
-
     if (pg->read == NULL) {
         return;
     }
@@ -177,10 +177,12 @@ kr_pg_read(kr_pg_t *pg, int on, int ms)
         return;
     }
 
-    tv.tv_sec = ms / 1000;
-    tv.tv_usec = ms % 1000 * 1000;
+    if (ms != 0) {
+        kr_event_timer(pg->read, (uint64_t) ms);
 
-    event_add(pg->read, (ms != 0) ? &tv : NULL);
+    } else {
+        kr_event_add(pg->read);
+    }
 }
 
 
@@ -197,7 +199,7 @@ kr_pg_flush(kr_pg_t *pg)
     }
 
     if (rc > 0) {
-        event_add(pg->write, NULL);
+        kr_event_add(pg->write);
     }
 
     return KR_OK;

@@ -95,6 +95,7 @@ int kr_pool_down(const kr_pool_t *pool);
  * starts or stops (PostgreSQL documentation, appendix A).
  */
 int kr_job_may_pass(const kr_job_t *job);
+int kr_error_may_pass(const char *sqlstate);
 
 /* Cancels all, closes all connections. */
 void kr_pool_free(kr_pool_t *pool);

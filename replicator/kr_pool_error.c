@@ -10,13 +10,20 @@
 int
 kr_job_may_pass(const kr_job_t *job)
 {
+    return kr_error_may_pass(job->sqlstate);
+}
+
+
+int
+kr_error_may_pass(const char *sqlstate)
+{
     static const char  *const classes[] = {
         "08", "25", "40", "53", "55", "57", "58", NULL
     };
     const char         *const *p;
 
     for (p = classes; *p != NULL; p++) {
-        if (strncmp(job->sqlstate, *p, 2) == 0) {
+        if (strncmp(sqlstate, *p, 2) == 0) {
             return 1;
         }
     }

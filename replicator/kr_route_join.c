@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kr_answer.h"
+#include "kr_event.h"
 #include "kr_log.h"
 #include "kr_route.h"
 #include "kr_route_private.h"
@@ -225,17 +226,11 @@ kr_routes_tick(evutil_socket_t fd, short what, void *data)
 static void
 kr_routes_arm(kr_routes_t *rs)
 {
-    struct timeval  tv;
-
-    if (rs->registry->joining == NULL
-        || event_pending(rs->timer, EV_TIMEOUT, NULL))
+    if (rs->registry->joining != NULL
+        && !event_pending(rs->timer, EV_TIMEOUT, NULL))
     {
-        return;
+        kr_event_timer(rs->timer, KR_JOIN_TICK);
     }
-
-    tv.tv_sec = 0;
-    tv.tv_usec = KR_JOIN_TICK * 1000;
-    event_add(rs->timer, &tv);
 }
 
 
@@ -416,6 +411,7 @@ kr_join_replay(kr_cursor_t *cu, const kr_entry_t *e, int last)
     if (kr_entry_decode(e, &f) != KR_OK) {
         kr_log(KR_LOG_ALERT, "an event of %s cannot be decoded",
                cu->route->topic);
+        kr_server_close(cu->socket->worker->conn, "an event is missing");
         return;
     }
 

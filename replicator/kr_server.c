@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "kr_event.h"
 #include "kr_log.h"
 #include "kr_server_private.h"
 
@@ -22,6 +23,7 @@
 #define KR_SERVER_BACKLOG  511
 #define KR_SERVER_CONNS    4096    /* one per worker; more are refused */
 #define KR_SERVER_ACCEPTS  64      /* of one turn */
+#define KR_SERVER_PAUSE    1000    /* ms, without a descriptor */
 #define KR_SERVER_MODE     0660
 
 
@@ -122,16 +124,12 @@ kr_conn_queued(const kr_conn_t *cn)
 void
 kr_server_drain(kr_server_t *srv, int ms)
 {
-    struct timeval  tv;
-
     srv->draining = 1;
 
     event_del(srv->accept);
     event_del(srv->resume);
 
-    tv.tv_sec = ms / 1000;
-    tv.tv_usec = ms % 1000 * 1000;
-    event_add(srv->deadline, &tv);
+    kr_event_timer(srv->deadline, (uint64_t) ms);
 
     event_active(srv->flush, EV_TIMEOUT, 0);
 }
@@ -229,15 +227,10 @@ kr_server_accept(evutil_socket_t fd, short what, void *data)
 static void
 kr_server_too_many(kr_server_t *srv)
 {
-    struct timeval  tv;
-
     kr_log(KR_LOG_ERR, "could not accept a worker: %s", strerror(errno));
 
     event_del(srv->accept);
-
-    tv.tv_sec = 1;
-    tv.tv_usec = 0;
-    event_add(srv->resume, &tv);
+    kr_event_timer(srv->resume, KR_SERVER_PAUSE);
 }
 
 
@@ -251,7 +244,7 @@ kr_server_resume(evutil_socket_t fd, short what, void *data)
 
     srv = data;
 
-    event_add(srv->accept, NULL);
+    kr_event_add(srv->accept);
 }
 
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "kr_event.h"
 #include "kr_log.h"
 #include "kr_server_private.h"
 
@@ -79,9 +80,7 @@ kr_server_send(kr_conn_t *cn, kr_block_t *b, kr_txn_t *txn)
 
     out = malloc(sizeof(kr_out_t));
     if (out == NULL) {
-        /* txn stays unconfirmed: it comes again with the next start */
-        kr_server_close(cn, "no memory for its queue");
-        return;
+        kr_no_memory("a worker's queue");
     }
 
     out->next = NULL;
@@ -201,7 +200,7 @@ kr_conn_flush(kr_conn_t *cn)
 
     if (cn->out != NULL) {
         cn->blocked = 1;
-        event_add(cn->write, NULL);
+        kr_event_add(cn->write);
     }
 }
 

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kr_event.h"
 #include "kr_log.h"
+#include "kr_pool.h"
 #include "kr_stream_private.h"
 
 
@@ -22,9 +24,10 @@ static void kr_stream_more(evutil_socket_t fd, short what, void *data);
 static void kr_stream_report(evutil_socket_t fd, short what, void *data);
 
 static void kr_stream_step(kr_stream_t *st, kr_stream_state_e state);
+static void kr_stream_judge(kr_stream_t *st);
 static void kr_stream_timedout(kr_stream_t *st);
 static void kr_stream_say(kr_stream_t *st);
-static void kr_stream_mark_path(kr_stream_t *st);
+static int kr_stream_mark_path(kr_stream_t *st);
 
 
 kr_stream_t *
@@ -64,7 +67,11 @@ kr_stream_create(struct event_base *base, const kr_config_t *cf,
     }
 
     snprintf(st->origin.slot, sizeof(st->origin.slot), "%s", cf->slot);
-    kr_stream_mark_path(st);
+
+    if (kr_stream_mark_path(st) != KR_OK) {
+        kr_stream_free(st);
+        return NULL;
+    }
 
     return st;
 }
@@ -73,12 +80,7 @@ kr_stream_create(struct event_base *base, const kr_config_t *cf,
 void
 kr_stream_start(kr_stream_t *st)
 {
-    struct timeval  tv;
-
-    tv.tv_sec = 0;
-    tv.tv_usec = 0;
-
-    event_add(st->retry, &tv);
+    kr_event_timer(st->retry, 0);
 }
 
 
@@ -103,8 +105,6 @@ kr_stream_pause(kr_stream_t *st)
 void
 kr_stream_resume(kr_stream_t *st)
 {
-    struct timeval  tv;
-
     if (!st->paused || st->stopped) {
         return;
     }
@@ -115,11 +115,8 @@ kr_stream_resume(kr_stream_t *st)
         return;
     }
 
-    tv.tv_sec = 0;
-    tv.tv_usec = 0;
-
     kr_pg_read(&st->pg, 1, 0);
-    event_add(st->more, &tv);
+    kr_event_timer(st->more, 0);
 }
 
 
@@ -214,11 +211,13 @@ kr_stream_free(kr_stream_t *st)
 void
 kr_stream_lose(kr_stream_t *st)
 {
-    int                ms;
-    struct timeval     tv;
     kr_stream_state_e  state;
 
     state = st->state;
+
+    if (state == KR_STREAM_COPY) {
+        kr_stream_judge(st);
+    }
 
     kr_stream_say(st);
 
@@ -234,13 +233,35 @@ kr_stream_lose(kr_stream_t *st)
         return;
     }
 
-    ms = kr_pg_backoff(&st->backoff);
-    tv.tv_sec = ms / 1000;
-    tv.tv_usec = ms % 1000 * 1000;
-    event_add(st->retry, &tv);
+    kr_event_timer(st->retry, (uint64_t) kr_pg_backoff(&st->backoff));
 
     if (state == KR_STREAM_COPY) {
         st->handlers->lost(st->core, st->pg.message.data);
+    }
+}
+
+
+/*
+ * Whether the loss is one that passes.  A change that PostgreSQL cannot
+ * decode, or print (a row of more than 1 GB as text), ends the stream at the
+ * same place again and again.
+ */
+static void
+kr_stream_judge(kr_stream_t *st)
+{
+    const char  *sqlstate;
+
+    if (st->confirmed > st->from) {
+        st->backoff = 0;
+        st->stuck = 0;
+    }
+
+    sqlstate = st->pg.sqlstate;
+
+    /* without one it is the connection that was lost */
+
+    if (sqlstate[0] != '\0' && !kr_error_may_pass(sqlstate)) {
+        st->stuck++;
     }
 }
 
@@ -477,7 +498,7 @@ kr_stream_say(kr_stream_t *st)
 }
 
 
-static void
+static int
 kr_stream_mark_path(kr_stream_t *st)
 {
     kr_buf_t  path;
@@ -485,9 +506,12 @@ kr_stream_mark_path(kr_stream_t *st)
     memset(&path, 0, sizeof(kr_buf_t));
     kr_buf_printf(&path, "%s.mark", st->cf->socket);
 
-    if (!path.failed) {
-        kr_mark_open(&st->mark, path.data);
+    if (path.failed) {
+        return KR_ERROR;
     }
 
+    kr_mark_open(&st->mark, path.data);
     kr_buf_free(&path);
+
+    return KR_OK;
 }

@@ -54,8 +54,7 @@ kr_stream_t *kr_stream_create(struct event_base *base, const kr_config_t *cf,
 /*
  * Connects and starts, from the loop; from then on it keeps itself running.
  * What no waiting heals (wrong password, wal2json missing, ...) before the
- * first begin(), and later a line that there is no memory for, is logged and
- * ends the loop: kr_stream_failed() tells.
+ * first begin() is logged and ends the loop: kr_stream_failed() tells.
  */
 void kr_stream_start(kr_stream_t *st);
 int kr_stream_failed(const kr_stream_t *st);

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include "kr_event.h"
 #include "kr_log.h"
 #include "kr_lsn.h"
 #include "kr_stream_private.h"
@@ -28,33 +29,34 @@ static int kr_stream_copy_message(kr_stream_t *st, const char *p, size_t len);
 static int kr_stream_copy_end(kr_stream_t *st, int rc);
 static int kr_stream_copy_row(kr_stream_t *st, const char *p, size_t len);
 static int kr_stream_copy_keepalive(kr_stream_t *st, const char *p);
-static int kr_stream_copy_no_memory(kr_stream_t *st, uint64_t lsn,
-    size_t len);
+static void kr_stream_copy_no_memory(uint64_t lsn, size_t len)
+    __attribute__((noreturn));
 static void kr_stream_copy_unreadable(kr_stream_t *st, uint64_t lsn,
     const kr_change_t *c, const char *reason);
 static uint64_t kr_stream_copy_get(const char *p);
 static char *kr_stream_copy_put(char *p, uint64_t n);
 
 
-int
+void
 kr_stream_copy_begin(kr_stream_t *st)
 {
     struct timeval  tv;
 
     st->state = KR_STREAM_COPY;
     st->started = 1;
-    st->backoff = 0;
+    st->from = st->confirmed;
 
     kr_buf_reset(&st->said);
     kr_pg_read(&st->pg, !st->paused, 0);
 
     tv.tv_sec = KR_COPY_STATUS_EVERY;
     tv.tv_usec = 0;
-    event_add(st->status, &tv);
+
+    if (event_add(st->status, &tv) != 0) {
+        kr_no_memory("a timer");
+    }
 
     st->handlers->begin(st->core, st->epoch, st->begin);
-
-    return KR_OK;
 }
 
 
@@ -66,10 +68,9 @@ kr_stream_copy_begin(kr_stream_t *st)
 void
 kr_stream_copy_read(kr_stream_t *st)
 {
-    int              n, rc, read;
-    char            *p;
-    size_t           bytes;
-    struct timeval   tv;
+    int      n, rc, read;
+    char    *p;
+    size_t   bytes;
 
     read = 0;
     bytes = 0;
@@ -117,9 +118,7 @@ kr_stream_copy_read(kr_stream_t *st)
     }
 
     /* a timer, not an active event: other sockets have their turn first */
-    tv.tv_sec = 0;
-    tv.tv_usec = 0;
-    event_add(st->more, &tv);
+    kr_event_timer(st->more, 0);
 }
 
 
@@ -169,6 +168,11 @@ kr_stream_copy_message(kr_stream_t *st, const char *p, size_t len)
         return kr_stream_copy_keepalive(st, p);
     }
 
+    if (*p == 'w' || *p == 'k') {
+        kr_pg_set_error(&st->pg, "", "the server sent half a message");
+        return KR_ERROR;
+    }
+
     /* the protocol says that later versions may have more of them */
     kr_log(KR_LOG_WARN, "a message of an unknown kind 0x%02x was passed over",
            (unsigned char) *p);
@@ -195,7 +199,7 @@ kr_stream_copy_row(kr_stream_t *st, const char *p, size_t len)
                    len - KR_COPY_ROW_HEADER, &c, &reason);
 
     if (rc == KR_ERROR) {
-        return kr_stream_copy_no_memory(st, lsn, len);
+        kr_stream_copy_no_memory(lsn, len);
     }
 
     if (rc == KR_DECLINED) {
@@ -233,23 +237,16 @@ kr_stream_copy_keepalive(kr_stream_t *st, const char *p)
 }
 
 
-/*
- * What it says is known to nobody, so nobody could be told.  It is not
- * confirmed: the next process reads it again.
- */
-static int
-kr_stream_copy_no_memory(kr_stream_t *st, uint64_t lsn, size_t len)
+/* What it says is known to nobody, so nobody could be told. */
+static void
+kr_stream_copy_no_memory(uint64_t lsn, size_t len)
 {
-    char  text[KR_LSN_LEN + 1], error[128];
+    char  text[KR_LSN_LEN + 1], what[128];
 
     kr_lsn_format(text, lsn);
-    snprintf(error, sizeof(error), "no memory for a line of %zu bytes at %s,"
-             " the process ends", len, text);
+    snprintf(what, sizeof(what), "a line of %zu bytes at %s", len, text);
 
-    kr_pg_set_error(&st->pg, "", error);
-    st->failed = 1;
-
-    return KR_ERROR;
+    kr_no_memory(what);
 }
 
 

@@ -49,6 +49,9 @@ struct kr_stream_s {
     uint64_t                     end;          /* the WAL's, at connect */
     uint64_t                     received;     /* the highest seen */
     uint64_t                     confirmed;
+    uint64_t                     from;         /* of it, when rows began */
+    unsigned                     stuck;        /* errors in a row that come
+                                                  again at the same place */
 
     uint64_t                     undecodable;
     uint64_t                     unsaid;       /* of these, since the line */
@@ -83,7 +86,7 @@ extern const kr_stream_step_t  kr_stream_steps[];     /* by state */
 void kr_stream_lose(kr_stream_t *st);
 
 /* Enters CopyBoth: what comes now are rows and keepalives. */
-int kr_stream_copy_begin(kr_stream_t *st);
+void kr_stream_copy_begin(kr_stream_t *st);
 
 /* Input came, or is left over. */
 void kr_stream_copy_read(kr_stream_t *st);

@@ -14,6 +14,8 @@
 
 #define KR_STREAM_ANSWER_TIMEOUT  60000    /* ms, of a command */
 #define KR_STREAM_CREATE_NOTE     5000     /* ms until a line says it waits */
+#define KR_STREAM_STUCK           5        /* errors; then the slot is given
+                                              up */
 
 
 /* the columns of the look-up */
@@ -149,6 +151,13 @@ kr_stream_looked_up(kr_stream_t *st, PGresult *res)
                                      "changes are missing");
     }
 
+    if (st->stuck >= KR_STREAM_STUCK) {
+        st->next = KR_STREAM_DROP;
+        return kr_stream_must_create(st, "KR007", "holds a change that "
+                                     "PostgreSQL cannot send, changes are "
+                                     "missing");
+    }
+
     st->next = KR_STREAM_START;
 
     return kr_stream_position(st, PQgetvalue(res, 0, KR_LOOKUP_LSN),
@@ -190,6 +199,7 @@ kr_stream_created(kr_stream_t *st, PGresult *res)
     }
 
     st->created = 1;
+    st->stuck = 0;
     st->next = KR_STREAM_START;
 
     return kr_stream_position(st, PQgetvalue(res, 0, 1), &st->begin);
@@ -230,7 +240,9 @@ kr_stream_begun(kr_stream_t *st, PGresult *res)
     kr_log(KR_LOG_NOTICE, "reading the slot \"%s\" from %s on",
            st->cf->slot, lsn);
 
-    return kr_stream_copy_begin(st);
+    kr_stream_copy_begin(st);
+
+    return KR_OK;
 }
 
 

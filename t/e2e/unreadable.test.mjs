@@ -179,6 +179,50 @@ async function proxy(port, spoil) {
 }
 
 
+describe('a change that PostgreSQL itself cannot send', () => {
+    /* as a row of more than 1 GB, but sooner: a type that cannot be printed */
+    const write = () => stack.sql('insert into mutes values (1, \'1\')');
+
+    const since = () => {
+        const from = stack.replicator.output().length;
+
+        return () => stack.replicator.output().slice(from);
+    };
+
+    before(() => stack.sql(`
+        create type mute;
+        create function mute_in(cstring) returns mute
+            language internal immutable strict as 'int4in';
+        create function mute_out(mute) returns cstring
+            language internal stable strict as 'enum_out';
+        create type mute (input = mute_in, output = mute_out, like = int4);
+        create table mutes (id int primary key, x mute)`));
+
+    test('the slot is made anew, and all are told', async (t) => {
+        const lives = [[await open(t, 'posts'), 'posts'],
+                       [await open(t, 'notes'), 'notes']];
+        const told = since();
+
+        await write();
+        await insert('notes', 1);
+
+        for (const [live, table] of lives) {
+            const { reason } = await live.client.event(
+                live.topic, 'phx_error', 'phx_error', 6 * LIMIT);
+
+            assert.match(reason, /changes were missed: subscribe again/);
+            assert.equal((await live.subscribe()).status, 'ok');
+            await live.join();
+            await insert(table, 2);
+            await converges(live, table);
+        }
+
+        assert.equal(told().match(/invalid internal value for enum/g).length, 5);
+        assert.match(told(), /\[warn\] .*cannot send, .*; creating it/);
+    });
+});
+
+
 describe('a line of which nothing can be read', () => {
     let between, spoil, spoiled;
 

@@ -102,6 +102,14 @@ kr_log(kr_log_level_e level, const char *fmt, ...)
 
 
 void
+kr_no_memory(const char *what)
+{
+    fail_msg("no memory for %s", what);
+    abort();
+}
+
+
+void
 kr_stream_poke(kr_stream_t *st)
 {
     (void) st;

@@ -1,5 +1,5 @@
-/* sources: kr_server.c kr_server_io.c kr_log.c kairos_feed.c */
-/* libs: -levent_core */
+/* sources: kr_server.c kr_server_io.c kr_event.c kr_log.c kairos_feed.c */
+/* libs: -levent_core -Wl,--wrap=malloc */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -48,6 +49,19 @@ typedef struct {
     kr_server_t        *server;
     struct event_base  *base;
 } test_t;
+
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+static int  no_memory;
+
+
+void *
+__wrap_malloc(size_t size)
+{
+    return no_memory ? NULL : __real_malloc(size);
+}
 
 
 static void
@@ -501,6 +515,44 @@ test_drain(void **state)
 }
 
 
+/*
+ * An event that cannot be queued would be lost: the process ends, and tells
+ * who started it that it failed.
+ */
+static void
+test_no_memory(void **state)
+{
+    int          fd, status;
+    pid_t        pid;
+    test_t      *t;
+    kr_block_t  *b;
+
+    t = *state;
+    fd = dial(t);
+
+    b = subscribe(1, 10);
+    put(t, fd, b, b->len);
+    turn_until(t, &t->core.frames, 1);
+
+    pid = fork();
+    assert_int_not_equal(pid, -1);
+
+    if (pid == 0) {
+        close(STDERR_FILENO);
+        no_memory = 1;
+        kr_server_send(t->core.cn, b, NULL);
+        _exit(0);
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+
+    kr_block_release(b);
+    close(fd);
+}
+
+
 int
 main(void)
 {
@@ -512,7 +564,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_slow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_socket_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stale_file, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_drain, setup, teardown)
+        cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
