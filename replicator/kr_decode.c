@@ -215,6 +215,10 @@ static const char *
 kr_decode_reason(kr_decoder_t *d, int rc, const kr_change_t *c,
     const char *line)
 {
+    if (c->action == KR_MESSAGE) {
+        return "unreadable message";
+    }
+
     if (rc != KR_OK) {
         kr_buf_printf(&d->reason, "%s at byte %zu", d->json.error,
                       (size_t) (d->json.pos - line));
