@@ -52,6 +52,7 @@ struct kr_probe_s {
     unsigned            tries;       /* that failed in a row */
     unsigned            running:1;   /* the job is the pool's */
     unsigned            known:1;     /* it was part of none */
+    unsigned            attached:1;  /* and may have had rows then */
 };
 
 
@@ -80,15 +81,20 @@ static int kr_fetch_leaf(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn,
     const kr_leaf_t *leaf, int late);
 
 
+/* attached: as kr_alter.c knows it */
 static const char  kr_probe_parents[] =
-    "WITH RECURSIVE up(oid) AS ("
-    " SELECT i.inhparent FROM pg_catalog.pg_inherits i"
+    "WITH RECURSIVE up(oid, attached) AS ("
+    " SELECT i.inhparent, s.xmin <> i.xmin FROM pg_catalog.pg_inherits i"
+    " JOIN pg_catalog.pg_attribute s ON s.attrelid = i.inhrelid"
+    "  AND s.attname = 'tableoid' AND s.attnum < 0"
     " WHERE i.inhrelid = (SELECT c.oid FROM pg_catalog.pg_class c"
     "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     "  WHERE n.nspname = $1 AND c.relname = $2)"
-    " UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i"
-    " JOIN up ON i.inhrelid = up.oid)"
-    " SELECT n.nspname, c.relname FROM up"
+    " UNION SELECT i.inhparent, up.attached OR s.xmin <> i.xmin"
+    " FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.oid"
+    " JOIN pg_catalog.pg_attribute s ON s.attrelid = i.inhrelid"
+    "  AND s.attname = 'tableoid' AND s.attnum < 0)"
+    " SELECT n.nspname, c.relname, up.attached FROM up"
     " JOIN pg_catalog.pg_class c ON c.oid = up.oid"
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace";
 
@@ -416,6 +422,8 @@ kr_probe_read(kr_probe_t *pr, kr_relation_t *parents, int *grown)
         parents[i].schema.len = (size_t) PQgetlength(res, i, 0);
         parents[i].name.data = PQgetvalue(res, i, 1);
         parents[i].name.len = (size_t) PQgetlength(res, i, 1);
+
+        pr->attached |= *PQgetvalue(res, i, 2) == 't';
     }
 
     return kr_leaf_learn(pr->fetch->routes->registry, &pr->table, parents,
@@ -425,7 +433,8 @@ kr_probe_read(kr_probe_t *pr, kr_relation_t *parents, int *grown)
 
 /*
  * The changes that waited.  A table that was part of none, and now is, was
- * attached, with rows that no change tells of.
+ * attached, with rows that no change tells of; so was one that the routes had
+ * not heard of, if it was not made as a part.
  */
 static int
 kr_probe_replay(kr_probe_t *pr, int grown)
@@ -445,7 +454,7 @@ kr_probe_replay(kr_probe_t *pr, int grown)
         return KR_OK;
     }
 
-    if (grown && pr->known) {
+    if (grown && (pr->known || pr->attached)) {
 
         for (i = 0; i < leaf->nparents && rc == KR_OK; i++) {
             rc = kr_fetch_doom_table(fe, &leaf->parents[i]->table,
