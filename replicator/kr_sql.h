@@ -94,6 +94,9 @@ void kr_sql_set_aggregate(kr_sql_t *sql, size_t function);
  */
 int kr_sql_is_grouped(const kr_sql_t *sql);
 
+/* Whether the result is one row, of all: an aggregate without GROUP BY. */
+int kr_sql_is_one(const kr_sql_t *sql);
+
 /*
  * Whether nothing of the query can be named but the columns of its result: a
  * set operation (UNION, INTERSECT, EXCEPT), or a SELECT without a FROM.
@@ -199,8 +202,8 @@ typedef struct {
     unsigned         window:1;   /* a rerun keeps ORDER BY, LIMIT, OFFSET */
     unsigned         of_result:1;    /* field is a column of the result, table
                                         is none */
-    unsigned         key_of_result:1;    /* so are the key's, which are there;
-                                            pk_table is none */
+    unsigned         key_of_result:1;    /* so are the key's; pk_table is
+                                            none */
 } kr_sql_target_t;
 
 
@@ -252,9 +255,8 @@ int kr_sql_refetch(const kr_sql_t *sql, const kr_sql_target_t *t,
  * The key is the primary key's text (of several columns the JSON array, as
  * above), which may be NULL (of the other side of an outer join) and may
  * come more than once (a join's row per pair).  Where rows are not the
- * table's (GROUP BY, HAVING, DISTINCT, aggregates; key_of_result) it is the
- * output column called like the primary key; and empty of an aggregate
- * without GROUP BY, which has one row, and without such a column.
+ * table's it must be of the result; a result of one row may have none, and
+ * its key is empty.
  *
  * KR_DECLINED: reason, if it is not NULL, gets a sentence.
  */

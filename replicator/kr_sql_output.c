@@ -40,36 +40,6 @@ static const char *kr_sql_output_name(const PgQuery__ResTarget *target);
 
 
 int
-kr_sql_has_output(const kr_sql_t *sql, const kr_str_t *name)
-{
-    size_t                      i;
-    const char                 *text;
-    const PgQuery__ColumnRef   *ref;
-    const PgQuery__SelectStmt  *stmt;
-
-    stmt = kr_sql_first(sql);
-
-    for (i = 0; i < stmt->n_target_list; i++) {
-        ref = kr_sql_ref_of(stmt->target_list[i]);
-
-        if (ref != NULL && kr_sql_is_star(ref)) {
-            return 1;
-        }
-
-        text = kr_sql_output_name(stmt->target_list[i]->res_target);
-
-        if (strlen(text) == name->len
-            && memcmp(text, name->data, name->len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-int
 kr_sql_output(const kr_sql_t *sql, const kr_sql_part_t *table,
     const kr_sql_part_t *column, kr_str_t *name)
 {

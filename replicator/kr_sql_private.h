@@ -100,14 +100,9 @@ typedef struct {
 int kr_sql_same(const kr_str_t *name, const kr_sql_part_t *part, int folded);
 
 /*
- * kr_sql_output.c: whether the result may have a column of this name, as far
- * as the query tells it.
- */
-int kr_sql_has_output(const kr_sql_t *sql, const kr_str_t *name);
-
-/*
- * The name of the column of the result that is "table.column".  KR_OK: name
- * points into the tree, or is the column's; KR_DECLINED: none is.
+ * kr_sql_output.c: the name of the column of the result that is
+ * "table.column".  KR_OK: name points into the tree, or is the column's;
+ * KR_DECLINED: none is.
  */
 int kr_sql_output(const kr_sql_t *sql, const kr_sql_part_t *table,
     const kr_sql_part_t *column, kr_str_t *name);

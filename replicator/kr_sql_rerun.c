@@ -84,13 +84,18 @@ kr_sql_is_grouped(const kr_sql_t *sql)
 }
 
 
+int
+kr_sql_is_one(const kr_sql_t *sql)
+{
+    return sql->aggregated && !sql->by;
+}
+
+
 static int
 kr_sql_judge_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
     kr_buf_t *reason)
 {
-    size_t                      i;
     kr_buf_t                    why;
-    const kr_str_t             *pk;
     const PgQuery__SelectStmt  *stmt;
 
     memset(&why, 0, sizeof(why));
@@ -113,19 +118,11 @@ kr_sql_judge_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
                       " sub-select, with the LIMIT outside of it",
                       (int) t->field.len, t->field.data);
 
-    } else if (!t->key_of_result && kr_sql_is_grouped(sql)
-               && (!sql->aggregated || sql->by))
+    } else if (kr_sql_by_result(sql, t) && !t->key_of_result
+               && !kr_sql_is_one(sql))
     {
-
-        for (i = 0; i < kr_sql_npk(t) && why.len == 0; i++) {
-            pk = kr_sql_pk(t, i);
-
-            if (!kr_sql_has_output(sql, pk)) {
-                kr_buf_printf(&why, "the query has no column \"%.*s\" to tell"
-                              " its rows apart by: select it, or one AS it",
-                              (int) pk->len, pk->data);
-            }
-        }
+        kr_buf_str(&why, "the result has no columns to tell its rows apart"
+                   " by");
     }
 
     if (why.len == 0) {
@@ -155,9 +152,6 @@ kr_sql_by_result(const kr_sql_t *sql, const kr_sql_target_t *t)
 static void
 kr_sql_rerun_text(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *b)
 {
-    size_t  i;
-    int     named;
-
     static const kr_str_t  q = kr_str("q");
 
     kr_buf_str(b, "SELECT ");
@@ -173,13 +167,7 @@ kr_sql_rerun_text(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *b)
         kr_buf_str(b, " AS " KR_SQL_KEY);
 
     } else {
-        named = 1;
-
-        for (i = 0; i < kr_sql_npk(t) && !t->key_of_result; i++) {
-            named &= kr_sql_has_output(sql, kr_sql_pk(t, i));
-        }
-
-        if (named) {
+        if (t->key_of_result) {
             kr_sql_key(b, t, &q);
 
         } else {

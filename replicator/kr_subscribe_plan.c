@@ -345,7 +345,7 @@ kr_sub_outputs(kr_sub_t *sub, kr_buf_t *reason)
 }
 
 
-/* What a group has no column of is left to kr_sql_rerun() to refuse. */
+/* One row is told apart from none without a column. */
 static int
 kr_sub_output(kr_sub_t *sub, const kr_sql_ref_t *ref, kr_buf_t *reason)
 {
@@ -362,7 +362,7 @@ kr_sub_output(kr_sub_t *sub, const kr_sql_ref_t *ref, kr_buf_t *reason)
         return KR_DECLINED;
     }
 
-    if (n == 0 && !kr_sql_is_grouped(sub->sql)) {
+    if (n == 0 && !kr_sql_is_one(sub->sql)) {
         kr_buf_printf(reason, "the query has no column \"%s\" to tell its "
                       "rows apart by: select it, or one AS it",
                       ref->column.data);

@@ -41,6 +41,8 @@ before(async () => {
             immutable as 'select a + b';
         create function sly(p posts) returns int language plpgsql as
             $$ begin perform probe('a field'); return 1; end $$;
+        create function sly_row(r record) returns text language plpgsql as
+            $$ begin perform probe('a row'); return ''; end $$;
         create function honest(p posts) returns text language sql stable as
             $$ select p.title || '!' $$;
         create function many() returns setof int language sql stable as
@@ -267,6 +269,20 @@ describe('refused', () => {
             await refused(subscribe(query), reason);
         });
     }
+
+    /* q.sly_row is sly_row(q), if q has no column of the name */
+    test('a key that is a function of the row', async () => {
+        for (const query of ['select distinct * from posts',
+                             'select * from (select * from posts) s',
+                             'select * from posts union table posts']) {
+            await refused(subscribe(query, { pk: 'sly_row' }),
+                          /no column "sly_row"/);
+        }
+
+        await refused(subscribe('select * from (select * from posts) s',
+                                { table_field: 's.sly_row' }),
+                      /"s.sly_row" is not a column of "s"/);
+    });
 
     test('none of it was run', async () => {
         assert.deepEqual(await stack.sql('select * from probes'), []);

@@ -122,6 +122,8 @@ test_rerun(void **state)
 
         target(&t, cases[i].table + (*cases[i].table == '-'));
         t.window = (*cases[i].table == '-');
+        t.key_of_result = (strncmp(cases[i].rerun, GROUPS, sizeof(GROUPS) - 1)
+                           == 0);
 
         kr_buf_reset(&out);
 
@@ -156,9 +158,9 @@ test_declined(void **state)
         { "with p as (select * from posts) select * from p", "own FROM" },
         { "select * from s.posts, posts", "own FROM" },
         { "select * from (posts join users using (a)) j", "own FROM" },
-        { "select title from posts group by title", "column \"id\"" },
-        { "select distinct upper(id) from posts", "column \"id\"" },
-        { "select id as x, count(*) from posts group by id", "column \"id\"" }
+        { "select title from posts group by title", "no columns" },
+        { "select distinct upper(id) from posts", "no columns" },
+        { "select id as x, count(*) from posts group by id", "no columns" }
     };
 
     (void) state;

@@ -47,7 +47,8 @@ test_result(void **state)
           " OFFSET 2) q" },
 
         { "-", "with c as (select 1 as n from b) select * from a except"
-          " (select * from b intersect all select * from c) limit (select n from c)",
+          " (select * from b intersect all select * from c)"
+          " limit (select n from c)",
           GROUPS "WITH c AS (SELECT 1 AS n FROM b) SELECT * FROM (SELECT *"
           " FROM a EXCEPT (SELECT * FROM b INTERSECT ALL SELECT * FROM c)"
           PREDICATE " LIMIT (SELECT n FROM c)) q" },
