@@ -26,6 +26,7 @@ typedef struct {
     kr_str_t       type_name;    /* as a cast takes it */
     uint32_t       base;         /* of a domain, else the same type */
     kr_str_t       base_name;
+    unsigned       enumerated:1; /* the base is an enum */
     unsigned       printed:1;    /* a cast to text prints it as the WAL does,
                                     and JSON as a string of that */
     unsigned       identity:1;   /* in the old row, as the WAL has it */
@@ -143,6 +144,7 @@ typedef struct {
     kr_table_t     result;
     size_t         nitems;
     kr_table_t    *items;        /* at the places of kr_sql_items() */
+    char          *types;        /* names of those that were asked for */
 } kr_shape_t;
 
 /* Whether a query is judged with its shape; not before kr_catalog_guard(). */
@@ -155,6 +157,16 @@ int kr_shape_needed(const kr_sql_t *sql);
 kr_shape_t *kr_shape_read(const kr_sql_t *sql, const PGresult *result,
     const PGresult *items);
 void kr_shape_free(kr_shape_t *sh);
+
+/*
+ * The types of columns are those that can be compared, or have no name; then
+ * *unknown is not 0, and kr_shape_types_sql tells them, with the parameter
+ * that is appended.  KR_ERROR: no memory.
+ */
+extern const char  kr_shape_types_sql[];
+
+int kr_shape_unknown(const kr_shape_t *sh, kr_buf_t *param, size_t *unknown);
+int kr_shape_types(kr_shape_t *sh, const PGresult *res);
 
 
 typedef enum {
@@ -194,6 +206,12 @@ int kr_catalog_guard(const kr_facts_t *fa, kr_sql_t *sql, kr_buf_t *reason);
 int kr_catalog_judge(const kr_facts_t *fa, const kr_shape_t *shape,
     const kr_sql_t *sql, const kr_spec_t *spec, kr_aim_t *aim,
     kr_buf_t *reason);
+
+/*
+ * The type by which values of a column are compared: a domain's is what it is
+ * of; an enum's text, of which PostgreSQL alone knows the order.
+ */
+uint32_t kr_column_type(const kr_table_column_t *c);
 
 /* How the query calls what the field is a column of; not of the result. */
 const kr_str_t *kr_aim_called(const kr_aim_t *aim, const kr_sql_t *sql);

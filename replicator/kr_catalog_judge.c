@@ -9,6 +9,9 @@
 #include "kr_value.h"
 
 
+#define KR_TEXTOID  25
+
+
 static int kr_judge_place(kr_judge_t *jd, kr_found_t *place,
     const kr_found_t **prefer);
 static int kr_judge_topic(kr_judge_t *jd);
@@ -233,48 +236,53 @@ kr_judge_is(const kr_str_t *name, const kr_str_t *schema,
 static int
 kr_judge_field(kr_judge_t *jd)
 {
+    uint32_t                  type;
     kr_buf_t                  why;
     const kr_table_column_t  *c;
 
     c = jd->aim->field;
-
-    if (c->type_name.len == 0) {
-        kr_buf_printf(jd->reason, "table_field \"%s\" is of a type (oid %u) "
-                      "which cannot be compared here", c->name.data, c->type);
-        return KR_DECLINED;
-    }
-
-    if (!kr_value_supported(c->type)
-        || (c->fuzzy && !kr_op_supported(KR_CONTAINS, c->type)))
-    {
-        kr_buf_printf(jd->reason, "table_field \"%s\" is of type %s, which "
-                      "cannot be compared here", c->name.data,
-                      c->type_name.data);
-        return KR_DECLINED;
-    }
-
-    if (c->fuzzy) {
-        kr_buf_printf(jd->reason, "table_field \"%s\" is of type %s with a "
-                      "nondeterministic collation, which cannot be compared "
-                      "here", c->name.data, c->type_name.data);
-        return KR_DECLINED;
-    }
+    type = kr_column_type(c);
 
     memset(&why, 0, sizeof(kr_buf_t));
 
-    if (kr_op_check(jd->aim->op, c->type, jd->spec->nvalues, &why)
-        == KR_OK)
+    if (!kr_value_supported(type)
+        || (c->fuzzy && !kr_op_supported(KR_CONTAINS, type)))
     {
-        kr_buf_free(&why);
-        return KR_OK;
+        kr_buf_str(&why, ", which cannot be compared here");
+
+    } else if (c->fuzzy) {
+        kr_buf_str(&why, " with a nondeterministic collation, which cannot be "
+                   "compared here");
+
+    } else if (c->enumerated && kr_op_is_pattern(jd->aim->op)) {
+        kr_buf_printf(&why, ": equality \"%s\" is for text, and this is an "
+                      "enum", kr_op_name(jd->aim->op));
+
+    } else {
+        kr_buf_str(&why, ": ");
+
+        if (kr_op_check(jd->aim->op, type, jd->spec->nvalues, &why)
+            == KR_OK)
+        {
+            kr_buf_free(&why);
+            return KR_OK;
+        }
     }
 
-    kr_buf_printf(jd->reason, "table_field \"%s\" of type %s: ",
-                  c->name.data, c->type_name.data);
+    kr_buf_printf(jd->reason, "table_field \"%s\" %sof type %s",
+                  c->name.data, why.len != 0 && *why.data == ':' ? "" : "is ",
+                  c->type_name.data);
     kr_buf_append(jd->reason, why.data, why.len);
     kr_buf_free(&why);
 
     return KR_DECLINED;
+}
+
+
+uint32_t
+kr_column_type(const kr_table_column_t *c)
+{
+    return c->enumerated ? KR_TEXTOID : c->base;
 }
 
 

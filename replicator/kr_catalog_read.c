@@ -205,6 +205,7 @@ kr_facts_columns(kr_facts_read_t *rd)
         c->identity = kr_facts_true(res, row, 7) != 0;
         c->fuzzy = kr_facts_true(res, row, 8) != 0;
         c->c_collation = kr_facts_true(res, row, 9) != 0;
+        c->enumerated = kr_facts_true(res, row, 10) != 0;
     }
 }
 

@@ -10,9 +10,17 @@
 #include "kr_value.h"
 
 
+static kr_table_column_t *kr_shape_all(const kr_shape_t *sh, size_t *n);
+static void kr_shape_type(kr_shape_t *sh, uint32_t type, kr_str_t *name,
+    int enumerated);
 static size_t kr_shape_strings(const PGresult *res);
 static int kr_shape_columns(kr_table_t *t, const PGresult *res, int from,
     int to, char **strings);
+
+
+const char  kr_shape_types_sql[] =
+    "SELECT t.oid, pg_catalog.format_type(t.oid, -1), t.typtype = 'e'"
+    " FROM pg_catalog.pg_type t WHERE t.oid = ANY ($1::oid[])";
 
 
 int
@@ -81,7 +89,102 @@ kr_shape_read(const kr_sql_t *sql, const PGresult *result,
 void
 kr_shape_free(kr_shape_t *sh)
 {
-    free(sh);
+    if (sh != NULL) {
+        free(sh->types);
+        free(sh);
+    }
+}
+
+
+int
+kr_shape_unknown(const kr_shape_t *sh, kr_buf_t *param, size_t *unknown)
+{
+    size_t                    i, n;
+    const kr_table_column_t  *c;
+
+    c = kr_shape_all(sh, &n);
+    *unknown = 0;
+
+    kr_buf_str(param, "{");
+
+    for (i = 0; i < n; i++) {
+        if (c[i].type_name.len == 0) {
+            kr_buf_printf(param, "%s%u", (*unknown)++ == 0 ? "" : ",",
+                          c[i].type);
+        }
+    }
+
+    kr_buf_str(param, "}");
+
+    return param->failed ? KR_ERROR : KR_OK;
+}
+
+
+int
+kr_shape_types(kr_shape_t *sh, const PGresult *res)
+{
+    int        row;
+    char      *p;
+    size_t     size;
+    kr_str_t   name;
+
+    for (row = 0, size = 1; row < PQntuples(res); row++) {
+        size += (size_t) PQgetlength(res, row, 1) + 1;
+    }
+
+    sh->types = malloc(size);
+    if (sh->types == NULL) {
+        return KR_ERROR;
+    }
+
+    p = sh->types;
+
+    for (row = 0; row < PQntuples(res); row++) {
+        name.data = p;
+        name.len = (size_t) PQgetlength(res, row, 1);
+        memcpy(p, PQgetvalue(res, row, 1), name.len + 1);
+        p += name.len + 1;
+
+        kr_shape_type(sh, (uint32_t) strtoul(PQgetvalue(res, row, 0), NULL,
+                                             10), &name,
+                      *PQgetvalue(res, row, 2) == 't');
+    }
+
+    return KR_OK;
+}
+
+
+/* Those of the items stand behind those of the result. */
+static kr_table_column_t *
+kr_shape_all(const kr_shape_t *sh, size_t *n)
+{
+    size_t  i;
+
+    *n = sh->result.ncolumns;
+
+    for (i = 0; i < sh->nitems; i++) {
+        *n += sh->items[i].ncolumns;
+    }
+
+    return sh->result.columns;
+}
+
+
+static void
+kr_shape_type(kr_shape_t *sh, uint32_t type, kr_str_t *name, int enumerated)
+{
+    size_t              i, n;
+    kr_table_column_t  *c;
+
+    c = kr_shape_all(sh, &n);
+
+    for (i = 0; i < n; i++) {
+        if (c[i].type == type) {
+            c[i].type_name = *name;
+            c[i].base_name = *name;
+            c[i].enumerated = (enumerated != 0);
+        }
+    }
 }
 
 
@@ -120,6 +223,8 @@ kr_shape_columns(kr_table_t *t, const PGresult *res, int from, int to,
 
         c->type = (uint32_t) PQftype(res, i);
         c->base = c->type;
+        c->type_name.data = "";
+        c->base_name = c->type_name;
 
         type = kr_value_type_name(c->type);
 

@@ -197,6 +197,8 @@ typedef struct {
     const kr_str_t  *pk_types;
 
     kr_op_e          op;         /* "field op value" is the predicate */
+    unsigned         cast:1;     /* field is cast to its type: a domain over
+                                    an enum has no operators of its own */
     unsigned         check:1;    /* a refetch has it too: it is not known who
                                     matches, see kr_predicate_exact() */
     unsigned         window:1;   /* a rerun keeps ORDER BY, LIMIT, OFFSET */

@@ -96,6 +96,12 @@ kr_sql_predicate(kr_buf_t *b, const kr_sql_target_t *t, size_t n)
 
     kr_buf_str(b, before[t->op]);
     kr_sql_column(b, &t->table, &t->field);
+
+    if (t->cast) {
+        kr_buf_str(b, "::");
+        kr_buf_append(b, t->field_type.data, t->field_type.len);
+    }
+
     kr_buf_str(b, after[t->op]);
 
     if (kr_op_is_pattern(t->op)) {

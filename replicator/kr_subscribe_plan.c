@@ -43,7 +43,7 @@ kr_sub_cast(kr_sub_t *sub)
     const char  *type, *text;
 
     type = kr_op_is_pattern(sub->spec.op) ? "pg_catalog.text"
-                                          : sub->aim.field->type_name.data;
+                                          : sub->aim.field->base_name.data;
 
     /* of the types that are no text this one alone minds blanks */
     text = sub->aim.field->type != KR_SUB_UUID_TYPE ? "u.v"
@@ -411,7 +411,7 @@ kr_sub_predicate(kr_sub_t *sub)
     p->schema = t->schema;
     p->table = t->name;
     p->column = sub->aim.field->name;
-    p->type = sub->aim.field->type;
+    p->type = kr_column_type(sub->aim.field);
     p->op = sub->aim.op;
     p->nvalues = sub->nvalues;
     p->values = sub->canonical;
@@ -503,7 +503,9 @@ kr_sub_target(kr_sub_t *sub, kr_sql_target_t *t, kr_str_t *types)
     }
 
     t->field = sub->aim.field->name;
-    t->field_type = sub->aim.field->type_name;
+    t->field_type = sub->aim.field->base_name;
+    t->cast = (sub->aim.field->enumerated
+               && sub->aim.field->type != sub->aim.field->base);
     t->op = sub->aim.op;
     t->of_result = (sub->aim.of == KR_AIM_RESULT);
     t->key_of_result = (sub->aim.key_of_result && sub->named);

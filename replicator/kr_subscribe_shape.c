@@ -9,8 +9,11 @@
 
 
 static void kr_sub_shaped(kr_job_t *job);
+static void kr_sub_typed(kr_job_t *job);
 
 static int kr_sub_probes(kr_sub_t *sub, size_t *n);
+static void kr_sub_types(kr_sub_t *sub);
+static int kr_sub_probed(kr_sub_t *sub);
 
 
 void
@@ -49,25 +52,46 @@ kr_sub_shape(kr_sub_t *sub)
 static void
 kr_sub_shaped(kr_job_t *job)
 {
+    size_t     unknown;
     kr_sub_t  *sub;
 
     sub = kr_sub_of_job(job);
-    sub->running = 0;
 
-    if (job->status == KR_JOB_LOST && sub->socket == NULL) {
-        kr_sub_wait(sub, KR_RESUME_RETRY);
-        return;
-    }
-
-    if (job->status != KR_JOB_DONE) {
-        kr_sub_failed(sub, "the query failed: ");
+    if (kr_sub_probed(sub) != KR_OK) {
         return;
     }
 
     sub->shape = kr_shape_read(sub->sql, job->results[0],
                                job->nstatements == 2 ? job->results[1]
                                                      : NULL);
-    if (sub->shape == NULL) {
+    kr_buf_reset(&sub->probes[0]);
+
+    if (sub->shape == NULL
+        || kr_shape_unknown(sub->shape, &sub->probes[0], &unknown) != KR_OK)
+    {
+        kr_sub_refuse(sub, "no memory");
+
+    } else if (unknown != 0) {
+        kr_sub_types(sub);
+
+    } else {
+        kr_sub_judge(sub);
+    }
+}
+
+
+static void
+kr_sub_typed(kr_job_t *job)
+{
+    kr_sub_t  *sub;
+
+    sub = kr_sub_of_job(job);
+
+    if (kr_sub_probed(sub) != KR_OK) {
+        return;
+    }
+
+    if (kr_shape_types(sub->shape, job->results[0]) != KR_OK) {
         kr_sub_refuse(sub, "no memory");
         return;
     }
@@ -96,4 +120,45 @@ kr_sub_probes(kr_sub_t *sub, size_t *n)
     }
 
     return rc;
+}
+
+
+static void
+kr_sub_types(kr_sub_t *sub)
+{
+    kr_job_t  *job;
+
+    job = &sub->job;
+
+    job->statements[0].sql = kr_shape_types_sql;
+    job->statements[0].nparams = 1;
+    job->statements[0].params[0] = sub->probes[0].data;
+    job->nstatements = 1;
+    job->transaction = 1;
+    job->max_bytes = sub->owner->max_bytes;
+    job->done = kr_sub_typed;
+
+    sub->running = 1;
+    kr_pool_run(sub->owner->pool, job);
+}
+
+
+/* KR_DECLINED: there is no answer, and the request has gone on, or ended. */
+static int
+kr_sub_probed(kr_sub_t *sub)
+{
+    sub->running = 0;
+
+    if (sub->job.status == KR_JOB_DONE) {
+        return KR_OK;
+    }
+
+    if (sub->job.status == KR_JOB_LOST && sub->socket == NULL) {
+        kr_sub_wait(sub, KR_RESUME_RETRY);
+
+    } else {
+        kr_sub_failed(sub, "the query failed: ");
+    }
+
+    return KR_DECLINED;
 }

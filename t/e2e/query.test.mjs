@@ -73,7 +73,18 @@ before(async () => {
         ${WIDE}
         ${Object.keys(FIELDS).map((type, i) => `
             create table f${i} (id int primary key, f ${type}, x text);
-            alter table f${i} replica identity full;`).join('')}` });
+            alter table f${i} replica identity full;
+            create domain d${i} as ${type};
+            create table df${i} (id int primary key, f d${i}, x text);
+            alter table df${i} replica identity full;`).join('')}
+
+        create type mood as enum ('sad', 'Fine, "really"', 'glad');
+        create domain settled as mood check (value <> 'sad');
+        create domain score as int check (value >= 0);
+        create domain points as score;
+        create table feelings (id int primary key, m mood, s settled,
+                               p points);
+        alter table feelings replica identity full;` });
 });
 
 after(() => stack?.stop());
@@ -84,6 +95,11 @@ function open(t, ...args) {
         t.after(() => live.client.ws.terminate());
         return live;
     });
+}
+
+
+function pgArray(texts) {
+    return `{${texts.map((x) => JSON.stringify(x)).join()}}`;
 }
 
 
@@ -533,6 +549,76 @@ describe('values', () => {
         });
     }
 
+    for (const [i, [type, [value, same, other]]] of
+         Object.entries(FIELDS).entries()) {
+
+        test(`eq on a domain over ${type}`, async (t) => {
+            const live = await open(t, `df${i}`, 'f', same);
+
+            await stack.sql(`insert into df${i} values (1, $1, 'a'),
+                             (2, $2, 'b'), (3, null, 'c')`, [value, other]);
+            assert.deepEqual((await live.next()).map((r) => r.id), [1]);
+            await stack.sql(`update df${i} set f = $1 where id = 2`, [value]);
+            assert.deepEqual((await live.next()).map((r) => r.id), [2]);
+            await stack.sql(`update df${i} set f = $1 where id = 1`, [other]);
+            assert.deepEqual(await live.next(),
+                             [{ id: 1, database_op: 'delete' }]);
+            await stack.sql(`delete from df${i} where id = 2`);
+            assert.deepEqual(await live.next(),
+                             [{ id: 2, database_op: 'delete' }]);
+        });
+    }
+
+    test('a domain over a domain, and its order', async (t) => {
+        const live = await open(t, 'feelings', 'p', '10', { equality: 'gt' });
+
+        await stack.sql('insert into feelings (id, p) values (1, 9), (2, 11)');
+        assert.deepEqual((await live.next()).map((r) => r.id), [2]);
+        await stack.sql('update feelings set p = 100 where id = 1');
+        assert.deepEqual((await live.next()).map((r) => r.id), [1]);
+        await stack.sql('update feelings set p = 5');
+        assert.deepEqual((await live.next()).map((r) => r.id).sort(), [1, 2]);
+        assert.equal(live.rows.size, 0);
+    });
+
+    for (const [equality, value, has] of [
+        ['eq', 'glad', (m) => m == 'glad'],
+        ['eq', ['sad', 'Fine, "really"'], (m) => m && m != 'glad'],
+        ['!eq', 'glad', (m) => m && m != 'glad'],
+        ['!eq', ['sad', 'glad'], (m) => m?.[0] == 'F'],
+        /* in the order in which they were declared, not as text */
+        ['gt', 'Fine, "really"', (m) => m == 'glad'],
+        ['gte', 'Fine, "really"', (m) => m && m != 'sad'],
+        ['lt', 'glad', (m) => m && m != 'glad'],
+        ['lte', 'sad', (m) => m == 'sad'],
+    ]) {
+        test(`an enum: ${equality} ${value}`, async (t) => {
+            const moods = ['sad', 'Fine, "really"', 'glad', null];
+            const field = `${value}`.includes('sad') ? 'm' : 's';
+            const live = await open(t, 'feelings', field, value,
+                                    { equality });
+
+            for (let i = 0; i < 16; i++) {
+                const m = moods[(i * 3) % 4];
+
+                await stack.sql('insert into feelings values (100, $1, $2)'
+                                + ' on conflict (id) do update set m = $1,'
+                                + ' s = $2',
+                                [m, m == 'sad' ? null : m]);
+
+                const shown = field == 's' && m == 'sad' ? null : m;
+                const query = `select * from feelings where ${field}::text`
+                              + ` = any ($$${pgArray(moods.filter(has))}$$)`;
+
+                await live.converges(query, stack);
+                assert.equal(live.rows.has('100'), Boolean(has(shown)));
+            }
+
+            await stack.sql('delete from feelings');
+            await live.converges('select * from feelings', stack);
+        });
+    }
+
     test('a value may come as a number or a boolean', async (t) => {
         await stack.sql("insert into posts values (51, 151, 'x')");
 
@@ -609,6 +695,14 @@ describe('refusals name what is wrong', () => {
         ['a table without a pk', ['bare', 'userid', '1'], /bare/],
         ['a view', ['seen', 'userid', '1'], /is not a table/],
         ['a filter on json', ['wide', 'j', '{}'], /json/],
+        ['a label that an enum does not have', ['feelings', 'm', 'joyful'],
+         /invalid input value for enum mood: "joyful"/],
+        ['a part of a label', ['feelings', 'm', 'gla',
+         { equality: 'starts_with' }], /"m" of type mood: .*is an enum/],
+        ['an operator that a domain does not have', ['feelings', 'p', '1',
+         { equality: 'contains' }], /"p" of type points: .*integer/],
+        ['a value that a domain does not have', ['feelings', 'p', 'x'],
+         /invalid input syntax for type integer/],
         ['a catalog', ['pg_class', 'relname', 'x', { pk: 'oid' }],
          /belongs to PostgreSQL itself/],
     ]) {

@@ -370,8 +370,25 @@ describe('the type of a column of the result', () => {
         await refused(t, query, /"f" of type numeric: .*contains.* for text/,
                       { table_field: 'f', equality: 'contains' });
         await refused(t, query.replaceAll(' n', ' j'),
-                      /"f" is of a type \(oid 3802\) which cannot be compared/,
+                      /"f" is of type jsonb, which cannot be compared here/,
                       { table_field: 'f' });
+    });
+
+    test('an enum, in its order', async (t) => {
+        const query = 'select id, m, array[1] as a from posts union all'
+                      + ' select id, m, null from old_posts';
+        const live = await open(t, query, 'fine', { table_field: 'm',
+                                                    equality: 'gte' });
+
+        await stack.sql("insert into old_posts (id, m) values (210, 'glad'),"
+                        + " (211, 'sad')");
+        assert.deepEqual(ops(await live.next()), ['insert 210']);
+        await stack.sql("update old_posts set m = 'sad' where id = 210");
+        assert.deepEqual(ops(await live.next()), ['delete 210']);
+        await refused(t, query, /invalid input value for enum mood: "odd"/,
+                      { table_field: 'm' }, 'odd');
+        await refused(t, query, /"a" is of type integer\[\], which cannot/,
+                      { table_field: 'a' });
     });
 });
 

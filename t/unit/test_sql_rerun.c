@@ -255,6 +255,14 @@ test_predicates(void **state)
         assert_string_equal(out.data, want.data);
     }
 
+    target(&t, "p");
+    t.field_type = str("\"a\".\"Mood\"");
+    t.cast = 1;
+    kr_buf_reset(&out);
+    assert_int_equal(kr_sql_snapshot(sql, &t, &out), KR_OK);
+    assert_non_null(strstr(out.data, "WHERE p.userid::a.\"Mood\" ="
+                                     " ANY($1::a.\"Mood\"[])) q"));
+
     kr_sql_free(sql);
     kr_buf_free(&want);
     kr_buf_free(&out);
