@@ -133,7 +133,25 @@ export const FAULTS = {
             await stack.streaming();
         },
     },
+
+    'two at once': {
+        do: (run) => Promise.all(run.random.of(PAIRS)
+                                 .map((name) => FAULTS[name].do(run))),
+    },
 };
+
+/* none of the two needs what the other takes away */
+const PAIRS = [
+    ['replicator killed', 'worker killed'],
+    ['replicator killed', 'nginx reloaded'],
+    ['replicator killed', 'PostgreSQL restarted (fast)'],
+    ['replicator killed', 'PostgreSQL restarted (immediate)'],
+    ['PostgreSQL restarted (immediate)', 'worker killed'],
+    ['PostgreSQL restarted (immediate)', 'nginx reloaded'],
+    ['walsender terminated', 'pool terminated'],
+    ['pool terminated', 'worker killed'],
+    ['walsender terminated', 'nginx reloaded'],
+];
 
 
 async function restart({ stack, step }, mode) {
