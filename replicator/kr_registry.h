@@ -240,6 +240,7 @@ struct kr_cursor_s {
     unsigned         taken;      /* its subscribes under way: no expiry */
     unsigned         queued:1;   /* in one of the registry's two lists */
     unsigned         left:1;     /* it was a member: it has no snapshot */
+    unsigned         unsure:1;   /* an xid may be another one by now */
     unsigned         joining:1;  /* its JOIN waits for the stream */
     uint64_t         req;        /* of the JOIN */
     uint64_t         deadline;   /* ms, of the wait */

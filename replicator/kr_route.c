@@ -64,13 +64,16 @@ kr_routes_free(kr_routes_t *rs)
 
 /*
  * A new epoch, or a slot that was moved forward, means that changes are
- * missing.
+ * missing.  The server may have crashed, and give the xids of transactions
+ * that were rolled back, of which it kept no trace, to others: a snapshot
+ * from before then takes those for what it has seen.
  */
 void
 kr_routes_begin(kr_routes_t *rs, uint64_t epoch, uint64_t lsn)
 {
-    int          gap;
-    kr_route_t  *rt, *next;
+    int           gap;
+    kr_route_t   *rt, *next;
+    kr_cursor_t  *cu;
 
     gap = rs->epoch != 0 && lsn > rs->position;
 
@@ -83,6 +86,11 @@ kr_routes_begin(kr_routes_t *rs, uint64_t epoch, uint64_t lsn)
     HASH_ITER(hh, rs->registry->routes, rt, next) {
         if (gap || (rt->last.epoch != 0 && rt->last.epoch != epoch)) {
             kr_route_reset(rs, rt, "changes were missed: subscribe again");
+            continue;
+        }
+
+        DL_FOREACH(rt->cursors, cu) {
+            cu->unsure = 1;
         }
     }
 

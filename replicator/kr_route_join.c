@@ -390,11 +390,11 @@ kr_join_needs(const kr_cursor_t *cu, const kr_entry_t *e)
 }
 
 
-/* Where no transaction tells, cu->from alone does. */
+/* Where no transaction tells, cu->from alone does: some may come again. */
 static int
 kr_join_lacks(const kr_cursor_t *cu, const kr_row_t *row)
 {
-    return cu->lsn == 0 || row->xid == 0
+    return cu->lsn == 0 || cu->unsure || row->xid == 0
            || !kr_snapshot_sees(&cu->snapshot, row->xid);
 }
 

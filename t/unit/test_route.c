@@ -261,6 +261,28 @@ test_route_join(void **state)
 }
 
 
+/* 11 was rolled back when the snapshot was taken, and is another one now. */
+static void
+test_route_join_unsure(void **state)
+{
+    test_t       *t;
+    kr_cursor_t  *cu;
+
+    static const uint32_t  one[] = { 11 };
+
+    t = *state;
+
+    cu = expect_from(t, 1);
+    snapped(t, cu, 105, "12:12:");
+
+    kr_routes_begin(&t->rs, 9, t->rs.position);
+    publish(t, 110, "a", one);
+
+    request(t, KAIROS_FEED_JOIN, 5, 1, 0);
+    told(t, "JOINED 5 0/0/0\nEVENT_TO 1 a 9/110/0\n");
+}
+
+
 /* It missed nothing: the position is the topic's. */
 static void
 test_route_join_nothing(void **state)
@@ -618,6 +640,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         test(test_route_join),
+        test(test_route_join_unsure),
         test(test_route_join_nothing),
         test(test_route_join_waits),
         test(test_route_join_congested),
