@@ -170,8 +170,14 @@ BROWSER     = $(wildcard t/browser/*.test.mjs)
 nginx-test: module
 	$(Q)B=$(B) tools/nginx-test $(SUITES)
 
-e2e: all t/node_modules/.package-lock.json
+e2e: all $(B)/nomem.so t/node_modules/.package-lock.json
 	$(Q)B=$(B) tools/node-test $(E2E)
+
+# An allocator that fails now and then, for LD_PRELOAD.
+
+$(B)/nomem.so: t/fault/nomem.c $(B)/flags
+	@echo "  CC        $<"
+	$(Q)$(CC) $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
 
 browser: all www t/node_modules/.package-lock.json
 	$(Q)B=$(B) tools/node-test $(BROWSER)

@@ -40,6 +40,8 @@ const USER = 'nobody';
  *   server       lines for the server block
  *   env          the replicator's environment, over ours
  *   www          a directory to serve at /
+ *   nginxEnv     nginx's environment, over ours
+ *   expected     what nginx may complain of, a RegExp
  *   setup        SQL that is run before the replicator starts
  *
  * Gives {base, httpBase, port, dir, sql(), pool, databaseUrl, slot, nginx,
@@ -392,7 +394,8 @@ class Nginx {
         this.process = start(NGINX, ['-p', this.stack.dir, '-c', this.conf,
                                      '-e', this.log, '-g', 'daemon off;'],
                              { ends: 'TERM',
-                               env: this.stack.sanitizerEnv('nginx') });
+                               env: { ...this.stack.sanitizerEnv('nginx'),
+                                      ...this.stack.options.nginxEnv } });
     }
 
     /* True when a worker has answered, false when nginx has ended. */
@@ -481,6 +484,10 @@ class Nginx {
     isFault(line) {
         if (/Sanitizer|runtime error:/.test(line)) {
             return true;
+        }
+
+        if (this.stack.options.expected?.test(line)) {
+            return false;
         }
 
         const killed = /worker process (\d+) exited on signal 9/.exec(line);
