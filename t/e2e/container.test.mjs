@@ -322,6 +322,9 @@ describe('docker/entrypoint', () => {
             }
         }
 
+        /* nor did one of them miss the other at the start */
+        assert.doesNotMatch(started.output, /\[(error|alert)\]/);
+
         live.client.ws.terminate();
         await admin.end();
         process.kill(started.pid, 'SIGTERM');
