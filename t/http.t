@@ -156,6 +156,21 @@ GET /realtime/longpoll?vsn=2.0.0
 
 
 
+=== the original's intake of changes, which took them from anybody
+--- request
+POST /realtime/d
+{}
+--- error_code: 404
+
+
+
+=== and its list of all queries
+--- request
+GET /realtime/all
+--- error_code: 404
+
+
+
 === a name that begins with ours
 --- request
 GET /realtime/websockets
