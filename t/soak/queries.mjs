@@ -105,6 +105,15 @@ const from = (head, table, rest = '') => (where) => {
            + ` ${rest}`;
 };
 
+/* Of a set operation the condition is on the result. */
+const union = (op, rest = '') => (where) => {
+    const query = 'select state as src, id, owner, n from items'
+                  + ` ${op} select region, id, owner, n from parts`;
+
+    return (where ? `select * from (${query}) w where ${where}` : query)
+           + ` ${rest}`;
+};
+
 const SHAPES = {
     'all columns': { build: from('*', 'items') },
     'some columns': { build: from('id, owner, n, tag', 'items') },
@@ -136,6 +145,18 @@ const SHAPES = {
                              + " where name like '%1%')" },
     'a window': { build: from('id, rank() over (order by n desc, id) as r',
                               'items') },
+    'a union': { build: union('union all'), pk: 'src,id',
+                 fields: ['owner', 'n', 'id'] },
+    'an except': { build: union('except'), pk: 'src,id', fields: ['owner'] },
+    'an exact union': { build: union('union', 'order by n desc nulls last,'
+                                     + ' src, id limit 7'),
+                        pk: 'src,id', fields: ['owner', 'n'], exact: true },
+    'a with': { build: (where) => "with i as (select * from items where state"
+                                  + " <> 'done') "
+                                  + from('id, n, o.name', 'i left join'
+                                         + ' (select id as o, name from owners)'
+                                         + ' o on o.o = i.owner')(where),
+                alias: 'i' },
     'an exact limit': { build: from('id, n', 'items',
                                     'order by n desc nulls last, id limit 7'),
                         exact: true },
