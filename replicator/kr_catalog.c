@@ -43,7 +43,7 @@ static void kr_view_over(evutil_socket_t fd, short what, void *data);
 static kr_view_t *kr_view_create(kr_catalog_t *ct, const kr_sql_t *sql);
 static void kr_view_join(kr_view_t *v, kr_lookup_t *lk);
 static void kr_view_replace(kr_view_t *old, kr_view_t *v);
-static void kr_view_run(kr_view_t *v);
+static void kr_view_run(kr_view_t *v, const void *asker);
 static void kr_view_answer(kr_lookup_t *lookups, kr_facts_t *fa,
     const kr_job_t *job);
 static void kr_view_free(kr_view_t *v);
@@ -126,7 +126,7 @@ kr_catalog_look(kr_catalog_t *ct, kr_lookup_t *lk, const kr_sql_t *sql,
     }
 
     kr_view_join(v, lk);
-    kr_view_run(v);
+    kr_view_run(v, lk->asker);
 
     return KR_OK;
 }
@@ -265,9 +265,13 @@ kr_view_replace(kr_view_t *old, kr_view_t *v)
 
 
 static void
-kr_view_run(kr_view_t *v)
+kr_view_run(kr_view_t *v, const void *asker)
 {
     kr_ask_job(&v->ask, &v->job);
+
+    v->job.lane = KR_LANE_ASKS;
+    v->job.about = v->ask.tables.data;
+    v->job.asker = asker;
     v->job.done = kr_view_done;
 
     kr_pool_run(v->catalog->pool, &v->job);
@@ -304,7 +308,7 @@ kr_view_answer(kr_lookup_t *lookups, kr_facts_t *fa, const kr_job_t *job)
 
         } else {
             lk->lost = job->status == KR_JOB_LOST;
-            lk->message = job->message;
+            lk->message = lk->lost ? kr_job_lost(job) : job->message;
         }
 
         lk->done(lk);

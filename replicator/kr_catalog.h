@@ -107,6 +107,7 @@ typedef struct {
  */
 struct kr_lookup_s {
     void          (*done)(kr_lookup_t *lk);
+    const void     *asker;       /* see kr_pool.h */
 
     /* the answer */
     kr_facts_t     *facts;       /* a reference for the owner; NULL: none */

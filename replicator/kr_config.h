@@ -37,6 +37,10 @@ typedef struct {
     int           exact;               /* KAIROS_EXACT: LIMIT holds for events
                                           too, whatever a subscribe says */
     int           statement_timeout;   /* KAIROS_STATEMENT_TIMEOUT */
+    int           stuck_time;          /* KAIROS_STUCK_TIME: how long changes
+                                          wait for one query that hangs */
+    size_t        stuck_wal;           /* KAIROS_STUCK_WAL: bytes that the
+                                          slot may keep for such */
     int           register_wait;       /* KAIROS_REGISTER_WAIT: how long a
                                           start waits for the workers */
     int           route_grace;         /* KAIROS_ROUTE_GRACE: how long a route

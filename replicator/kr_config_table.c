@@ -94,6 +94,14 @@ const kr_setting_t  kr_settings[] = {
       kr_field(statement_timeout), "10s", 100, KR_HOUR,
       "how long one query may run" },
 
+    { "KAIROS_STUCK_TIME", "stuck-time", "TIME", kr_set_time,
+      kr_field(stuck_time), "5m", KR_SECOND, 24 * KR_HOUR,
+      "how long the events of a query wait that is locked out or too slow" },
+
+    { "KAIROS_STUCK_WAL", "stuck-wal", "SIZE", kr_set_size,
+      kr_field(stuck_wal), "1g", KR_MEGA, 1024 * KR_GIGA,
+      "bytes of WAL that the slot keeps for such, at most" },
+
     { "KAIROS_REGISTER_WAIT", "register-wait", "TIME", kr_set_time,
       kr_field(register_wait), "5s", 0, 10 * KR_MINUTE,
       "how long a start waits for nginx's workers before it reads the slot" },

@@ -239,6 +239,7 @@ kr_core_sweep(evutil_socket_t fd, short what, void *data)
     now = kr_now();
 
     kr_routes_expire(&core->routes);
+    kr_fetch_sweep(core->fetch);
     kr_core_look(core);
 
     DL_FOREACH_SAFE(core->absent, ab, next) {

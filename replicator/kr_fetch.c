@@ -85,6 +85,10 @@ kr_fetch_change(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
 
     kr_fetch_doomed(fe);
 
+    if (fe->paused) {
+        kr_fetch_shed(fe);
+    }
+
     if (fe->early) {
         /* a large transaction does not wait for its end: it is committed */
         kr_fetch_commit(fe);

@@ -18,7 +18,8 @@
 
 /*
  * Rows that wait, with what belongs to each, are counted in units; at this
- * many the stream is not read on until half of them are gone.
+ * many the stream is not read on until half of them are gone.  What hangs must
+ * not have a quarter of them then: its routes are reset.
  */
 #define KR_FETCH_LOAD_MAX  200000
 
@@ -45,6 +46,12 @@ int kr_fetch_change(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn);
  */
 int kr_fetch_reset(kr_fetch_t *fe, const kr_relation_t *table,
     const char *reason);
+
+/*
+ * To be called every second: ends the routes whose refetches hang, or whose
+ * query does, see KAIROS_STUCK_TIME and KAIROS_STUCK_WAL.
+ */
+void kr_fetch_sweep(kr_fetch_t *fe);
 
 /* The transaction is whole: starts what it waits for, reruns included. */
 void kr_fetch_commit(kr_fetch_t *fe);

@@ -35,7 +35,6 @@ static void kr_batch_publish(kr_pending_t *pe);
 static void kr_batch_drop(kr_pending_t *pe);
 static void kr_batch_large(kr_pending_t *pe);
 static void kr_batch_failed(kr_pending_t *pe);
-static void kr_batch_reset(kr_pending_t *pe, const char *reason);
 static void kr_batch_wait(kr_pending_t *pe, unsigned min, unsigned max);
 static void kr_batch_oldest(kr_pending_t *pe);
 
@@ -70,6 +69,15 @@ kr_fetch_run(kr_pending_t *pe)
 
     if (pe->orphan || (pe->n == 0 && pe->gathering == NULL)) {
         kr_pending_free(pe);
+    }
+}
+
+
+void
+kr_fetch_end(kr_pending_t *pe, const char *reason)
+{
+    while (!pe->orphan) {
+        kr_route_reset(pe->fetch->routes, pe->template->routes, reason);
     }
 }
 
@@ -115,6 +123,7 @@ kr_pending_free(kr_pending_t *pe)
         kr_buf_free(&pe->pks[i]);
     }
 
+    kr_buf_free(&pe->param);
     free(pe->items);
     free(pe);
 }
@@ -320,8 +329,7 @@ kr_batch_query(kr_pending_t *pe)
     }
 
     if (pe->template->check) {
-        /* that of all its routes */
-        st->params[n++] = pe->template->routes->param;
+        st->params[n++] = pe->param.data;
     }
 
     st->nparams = n;
@@ -363,6 +371,16 @@ kr_batch_pks(kr_pending_t *pe)
     }
 
     free(pks);
+
+    if (rc == KR_OK && pe->template->check && pe->param.len == 0) {
+        /* that of all its routes, of which the first may go */
+        kr_buf_str(&pe->param, pe->template->routes->param);
+
+        if (pe->param.failed) {
+            kr_buf_free(&pe->param);
+            return KR_ERROR;
+        }
+    }
 
     return rc;
 }
@@ -592,18 +610,8 @@ kr_batch_failed(kr_pending_t *pe)
     kr_buf_printf(&reason, "the query failed: %s",
                   job->message == NULL ? job->sqlstate : job->message);
 
-    kr_batch_reset(pe, reason.failed ? "the query failed" : reason.data);
+    kr_fetch_end(pe, reason.failed ? "the query failed" : reason.data);
     kr_buf_free(&reason);
-}
-
-
-/* Ends all routes of the template, and with the last the template. */
-static void
-kr_batch_reset(kr_pending_t *pe, const char *reason)
-{
-    while (!pe->orphan) {
-        kr_route_reset(pe->fetch->routes, pe->template->routes, reason);
-    }
 }
 
 
@@ -628,7 +636,7 @@ kr_batch_wait(kr_pending_t *pe, unsigned min, unsigned max)
 
     if (pe->timer == NULL || event_add(pe->timer, &tv) != 0) {
         kr_log(KR_LOG_ALERT, "no memory for a timer");
-        kr_batch_reset(pe, "no memory");
+        kr_fetch_end(pe, "no memory");
     }
 }
 

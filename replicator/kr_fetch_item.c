@@ -107,13 +107,20 @@ kr_item_free(kr_fetch_t *fe, kr_item_t *it)
         kr_route_unhold(it->touches[i].route);
     }
 
-    kr_fetch_loaded(fe, -(long) (1 + it->nxids + it->ntouches));
+    kr_fetch_loaded(fe, -(long) kr_item_load(it));
 
     free(it->touches);
     free(it->xids);
     free(it->texts);
     kr_txn_release(it->txn);
     free(it);
+}
+
+
+size_t
+kr_item_load(const kr_item_t *it)
+{
+    return 1 + it->nxids + it->ntouches;
 }
 
 

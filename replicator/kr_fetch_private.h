@@ -1,7 +1,8 @@
 /*
  * What kr_fetch.c (a change and its routes), kr_fetch_parts.c (partitions),
- * kr_fetch_item.c (gathering), kr_fetch_batch.c (the refetch) and
- * kr_fetch_rows.c (its events) share; no other file includes it.
+ * kr_fetch_item.c (gathering), kr_fetch_batch.c (the refetch), kr_fetch_rows.c
+ * (its events) and kr_fetch_stuck.c (refetches that hang) share; no other file
+ * includes it.
  */
 
 #ifndef _KR_FETCH_PRIVATE_H_INCLUDED_
@@ -84,7 +85,8 @@ struct kr_pending_s {
     size_t              take;
     size_t              limit;       /* of take; less when rows are large */
 
-    kr_buf_t            pks[KR_KEY_MAX];     /* the parameters */
+    kr_buf_t            pks[KR_KEY_MAX];     /* the parameters, */
+    kr_buf_t            param;               /* and the predicate's */
     struct event       *timer;
     unsigned            delay;       /* ms, of the next wait */
     unsigned            tries;       /* that failed in a row */
@@ -181,6 +183,12 @@ int kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn);
 /* Fetches all that there is, or as much as can be now. */
 void kr_fetch_run(kr_pending_t *pe);
 
+/* Ends all routes of the template, and with the last the template. */
+void kr_fetch_end(kr_pending_t *pe, const char *reason);
+
+/* Makes room for others if the stream is not read on. */
+void kr_fetch_shed(kr_fetch_t *fe);
+
 /* Cancels, lets go of all, frees; the template keeps no trace of it. */
 void kr_pending_free(kr_pending_t *pe);
 
@@ -188,6 +196,7 @@ void kr_pending_free(kr_pending_t *pe);
 void kr_fetch_publish(kr_pending_t *pe);
 
 void kr_item_free(kr_fetch_t *fe, kr_item_t *it);
+size_t kr_item_load(const kr_item_t *it);
 void kr_fetch_loaded(kr_fetch_t *fe, long n);
 
 /* The key of these texts; it is in fe->key. */

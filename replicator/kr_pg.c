@@ -99,7 +99,8 @@ static const kr_pg_lasting_t  kr_pg_lastings[] = {
 static int kr_pg_start(kr_pg_t *pg, const char *options,
     const kr_config_t *cf);
 static int kr_pg_options(kr_pg_t *pg, const kr_config_t *cf, kr_buf_t *out);
-static void kr_pg_own_options(const kr_config_t *cf, kr_buf_t *out);
+static void kr_pg_own_options(const kr_pg_t *pg, const kr_config_t *cf,
+    kr_buf_t *out);
 static int kr_pg_wait(kr_pg_t *pg, short what);
 static int kr_pg_established(kr_pg_t *pg);
 static void kr_pg_event_free(struct event **ev);
@@ -517,7 +518,7 @@ kr_pg_options(kr_pg_t *pg, const kr_config_t *cf, kr_buf_t *out)
     kr_buf_str(out, KR_PG_PINNED);
 
     if (pg->kind == KR_PG_POOL) {
-        kr_pg_own_options(cf, out);
+        kr_pg_own_options(pg, cf, out);
 
     } else {
         /* the creation of a slot may wait for long */
@@ -534,12 +535,17 @@ kr_pg_options(kr_pg_t *pg, const kr_config_t *cf, kr_buf_t *out)
 
 
 static void
-kr_pg_own_options(const kr_config_t *cf, kr_buf_t *out)
+kr_pg_own_options(const kr_pg_t *pg, const kr_config_t *cf, kr_buf_t *out)
 {
+    int  ms;
+
+    ms = pg->statement_timeout != 0 ? pg->statement_timeout
+                                    : cf->statement_timeout;
+
     kr_buf_printf(out, " -c default_transaction_read_only=on"
-                       " -c statement_timeout=%d"
+                       " -c statement_timeout=%d -c lock_timeout=%d"
                        " -c idle_in_transaction_session_timeout=%d",
-                  cf->statement_timeout, cf->statement_timeout);
+                  ms, pg->lock_timeout, cf->statement_timeout);
 }
 
 

@@ -34,6 +34,9 @@ typedef void (*kr_pg_pt)(kr_pg_t *pg);
 struct kr_pg_s {
     struct event_base  *base;
     kr_pg_kind_e        kind;
+    int                 statement_timeout;    /* ms, of the POOL's; 0: as it
+                                                 is configured */
+    int                 lock_timeout;         /* ms, likewise; 0: none */
     kr_pg_pt            connected;    /* the session stands */
     kr_pg_pt            failed;       /* not connected, or not writable any
                                          more; sqlstate and message say why;

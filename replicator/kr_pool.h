@@ -2,7 +2,14 @@
  * A bounded pool of asynchronous connections to PostgreSQL that run jobs.
  * The role's statements run with TimeZone UTC, DateStyle ISO, IntervalStyle
  * iso_8601, bytea_output hex, extra_float_digits 3,
- * default_transaction_read_only on and a statement_timeout.
+ * default_transaction_read_only on, a statement_timeout and a lock_timeout.
+ *
+ * Nobody may hold a connection that others wait for.  Every job begins in the
+ * lane that its owner says and has the quick time-outs; one that passes them
+ * gives its connection back, and begins anew in the slow lane, which has a
+ * part of the connections, and the whole KAIROS_STATEMENT_TIMEOUT.  So does,
+ * from then on, whatever is about the same.  Nothing of this is seen by the
+ * owner, as a job's results are those of its last try alone.
  */
 
 #ifndef _KR_POOL_H_INCLUDED_
@@ -24,6 +31,7 @@
 
 typedef struct kr_pool_s  kr_pool_t;
 typedef struct kr_job_s   kr_job_t;
+typedef struct kr_flow_s  kr_flow_t;
 
 
 typedef struct {
@@ -43,9 +51,24 @@ typedef enum {
 
 
 /*
+ * Who waits for whom.  Of each lane runs a limited number, and those of a lane
+ * take turns: the rows by what they are about, what clients ask for by client.
+ */
+typedef enum {
+    KR_LANE_ROWS = 0,   /* little, and everybody waits for it: changed rows,
+                           the catalog */
+    KR_LANE_RUNS,       /* a whole query for those who have it */
+    KR_LANE_ASKS,       /* what a client asked for; given up after a while */
+    KR_LANE_SLOW,       /* the pool's own */
+    KR_LANES
+} kr_lane_e;
+
+
+/*
  * A unit of work: its statements are sent in one pipeline on one connection,
  * in order.  With transaction set they run in one BEGIN ISOLATION LEVEL
- * REPEATABLE READ READ ONLY ... COMMIT, which the pool adds.
+ * REPEATABLE READ READ ONLY ... COMMIT, which the pool adds.  It may be run
+ * more than once; its statements are read each time.
  *
  * The owner embeds it as the first member of a struct of its own, fills the
  * first part, and keeps all of it and the strings until done() is called,
@@ -58,25 +81,44 @@ struct kr_job_s {
     int                 nstatements;
     int                 transaction;
     size_t              max_bytes;      /* of all results; 0: no limit */
+    kr_lane_e           lane;           /* not SLOW */
+    const char         *about;          /* jobs about the same are slow or
+                                           locked together; NULL: the text of
+                                           the last statement */
+    const void         *asker;          /* the client of an ASK, compared
+                                           alone; NULL: of none */
     void              (*done)(kr_job_t *job);
 
-    /* filled by the pool */
+    /* filled by the pool; slow and asked can be read while it has the job */
+    uint64_t            asked;          /* ms; when kr_pool_run() was called */
+    uint64_t            took;           /* ms, of the last try */
+    unsigned            slow:1;         /* it is in the slow lane */
+    unsigned            locked:1;       /* the last try waited for a lock in
+                                           vain */
+    unsigned            busy:1;         /* LOST, as all connections were */
     kr_job_status_e     status;
     char                sqlstate[6];
     char               *message;        /* one line, or NULL; pool's */
     PGresult           *results[KR_JOB_STATEMENTS];
 
-    /* private to kr_pool.c */
+    /* private to kr_pool_lane.c */
+    uint64_t            id;             /* of what it is about */
+    uint64_t            deadline;       /* to have a connection by, ms */
+    kr_flow_t          *flow;           /* NULL: it does not wait */
+    kr_job_t           *prev;           /* of the flow, or of the refused */
     kr_job_t           *next;
-    int64_t             deadline;       /* to have a connection by, ms */
+    kr_job_t           *dprev;          /* of all that wait */
+    kr_job_t           *dnext;
 };
 
 
 kr_pool_t *kr_pool_create(struct event_base *base, const kr_config_t *cf);
 
 /*
- * Queues the job; it runs when a connection is free, in order of arrival.
- * LOST, if there is none for ten seconds, or ten thousand wait already.
+ * Queues the job; it runs when a connection is free and its lane has room.  An
+ * ASK that gets none for eight seconds is LOST, or FAILED with 55P03 if it is
+ * locked out; so is the one that finds ten thousand waiting.  Others go on
+ * waiting, and are LOST if the database was away for so long.
  */
 void kr_pool_run(kr_pool_t *pool, kr_job_t *job);
 
@@ -96,6 +138,17 @@ int kr_pool_down(const kr_pool_t *pool);
  */
 int kr_job_may_pass(const kr_job_t *job);
 int kr_error_may_pass(const char *sqlstate);
+
+/* What a client is told of a LOST job. */
+const char *kr_job_lost(const kr_job_t *job);
+
+/*
+ * Whether the job, for which behind bytes of WAL are kept, hangs for longer
+ * than the settings allow; and what members are told of one that hangs.
+ */
+int kr_pool_stuck(const kr_pool_t *pool, const kr_job_t *job,
+    uint64_t behind);
+const char *kr_job_stuck(const kr_job_t *job);
 
 /* Cancels all, closes all connections. */
 void kr_pool_free(kr_pool_t *pool);

@@ -1,10 +1,28 @@
 /*
- * What an error of PostgreSQL says of the next attempt.
+ * What an error says of the next attempt, and to clients.
  */
 
 #include <string.h>
 
 #include "kr_pool.h"
+
+
+const char *
+kr_job_lost(const kr_job_t *job)
+{
+    return job->busy ? "the database is busy, try again"
+                     : "the database is not reachable, try again";
+}
+
+
+const char *
+kr_job_stuck(const kr_job_t *job)
+{
+    return job->locked ? "a table that the query reads is locked: subscribe"
+                         " again"
+                       : "the query is too slow for the changes of its"
+                         " tables: subscribe again";
+}
 
 
 int

@@ -1,6 +1,7 @@
 /*
- * What kr_pool.c (the queue and the connections' lives) and kr_pool_run.c
- * (a job on a connection) share; no other file includes it.
+ * What kr_pool.c (the connections' lives), kr_pool_wait.c (the jobs that have
+ * none) and kr_pool_run.c (a job on a connection) share; no other file
+ * includes it.
  */
 
 #ifndef _KR_POOL_PRIVATE_H_INCLUDED_
@@ -8,7 +9,7 @@
 
 
 #include "kr_pg.h"
-#include "kr_pool.h"
+#include "kr_pool_lane.h"
 
 
 typedef enum {
@@ -27,8 +28,9 @@ typedef struct {
     kr_link_state_e     state;
 
     kr_job_t           *job;          /* NULL: its owner cancelled it */
-    int                 answer;       /* which one is read now: the BEGIN is
-                                         -1, the statements follow */
+    kr_place_t          place;        /* that it took */
+    int                 answer;       /* which one is read now: before 0 the
+                                         BEGIN and what belongs to it */
     int                 nstatements;  /* the job's */
     size_t              bytes;        /* of the rows so far */
     size_t              max_bytes;    /* 0: no limit, no single-row mode */
@@ -37,22 +39,19 @@ typedef struct {
 } kr_link_t;
 
 
-typedef struct {
-    int                 n;
-    kr_job_t           *first;
-    kr_job_t          **last;
-} kr_jobs_t;
-
-
 struct kr_pool_s {
     struct event_base  *base;
     const kr_config_t  *cf;
 
-    kr_jobs_t           waiting;
-    kr_jobs_t           refused;      /* done() is due, from the loop */
+    kr_lanes_t          lanes;
+    kr_job_t           *refused;      /* done() is due, from the loop */
+
+    int                 statement_timeout;    /* ms, of a first try */
+    int                 lock_timeout;         /* ms, likewise */
+    int                 slow_lock_timeout;    /* ms, in the slow lane */
 
     struct event       *turn;         /* for the refused */
-    struct event       *wait;         /* the first's deadline */
+    struct event       *wait;         /* for kr_lanes_next() */
     struct event       *retry;        /* connecting is put off until then */
     unsigned            backoff;
     unsigned            down:1;       /* the last connect failed */
@@ -82,6 +81,23 @@ void kr_link_finish(kr_link_t *ln, kr_job_status_e status);
 
 /* Lets go what the job had of results. */
 void kr_link_drop_results(kr_link_t *ln);
+
+/* ms; of the monotonic clock */
+uint64_t kr_pool_now(void);
+
+/*
+ * The try on the link is over, with an error that is pg's.  KR_AGAIN: the job
+ * waits for another one; its results are dropped.
+ */
+int kr_pool_tried(kr_link_t *ln, kr_job_status_e status);
+
+/* The job waits, or is refused from the loop if there is no memory. */
+void kr_pool_queue(kr_pool_t *pool, kr_job_t *job);
+
+/* Timers. */
+void kr_pool_turn(evutil_socket_t fd, short what, void *data);
+void kr_pool_wait(evutil_socket_t fd, short what, void *data);
+void kr_pool_arm_wait(kr_pool_t *pool);
 
 /* The link is lost or given up; error: count it as PostgreSQL's failure. */
 void kr_pool_lose(kr_link_t *ln, kr_job_status_e status, int error);

@@ -8,6 +8,7 @@
  * writing, notices the close at once.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "kr_log.h"
@@ -19,6 +20,7 @@
 
 
 static int kr_link_send(kr_link_t *ln, const kr_job_t *job);
+static int kr_link_begin(kr_link_t *ln, const kr_job_t *job);
 static int kr_link_command(kr_link_t *ln, const char *sql);
 static void kr_link_single_row(kr_link_t *ln);
 static void kr_link_idle(kr_link_t *ln);
@@ -34,7 +36,7 @@ kr_link_start(kr_link_t *ln, kr_job_t *job)
 {
     ln->bytes = 0;
     ln->failed = 0;
-    ln->answer = job->transaction ? -1 : 0;
+    ln->answer = 0;
     ln->max_bytes = job->max_bytes;
     ln->nstatements = job->nstatements;
 
@@ -123,6 +125,10 @@ kr_link_finish(kr_link_t *ln, kr_job_status_e status)
 {
     kr_job_t  *job;
 
+    if (kr_pool_tried(ln, status) == KR_AGAIN) {
+        return;
+    }
+
     job = ln->job;
     ln->job = NULL;
 
@@ -164,10 +170,7 @@ kr_link_send(kr_link_t *ln, const kr_job_t *job)
     int                    i;
     const kr_statement_t  *s;
 
-    if (job->transaction
-        && kr_link_command(ln, "BEGIN ISOLATION LEVEL REPEATABLE READ "
-                               "READ ONLY") != KR_OK)
-    {
+    if (kr_link_begin(ln, job) != KR_OK) {
         return KR_ERROR;
     }
 
@@ -181,11 +184,52 @@ kr_link_send(kr_link_t *ln, const kr_job_t *job)
         }
     }
 
-    if (job->transaction && kr_link_command(ln, "COMMIT") != KR_OK) {
+    if (ln->answer != 0 && kr_link_command(ln, "COMMIT") != KR_OK) {
         return KR_ERROR;
     }
 
     return PQpipelineSync(ln->pg.conn) ? KR_OK : KR_ERROR;
+}
+
+
+/* The session has the time-outs of a first try. */
+static int
+kr_link_begin(kr_link_t *ln, const kr_job_t *job)
+{
+    char                timeout[64];
+    kr_pool_t          *pool;
+    static const char   begin[] = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+                                  " READ ONLY";
+
+    pool = ln->pool;
+
+    if (ln->place.lane != KR_LANE_SLOW) {
+
+        if (!job->transaction) {
+            return KR_OK;
+        }
+
+        ln->answer = -1;
+        return kr_link_command(ln, begin);
+    }
+
+    ln->answer = -3;
+
+    if (kr_link_command(ln, begin) != KR_OK) {
+        return KR_ERROR;
+    }
+
+    snprintf(timeout, sizeof(timeout), "SET LOCAL statement_timeout = %d",
+             pool->cf->statement_timeout);
+
+    if (kr_link_command(ln, timeout) != KR_OK) {
+        return KR_ERROR;
+    }
+
+    snprintf(timeout, sizeof(timeout), "SET LOCAL lock_timeout = %d",
+             pool->slow_lock_timeout);
+
+    return kr_link_command(ln, timeout);
 }
 
 

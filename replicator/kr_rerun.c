@@ -1,4 +1,7 @@
-#include <stdio.h>
+/*
+ * When a query is run.
+ */
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,39 +9,17 @@
 #include "kr_rerun_private.h"
 
 
-#define KR_RERUN_REST_MAX     10000    /* ms; between two runs of a route */
-#define KR_RERUN_RETRY_MAX    100      /* ms; a change is not visible yet */
-#define KR_RERUN_LOST_MIN     100      /* ms; no connection */
-#define KR_RERUN_LOST_MAX     5000
-#define KR_RERUN_FAILED_MAX   5        /* errors in a row that may pass */
-#define KR_RERUN_UNSEEN_MAX   100      /* runs; guests do not wait longer */
 #define KR_RERUN_CONGESTED    5        /* ms; a worker has much to read */
 
 
 static void kr_rerun_ended(kr_rerun_t *rr);
-static void kr_rerun_done(kr_job_t *job);
 static void kr_rerun_timer(evutil_socket_t fd, short what, void *data);
 
 static kr_rerun_t *kr_rerun_get(kr_reruns_t *rn, kr_route_t *rt);
-static void kr_rerun_next(kr_rerun_t *rr);
 static int kr_rerun_waits(kr_rerun_t *rr);
 static void kr_rerun_start(kr_rerun_t *rr);
 static void kr_rerun_take(kr_rerun_t *rr);
-static void kr_rerun_stopped(kr_rerun_t *rr);
-static void kr_rerun_result(kr_rerun_t *rr);
-static int kr_rerun_settled(kr_rerun_t *rr);
-static void kr_rerun_unsettled(kr_rerun_t *rr);
-static void kr_rerun_answer(kr_rerun_t *rr);
-static void kr_rerun_failed(kr_rerun_t *rr);
-static void kr_rerun_lost(kr_rerun_t *rr);
-static void kr_rerun_too_large(kr_rerun_t *rr);
-static void kr_rerun_give_up(kr_rerun_t *rr, const char *reason);
-static void kr_rerun_refuse(kr_guest_t **list, const char *reason);
-static void kr_rerun_retry(kr_rerun_t *rr, unsigned min, unsigned max);
-static void kr_rerun_arm(kr_rerun_t *rr, uint64_t ms);
 static void kr_rerun_unqueue(kr_rerun_t *rr);
-static void kr_rerun_free(kr_rerun_t *rr);
-static void kr_guest_move(kr_guest_t *g, kr_guest_t **to);
 
 
 kr_reruns_t *
@@ -64,7 +45,6 @@ kr_reruns_create(struct event_base *base, const kr_config_t *cf,
     rn->max_bytes = cf->snapshot_max;
     rn->chunk_size = (size_t) cf->chunk_size;
     rn->flush_interval = (unsigned) cf->flush_interval;
-    rn->limit = (unsigned) (cf->max_concurrency + 1) / 2;
 
     rs->registry->ended = kr_rerun_ended;
 
@@ -94,6 +74,7 @@ kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_guest_t *g)
     }
 
     g->list = NULL;
+    g->since = kr_now();
     kr_guest_move(g, &rr->waiting);
 
     kr_rerun_next(rr);
@@ -128,7 +109,7 @@ kr_rerun_touch(kr_reruns_t *rn, kr_route_t *rt, kr_txn_t *txn)
         rr->touched = kr_now();
     }
 
-    if (!rr->dirty && !rr->ready) {
+    if (!rr->dirty) {
         rr->dirty = 1;
         DL_APPEND2(rn->dirty, rr, qprev, qnext);
     }
@@ -162,61 +143,6 @@ kr_rerun_ended(kr_rerun_t *rr)
 
     if (!rr->busy) {
         kr_rerun_free(rr);
-    }
-}
-
-
-static void
-kr_rerun_done(kr_job_t *job)
-{
-    uint64_t      now;
-    kr_rerun_t   *rr, *other;
-    kr_reruns_t  *rn;
-
-    rr = (kr_rerun_t *) job;
-    rn = rr->owner;
-    now = kr_now();
-
-    rr->rested = now - rr->began > KR_RERUN_REST_MAX
-                 ? now + KR_RERUN_REST_MAX : 2 * now - rr->began;
-
-    kr_rerun_stopped(rr);
-    rr->busy = 1;
-
-    switch (job->status) {
-
-    case KR_JOB_DONE:
-        rr->tries = 0;
-        kr_rerun_result(rr);
-        break;
-
-    case KR_JOB_TOO_LARGE:
-        kr_rerun_too_large(rr);
-        break;
-
-    case KR_JOB_FAILED:
-        kr_rerun_failed(rr);
-        break;
-
-    default: /* KR_JOB_LOST */
-        kr_rerun_lost(rr);
-        break;
-    }
-
-    rr->busy = 0;
-
-    if (rr->route == NULL) {
-        kr_rerun_free(rr);
-
-    } else {
-        kr_rerun_next(rr);
-    }
-
-    if (rn->ready != NULL && rn->running < rn->limit) {
-        other = rn->ready;
-
-        kr_rerun_unqueue(other);
-        kr_rerun_next(other);
     }
 }
 
@@ -266,7 +192,7 @@ kr_rerun_get(kr_reruns_t *rn, kr_route_t *rt)
 
 
 /* Begins a run, if there is anything to run for and nothing to wait for. */
-static void
+void
 kr_rerun_next(kr_rerun_t *rr)
 {
     if (rr->running || rr->busy) {
@@ -295,7 +221,7 @@ kr_rerun_waits(kr_rerun_t *rr)
 
     rn = rr->owner;
 
-    if (rr->ready || event_pending(rr->timer, EV_TIMEOUT, NULL)) {
+    if (event_pending(rr->timer, EV_TIMEOUT, NULL)) {
         return 1;
     }
 
@@ -313,14 +239,6 @@ kr_rerun_waits(kr_rerun_t *rr)
 
     if (kr_routes_congested(rn->routes)) {
         kr_rerun_arm(rr, KR_RERUN_CONGESTED);
-        return 1;
-    }
-
-    if (rn->running >= rn->limit) {
-        kr_rerun_unqueue(rr);
-
-        rr->ready = 1;
-        DL_APPEND2(rn->ready, rr, qprev, qnext);
         return 1;
     }
 
@@ -360,13 +278,13 @@ kr_rerun_start(kr_rerun_t *rr)
 
     job->transaction = 1;
     job->max_bytes = rn->max_bytes;
+    job->lane = rr->served == NULL ? KR_LANE_RUNS : KR_LANE_ASKS;
+    job->about = t->rerun;
     job->done = kr_rerun_done;
 
-    rr->began = kr_now();
     rr->since = rn->routes->txns->first;
     rr->running = 1;
-    rr->counted = rr->served == NULL;
-    rn->running += rr->counted;
+    DL_APPEND2(rn->running, rr, rprev, rnext);
 
     kr_pool_run(rn->pool, job);
 }
@@ -397,221 +315,7 @@ kr_rerun_take(kr_rerun_t *rr)
 }
 
 
-static void
-kr_rerun_stopped(kr_rerun_t *rr)
-{
-    rr->running = 0;
-
-    if (rr->counted) {
-        rr->counted = 0;
-        rr->owner->running--;
-    }
-}
-
-
-static void
-kr_rerun_result(kr_rerun_t *rr)
-{
-    const char  *reason;
-
-    if (!kr_rerun_settled(rr)) {
-        kr_rerun_unsettled(rr);
-        return;
-    }
-
-    rr->unseen = 0;
-    rr->delay = 0;
-
-    if (kr_rerun_compare(rr, rr->job.results[1], &reason) != KR_OK) {
-        kr_rerun_give_up(rr, reason);
-        return;
-    }
-
-    if (rr->route == NULL) {
-        return;
-    }
-
-    rr->based = 1;
-
-    if (rr->answered != NULL) {
-        kr_txn_release(rr->answered);
-        rr->answered = NULL;
-    }
-
-    kr_rerun_answer(rr);
-}
-
-
-static int
-kr_rerun_settled(kr_rerun_t *rr)
-{
-    int              rc;
-    kr_snapshot_t    s;
-    const PGresult  *res;
-
-    res = rr->job.results[0];
-
-    if (PQntuples(res) != 1
-        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
-                             (size_t) PQgetlength(res, 0, 0), &s)
-           != KR_OK)
-    {
-        kr_log(KR_LOG_ERR, "could not read a snapshot's text");
-        return 0;
-    }
-
-    rc = kr_txn_settled(rr->owner->routes->txns, &s, rr->since, rr->asked);
-
-    kr_snapshot_free(&s);
-
-    return rc;
-}
-
-
-/* A commit is decoded a moment before it is visible: runs again. */
-static void
-kr_rerun_unsettled(kr_rerun_t *rr)
-{
-    if (++rr->unseen > KR_RERUN_UNSEEN_MAX) {
-        kr_rerun_refuse(&rr->served,
-                        "a transaction is not visible yet, try again");
-    }
-
-    kr_rerun_retry(rr, 1, KR_RERUN_RETRY_MAX);
-}
-
-
-/* The guests' rows are those that the members have, all events applied. */
-static void
-kr_rerun_answer(kr_rerun_t *rr)
-{
-    kr_guest_t  *g;
-
-    while (rr->served != NULL) {
-        g = rr->served;
-        kr_guest_move(g, NULL);
-
-        g->moment = rr->job.results[0];
-        g->rows = rr->job.results[rr->job.nstatements - 1];
-        g->from = rr->owner->routes->backlog.number + 1;
-        g->reason = NULL;
-
-        g->done(g);
-    }
-}
-
-
-static void
-kr_rerun_failed(kr_rerun_t *rr)
-{
-    kr_buf_t   reason;
-    kr_job_t  *job;
-
-    job = &rr->job;
-
-    memset(&reason, 0, sizeof(kr_buf_t));
-    kr_buf_printf(&reason, "the query failed: %s",
-                  job->message == NULL ? job->sqlstate : job->message);
-
-    if (kr_job_may_pass(job) && ++rr->tries < KR_RERUN_FAILED_MAX) {
-        kr_rerun_refuse(&rr->served, reason.failed ? "the query failed"
-                                                   : reason.data);
-        kr_rerun_retry(rr, KR_RERUN_LOST_MIN, KR_RERUN_LOST_MAX);
-
-    } else {
-        kr_rerun_give_up(rr, reason.failed ? "the query failed"
-                                           : reason.data);
-    }
-
-    kr_buf_free(&reason);
-}
-
-
-static void
-kr_rerun_lost(kr_rerun_t *rr)
-{
-    kr_rerun_refuse(&rr->served, "the database is not reachable, try again");
-
-    if (rr->answered != NULL) {
-        kr_stream_renew(rr->owner->routes->stream,
-                        "changed rows cannot be fetched");
-        kr_rerun_retry(rr, KR_RERUN_LOST_MIN, KR_RERUN_LOST_MAX);
-    }
-}
-
-
-/* as kr_sub_failed() says it of a snapshot: clients know no KAIROS_... */
-static void
-kr_rerun_too_large(kr_rerun_t *rr)
-{
-    char  reason[128];
-
-    snprintf(reason, sizeof(reason), "the rows are larger than %zu bytes: use "
-             "LIMIT, or fewer columns", rr->owner->max_bytes);
-
-    kr_rerun_give_up(rr, reason);
-}
-
-
-/* The route cannot go on; without a result it has not begun. */
-static void
-kr_rerun_give_up(kr_rerun_t *rr, const char *reason)
-{
-    kr_rerun_refuse(&rr->served, reason);
-
-    if (rr->based) {
-        kr_route_reset(rr->owner->routes, rr->route, reason);
-        return;
-    }
-
-    kr_rerun_forget(rr);
-
-    if (rr->answered != NULL) {
-        kr_txn_release(rr->answered);
-        rr->answered = NULL;
-    }
-}
-
-
-static void
-kr_rerun_refuse(kr_guest_t **list, const char *reason)
-{
-    kr_guest_t  *g;
-
-    while (*list != NULL) {
-        g = *list;
-        kr_guest_move(g, NULL);
-
-        g->rows = NULL;
-        g->moment = NULL;
-        g->reason = reason;
-
-        g->done(g);
-    }
-}
-
-
-/* The next turn comes from the timer; waits in a row double, up to max. */
-static void
-kr_rerun_retry(kr_rerun_t *rr, unsigned min, unsigned max)
-{
-    rr->delay = rr->delay < min ? min : rr->delay * 2;
-
-    if (rr->delay > max) {
-        rr->delay = max;
-    }
-
-    /* the guests come with the next run */
-
-    while (rr->served != NULL) {
-        kr_guest_move(rr->served, &rr->waiting);
-    }
-
-    kr_rerun_arm(rr, rr->delay);
-}
-
-
-static void
+void
 kr_rerun_arm(kr_rerun_t *rr, uint64_t ms)
 {
     struct timeval  tv;
@@ -631,17 +335,12 @@ kr_rerun_unqueue(kr_rerun_t *rr)
 {
     if (rr->dirty) {
         DL_DELETE2(rr->owner->dirty, rr, qprev, qnext);
-
-    } else if (rr->ready) {
-        DL_DELETE2(rr->owner->ready, rr, qprev, qnext);
+        rr->dirty = 0;
     }
-
-    rr->dirty = 0;
-    rr->ready = 0;
 }
 
 
-static void
+void
 kr_rerun_free(kr_rerun_t *rr)
 {
     kr_reruns_t  *rn;
@@ -671,7 +370,7 @@ kr_rerun_free(kr_rerun_t *rr)
 
 
 /* Out of the list that it is in, to the end of another, or of none. */
-static void
+void
 kr_guest_move(kr_guest_t *g, kr_guest_t **to)
 {
     if (g->list != NULL) {

@@ -46,6 +46,7 @@ struct kr_guest_s {
     const char        *reason;    /* why there are no rows */
 
     /* kr_rerun.c's */
+    uint64_t           since;     /* ms, when it came */
     kr_guest_t        *prev;
     kr_guest_t        *next;
     kr_guest_t       **list;
@@ -65,6 +66,9 @@ void kr_reruns_free(kr_reruns_t *rn);
  */
 int kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_guest_t *g);
 void kr_rerun_cancel(kr_guest_t *g);
+
+/* To be called every second: ends the routes whose query hangs. */
+void kr_reruns_sweep(kr_reruns_t *rn);
 
 /* A change of the open transaction touches the route.  KR_ERROR: no memory. */
 int kr_rerun_touch(kr_reruns_t *rn, kr_route_t *rt, kr_txn_t *txn);

@@ -1,6 +1,6 @@
 /*
- * What kr_rerun.c (when a query is run) and kr_rerun_compare.c (what its
- * result means) share; no other file includes it.
+ * What kr_rerun.c (when a query is run), kr_rerun_end.c (how that ends) and
+ * kr_rerun_compare.c (what its result means) share; no other file includes it.
  */
 
 #ifndef _KR_RERUN_PRIVATE_H_INCLUDED_
@@ -45,7 +45,6 @@ struct kr_rerun_s {
     uint64_t          since;       /* likewise */
 
     uint64_t          touched;     /* ms; when txn was set */
-    uint64_t          began;       /* ms; when the run did */
     uint64_t          rested;      /* ms; the next may begin */
     struct event     *timer;
     unsigned          delay;       /* ms, of the last wait for a retry */
@@ -54,15 +53,15 @@ struct kr_rerun_s {
 
     unsigned          based:1;     /* there was a result */
     unsigned          running:1;   /* the job is the pool's */
-    unsigned          counted:1;   /* among the owner's running */
     unsigned          busy:1;      /* its functions stand on the stack */
     unsigned          dirty:1;     /* to be started by the commit */
-    unsigned          ready:1;     /* waits until less are running */
 
     kr_rerun_t       *prev;        /* of all */
     kr_rerun_t       *next;
-    kr_rerun_t       *qprev;       /* of the dirty, or the ready */
+    kr_rerun_t       *qprev;       /* of the dirty */
     kr_rerun_t       *qnext;
+    kr_rerun_t       *rprev;       /* of the running */
+    kr_rerun_t       *rnext;
 };
 
 
@@ -72,9 +71,7 @@ struct kr_reruns_s {
     kr_routes_t        *routes;
     kr_rerun_t         *all;
     kr_rerun_t         *dirty;
-    kr_rerun_t         *ready;     /* in order of arrival */
-    unsigned            running;
-    unsigned            limit;     /* of running: the pool is for others too */
+    kr_rerun_t         *running;
     size_t              bytes;     /* that are kept */
     size_t              max_bytes;
     size_t              chunk_size;
@@ -86,6 +83,26 @@ struct kr_reruns_s {
     kr_buf_t            key;
 };
 
+
+/* The pool's: the run is over. */
+void kr_rerun_done(kr_job_t *job);
+
+/* It does not run any more. */
+void kr_rerun_stopped(kr_rerun_t *rr);
+
+/* Begins a run, if there is anything to run for and nothing to wait for. */
+void kr_rerun_next(kr_rerun_t *rr);
+
+/* The same in ms, from the timer. */
+void kr_rerun_arm(kr_rerun_t *rr, uint64_t ms);
+
+/* All guests of the list are told that there are no rows. */
+void kr_rerun_refuse(kr_guest_t **list, const char *reason);
+
+/* Out of the list that it is in, to the end of another, or of none. */
+void kr_guest_move(kr_guest_t *g, kr_guest_t **to);
+
+void kr_rerun_free(kr_rerun_t *rr);
 
 /*
  * Compares the result with the last one, which it becomes, and sends what

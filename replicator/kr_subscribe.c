@@ -173,10 +173,8 @@ kr_sub_looked(kr_lookup_t *lk)
     }
 
     if (sub->facts == NULL) {
-        kr_sub_refuse(sub, lk->lost
-                           ? "the database is not reachable, try again"
-                           : lk->message == NULL ? "the catalog did not answer"
-                                                 : lk->message);
+        kr_sub_refuse(sub, lk->message == NULL ? "the catalog did not answer"
+                                               : lk->message);
         return;
     }
 
@@ -296,6 +294,7 @@ kr_sub_look(kr_sub_t *sub)
     kr_sub_unplan(sub);
 
     sub->lookup.done = kr_sub_looked;
+    sub->lookup.asker = sub->socket;
 
     if (kr_catalog_look(sub->owner->catalog, &sub->lookup, sub->sql,
                         sub->socket == NULL)
@@ -331,7 +330,7 @@ kr_sub_failed(kr_sub_t *sub, const char *what)
         break;
 
     default: /* KR_JOB_LOST */
-        kr_buf_str(&b, "the database is not reachable, try again");
+        kr_buf_str(&b, kr_job_lost(job));
         break;
     }
 

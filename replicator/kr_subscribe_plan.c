@@ -71,6 +71,8 @@ kr_sub_cast(kr_sub_t *sub)
     job->nstatements = 1;
     job->transaction = 1;
     job->max_bytes = sub->owner->max_bytes;
+    job->lane = KR_LANE_ASKS;
+    job->asker = sub->socket;
     job->done = kr_sub_casted;
 
     sub->running = 1;

@@ -379,6 +379,8 @@ kr_sub_snap(kr_sub_t *sub)
     job->nstatements = 2;
     job->transaction = 1;
     job->max_bytes = sub->owner->max_bytes;
+    job->lane = KR_LANE_ASKS;
+    job->asker = sub->socket;
     job->done = kr_sub_snapped;
 
     sub->since = sub->owner->routes->txns->first;

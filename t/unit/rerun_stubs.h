@@ -26,6 +26,7 @@ static kr_job_t     *jobs[4];    /* the pool's */
 static unsigned      njobs;
 static unsigned      cancelled;
 static unsigned      renewed;
+static uint64_t      stuck;      /* bytes that may be kept */
 static kr_buf_t      told;       /* what was published, and resets */
 
 
@@ -62,6 +63,15 @@ kr_pool_cancel(kr_pool_t *pool, kr_job_t *job)
 
     cancelled++;
     njobs--;
+}
+
+
+int
+kr_pool_stuck(const kr_pool_t *pool, const kr_job_t *job, uint64_t behind)
+{
+    (void) pool;
+
+    return job->slow && behind > stuck;
 }
 
 

@@ -24,7 +24,7 @@ static const char *const  variables[] = {
     "KAIROS_LOG_LEVEL", "POOL_SIZE", "BATCH_SIZE", "CHUNK_SIZE",
     "KAIROS_STATEMENT_TIMEOUT", "KAIROS_REGISTER_WAIT", "KAIROS_ROUTE_GRACE",
     "KAIROS_SNAPSHOT_MAX", "KAIROS_BACKLOG_MAX", "KAIROS_BACKLOG_TOTAL",
-    "KAIROS_EXACT"
+    "KAIROS_EXACT", "KAIROS_STUCK_TIME", "KAIROS_STUCK_WAL"
 };
 
 #define VARIABLES  (sizeof(variables) / sizeof(variables[0]))

@@ -1,4 +1,5 @@
-/* sources: kr_rerun.c kr_rerun_compare.c kr_pool_error.c kr_row.c kr_txn.c */
+/* sources: kr_rerun.c kr_rerun_end.c kr_rerun_compare.c kr_pool_error.c */
+/* sources: kr_row.c kr_txn.c */
 /* sources: kr_json.c kr_value.c kr_value_order.c kr_buf.c kr_lsn.c */
 /* libs: -lcrypto -levent_core -lpq */
 
@@ -58,10 +59,10 @@ setup(void **state)
     njobs = 0;
     cancelled = 0;
     renewed = 0;
+    stuck = UINT64_MAX;
     memset(&told, 0, sizeof(kr_buf_t));
 
     t->cf.chunk_size = 100;
-    t->cf.max_concurrency = 2;
     t->txns.confirm = confirm;
     t->rs.base = event_base_new();
     t->rs.registry = &t->reg;
@@ -158,6 +159,7 @@ complete(unsigned ms, const char *snapshot, const char *const *cells,
     res = result(cells, rows);
 
     clock_ms += ms;
+    job->took = ms;
     job->status = KR_JOB_DONE;
     job->results[0] = moment;
     job->results[1] = res;
@@ -420,9 +422,9 @@ test_rerun_rests(void **state)
 }
 
 
-/* Half of the pool is for others. */
+/* What a client asks for does not wait among what others have. */
 static void
-test_rerun_share(void **state)
+test_rerun_lanes(void **state)
 {
     guest_t  guest;
     test_t  *t;
@@ -433,24 +435,85 @@ test_rerun_share(void **state)
 
     touch(t, &t->rt, 10);
     touch(t, &t->rt2, 11);
-    assert_int_equal(njobs, 1);
-    assert_string_equal(jobs[0]->statements[1].params[0], "{1}");
+    assert_int_equal(njobs, 2);
+    assert_int_equal(jobs[0]->lane, KR_LANE_RUNS);
+    assert_int_equal(jobs[1]->lane, KR_LANE_RUNS);
+    complete(0, SEES_ALL, one, 1);
+    complete(0, SEES_ALL, one, 1);
 
     ask(t, &t->rt2, &guest);
-    assert_int_equal(njobs, 2);
-    complete(0, SEES_ALL, one, 1);
+    assert_int_equal(jobs[0]->lane, KR_LANE_ASKS);
     complete(0, SEES_ALL, one, 1);
     assert_int_equal(guest.done, 1);
-    assert_int_equal(njobs, 0);
+    assert_int_equal(t->txns.done, 11);
+}
 
-    touch(t, &t->rt, 12);
-    touch(t, &t->rt2, 13);
-    assert_int_equal(njobs, 1);
+
+/* A run that hangs: guests give up, then the route does. */
+static void
+test_rerun_stuck(void **state)
+{
+    guest_t  guest;
+    test_t  *t;
+
+    t = *state;
+    base(t, &t->rt);
+    base(t, &t->rt2);
+
+    touch(t, &t->rt, 10);
+    touch(t, &t->rt2, 200);
+    ask(t, &t->rt, &guest);
+    jobs[0]->slow = 1;
+    clock_ms += 8000;
+    kr_reruns_sweep(t->rn);
+    assert_int_equal(guest.done, 0);
+
+    clock_ms++;
+    kr_reruns_sweep(t->rn);
+    assert_int_equal(guest.rows, -1);
+    assert_told("");
+
+    stuck = 190;
+    kr_reruns_sweep(t->rn);
+    assert_told("");
+    assert_int_equal(t->txns.done, 0);
+
+    /* the other one, which keeps nothing, is no matter */
+    stuck = 189;
+    jobs[0]->locked = 1;
+    kr_reruns_sweep(t->rn);
+    assert_told("reset: a table that the query reads is locked: subscribe"
+                " again\n");
+    assert_int_equal(cancelled, 1);
+    assert_int_equal(t->txns.done, 10);
+
+    jobs[0] = jobs[1];
     complete(0, SEES_ALL, one, 1);
-    assert_int_equal(njobs, 1);
-    assert_string_equal(jobs[0]->statements[1].params[0], "{2}");
-    complete(0, SEES_ALL, one, 1);
-    assert_int_equal(t->txns.done, 13);
+    assert_int_equal(t->txns.done, 200);
+}
+
+
+/* Nobody has anything of the route, so nothing is kept for it. */
+static void
+test_rerun_stuck_first(void **state)
+{
+    guest_t  guest;
+    test_t  *t;
+
+    t = *state;
+
+    ask(t, &t->rt, &guest);
+    touch(t, &t->rt, 10);
+    jobs[0]->slow = 1;
+    stuck = 0;
+    touch(t, &t->rt, 11);
+    kr_reruns_sweep(t->rn);
+    assert_int_equal(guest.rows, -1);
+    assert_int_equal(cancelled, 1);
+    assert_int_equal(t->txns.done, 11);
+    assert_told("");
+
+    base(t, &t->rt);
 }
 
 
@@ -589,7 +652,9 @@ main(void)
         case_of(test_rerun_unseen),
         case_of(test_rerun_first),
         case_of(test_rerun_rests),
-        case_of(test_rerun_share),
+        case_of(test_rerun_lanes),
+        case_of(test_rerun_stuck),
+        case_of(test_rerun_stuck_first),
         case_of(test_rerun_fails),
         case_of(test_rerun_ends),
         case_of(test_rerun_keys),

@@ -1,0 +1,365 @@
+/*
+ * How a run ends: with a result that counts or not, with an error, or not at
+ * all.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "kr_log.h"
+#include "kr_rerun_private.h"
+
+
+#define KR_RERUN_REST_MAX     10000    /* ms; between two runs of a route */
+#define KR_RERUN_RETRY_MAX    100      /* ms; a change is not visible yet */
+#define KR_RERUN_LOST_MIN     100      /* ms; no connection */
+#define KR_RERUN_LOST_MAX     5000
+#define KR_RERUN_FAILED_MAX   5        /* errors in a row that may pass */
+#define KR_RERUN_UNSEEN_MAX   100      /* runs; guests do not wait longer */
+#define KR_RERUN_GUEST_MAX    8000     /* ms; a guest waits no longer for the
+                                          end of a run that hangs */
+
+
+static void kr_rerun_result(kr_rerun_t *rr);
+static int kr_rerun_settled(kr_rerun_t *rr);
+static void kr_rerun_unsettled(kr_rerun_t *rr);
+static void kr_rerun_answer(kr_rerun_t *rr);
+static void kr_rerun_too_large(kr_rerun_t *rr);
+static void kr_rerun_failed(kr_rerun_t *rr);
+static void kr_rerun_lost(kr_rerun_t *rr);
+static uint64_t kr_rerun_behind(const kr_rerun_t *rr);
+static void kr_rerun_stuck(kr_rerun_t *rr);
+static void kr_rerun_give_up(kr_rerun_t *rr, const char *reason);
+static void kr_rerun_refuse_one(kr_guest_t *g, const char *reason);
+static void kr_rerun_retry(kr_rerun_t *rr, unsigned min, unsigned max);
+
+
+void
+kr_rerun_done(kr_job_t *job)
+{
+    kr_rerun_t  *rr;
+
+    rr = (kr_rerun_t *) job;
+
+    rr->rested = kr_now() + (job->took > KR_RERUN_REST_MAX
+                             ? KR_RERUN_REST_MAX : job->took);
+
+    kr_rerun_stopped(rr);
+    rr->busy = 1;
+
+    switch (job->status) {
+
+    case KR_JOB_DONE:
+        rr->tries = 0;
+        kr_rerun_result(rr);
+        break;
+
+    case KR_JOB_TOO_LARGE:
+        kr_rerun_too_large(rr);
+        break;
+
+    case KR_JOB_FAILED:
+        kr_rerun_failed(rr);
+        break;
+
+    default: /* KR_JOB_LOST */
+        kr_rerun_lost(rr);
+        break;
+    }
+
+    rr->busy = 0;
+
+    if (rr->route == NULL) {
+        kr_rerun_free(rr);
+
+    } else {
+        kr_rerun_next(rr);
+    }
+}
+
+
+void
+kr_reruns_sweep(kr_reruns_t *rn)
+{
+    uint64_t     now;
+    kr_rerun_t  *rr, *next;
+
+    now = kr_now();
+
+    DL_FOREACH_SAFE2(rn->running, rr, next, rnext) {
+
+        if (!rr->job.slow) {
+            continue;
+        }
+
+        if (kr_pool_stuck(rn->pool, &rr->job, kr_rerun_behind(rr))) {
+            kr_rerun_stuck(rr);
+            continue;
+        }
+
+        while (rr->waiting != NULL
+               && now - rr->waiting->since > KR_RERUN_GUEST_MAX)
+        {
+            kr_rerun_refuse_one(rr->waiting, kr_job_stuck(&rr->job));
+        }
+    }
+}
+
+
+void
+kr_rerun_stopped(kr_rerun_t *rr)
+{
+    rr->running = 0;
+    DL_DELETE2(rr->owner->running, rr, rprev, rnext);
+}
+
+
+static void
+kr_rerun_result(kr_rerun_t *rr)
+{
+    const char  *reason;
+
+    if (!kr_rerun_settled(rr)) {
+        kr_rerun_unsettled(rr);
+        return;
+    }
+
+    rr->unseen = 0;
+    rr->delay = 0;
+
+    if (kr_rerun_compare(rr, rr->job.results[1], &reason) != KR_OK) {
+        kr_rerun_give_up(rr, reason);
+        return;
+    }
+
+    if (rr->route == NULL) {
+        return;
+    }
+
+    rr->based = 1;
+
+    if (rr->answered != NULL) {
+        kr_txn_release(rr->answered);
+        rr->answered = NULL;
+    }
+
+    kr_rerun_answer(rr);
+}
+
+
+static int
+kr_rerun_settled(kr_rerun_t *rr)
+{
+    int              rc;
+    kr_snapshot_t    s;
+    const PGresult  *res;
+
+    res = rr->job.results[0];
+
+    if (PQntuples(res) != 1
+        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
+                             (size_t) PQgetlength(res, 0, 0), &s)
+           != KR_OK)
+    {
+        kr_log(KR_LOG_ERR, "could not read a snapshot's text");
+        return 0;
+    }
+
+    rc = kr_txn_settled(rr->owner->routes->txns, &s, rr->since, rr->asked);
+
+    kr_snapshot_free(&s);
+
+    return rc;
+}
+
+
+/* A commit is decoded a moment before it is visible: runs again. */
+static void
+kr_rerun_unsettled(kr_rerun_t *rr)
+{
+    if (++rr->unseen > KR_RERUN_UNSEEN_MAX) {
+        kr_rerun_refuse(&rr->served,
+                        "a transaction is not visible yet, try again");
+    }
+
+    kr_rerun_retry(rr, 1, KR_RERUN_RETRY_MAX);
+}
+
+
+/* The guests' rows are those that the members have, all events applied. */
+static void
+kr_rerun_answer(kr_rerun_t *rr)
+{
+    kr_guest_t  *g;
+
+    while (rr->served != NULL) {
+        g = rr->served;
+        kr_guest_move(g, NULL);
+
+        g->moment = rr->job.results[0];
+        g->rows = rr->job.results[rr->job.nstatements - 1];
+        g->from = rr->owner->routes->backlog.number + 1;
+        g->reason = NULL;
+
+        g->done(g);
+    }
+}
+
+
+/* as kr_sub_failed() says it of a snapshot: clients know no KAIROS_... */
+static void
+kr_rerun_too_large(kr_rerun_t *rr)
+{
+    char  reason[128];
+
+    snprintf(reason, sizeof(reason), "the rows are larger than %zu bytes: use "
+             "LIMIT, or fewer columns", rr->owner->max_bytes);
+
+    kr_rerun_give_up(rr, reason);
+}
+
+
+static void
+kr_rerun_failed(kr_rerun_t *rr)
+{
+    kr_buf_t   reason;
+    kr_job_t  *job;
+
+    job = &rr->job;
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+    kr_buf_printf(&reason, "the query failed: %s",
+                  job->message == NULL ? job->sqlstate : job->message);
+
+    if (kr_job_may_pass(job) && ++rr->tries < KR_RERUN_FAILED_MAX) {
+        kr_rerun_refuse(&rr->served, reason.failed ? "the query failed"
+                                                   : reason.data);
+        kr_rerun_retry(rr, KR_RERUN_LOST_MIN, KR_RERUN_LOST_MAX);
+
+    } else {
+        kr_rerun_give_up(rr, reason.failed ? "the query failed"
+                                           : reason.data);
+    }
+
+    kr_buf_free(&reason);
+}
+
+
+static void
+kr_rerun_lost(kr_rerun_t *rr)
+{
+    kr_rerun_refuse(&rr->served, kr_job_lost(&rr->job));
+
+    if (rr->answered != NULL) {
+        kr_stream_renew(rr->owner->routes->stream,
+                        "changed rows cannot be fetched");
+        kr_rerun_retry(rr, KR_RERUN_LOST_MIN, KR_RERUN_LOST_MAX);
+    }
+}
+
+
+/* How much WAL is kept for the changes that it did not answer yet. */
+static uint64_t
+kr_rerun_behind(const kr_rerun_t *rr)
+{
+    uint64_t         last;
+    const kr_txn_t  *txn;
+
+    last = rr->owner->routes->txns->last;
+    txn = rr->answered != NULL ? rr->answered : rr->txn;
+
+    return txn != NULL && last > txn->lsn ? last - txn->lsn : 0;
+}
+
+
+static void
+kr_rerun_stuck(kr_rerun_t *rr)
+{
+    const char  *reason;
+
+    reason = kr_job_stuck(&rr->job);
+
+    kr_pool_cancel(rr->owner->pool, &rr->job);
+    kr_rerun_stopped(rr);
+
+    rr->busy = 1;
+
+    kr_rerun_refuse(&rr->waiting, reason);
+    kr_rerun_give_up(rr, reason);
+
+    rr->busy = 0;
+
+    if (rr->route == NULL) {
+        kr_rerun_free(rr);
+        return;
+    }
+
+    /* nobody has anything of it */
+
+    if (rr->txn != NULL) {
+        kr_txn_release(rr->txn);
+        rr->txn = NULL;
+    }
+}
+
+
+/* The route cannot go on; without a result it has not begun. */
+static void
+kr_rerun_give_up(kr_rerun_t *rr, const char *reason)
+{
+    kr_rerun_refuse(&rr->served, reason);
+
+    if (rr->based) {
+        kr_route_reset(rr->owner->routes, rr->route, reason);
+        return;
+    }
+
+    kr_rerun_forget(rr);
+
+    if (rr->answered != NULL) {
+        kr_txn_release(rr->answered);
+        rr->answered = NULL;
+    }
+}
+
+
+void
+kr_rerun_refuse(kr_guest_t **list, const char *reason)
+{
+    while (*list != NULL) {
+        kr_rerun_refuse_one(*list, reason);
+    }
+}
+
+
+static void
+kr_rerun_refuse_one(kr_guest_t *g, const char *reason)
+{
+    kr_guest_move(g, NULL);
+
+    g->rows = NULL;
+    g->moment = NULL;
+    g->reason = reason;
+
+    g->done(g);
+}
+
+
+/* The next turn comes from the timer; waits in a row double, up to max. */
+static void
+kr_rerun_retry(kr_rerun_t *rr, unsigned min, unsigned max)
+{
+    rr->delay = rr->delay < min ? min : rr->delay * 2;
+
+    if (rr->delay > max) {
+        rr->delay = max;
+    }
+
+    /* the guests come with the next run */
+
+    while (rr->served != NULL) {
+        kr_guest_move(rr->served, &rr->waiting);
+    }
+
+    kr_rerun_arm(rr, rr->delay);
+}

@@ -1,0 +1,429 @@
+/*
+ * Isolation: a table that is locked, a query that is slow and a client that
+ * asks for much delay their own routes, and nobody else's.  Others' events
+ * are counted while the lock is held: what comes is not asked by the clock.
+ */
+
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+
+import { LIMIT, until } from './lib/await.mjs';
+import { Client, subscription } from './lib/client.mjs';
+import { Live, Refused } from './lib/live.mjs';
+import { startStack } from './lib/stack.mjs';
+
+
+const TABLES = `
+    create table posts (id bigint primary key, userid int, content text);
+    create table notes (id bigint primary key, userid int, content text);
+    create table noise (id bigserial, content text);
+    create table pace (id int primary key, n int);
+    insert into pace values (1, 1);
+    create table many (id int primary key);
+    insert into many select generate_series(1, 20000);
+    alter table posts replica identity full;
+    alter table notes replica identity full;
+    alter table pace replica identity full;
+    alter table many replica identity full;
+    analyze many;`;
+
+let user = 0;
+
+beforeEach(() => {
+    user++;
+});
+
+
+function stackOf(env) {
+    return startStack({ workers: 1, setup: TABLES, env });
+}
+
+
+/* The n-th of as many templates of the table as one likes. */
+function query(table, n) {
+    return `select id, userid, content, ${n} as n from ${table}`;
+}
+
+
+async function open(t, stack, table, sql = query(table, 0), more = {}) {
+    const live = await Live.open(stack.base, table, 'userid', `${user}`,
+                                 { query: sql, ...more });
+
+    live.sql = `select * from (${sql}) q where userid = ${user}`;
+    t.after(() => live.client.ws.terminate());
+    return live;
+}
+
+
+function openMany(t, stack, table, n) {
+    return Promise.all(Array.from({ length: n }, (_, i) => {
+        return open(t, stack, table, query(table, i));
+    }));
+}
+
+
+function insert(stack, table, id) {
+    return stack.sql(`insert into ${table} values ($1, $2, 'c')`,
+                     [user * 1000000 + id, user]);
+}
+
+
+/*
+ * The table with n more rows, locked before anybody could see them: who waits
+ * for the lock has it first.  Gives what lets go of it.
+ */
+async function lock(t, stack, table, n) {
+    const writer = await stack.pool.connect();
+    const locker = await stack.pool.connect();
+    let held = true;
+
+    const release = async () => {
+        if (held) {
+            held = false;
+            await locker.query('commit');
+            locker.release();
+        }
+    };
+
+    try {
+        await writer.query('begin');
+        await writer.query(`insert into ${table} select $1 + i, $2, 'c'`
+                           + ' from generate_series(1, $3::int) i',
+                           [user * 1000000, user, n]);
+        await locker.query('begin');
+
+        const locked = locker.query(`lock table ${table} in access exclusive`
+                                    + ' mode');
+
+        await until(() => stack.sql(
+            'select from pg_locks where not granted and relation = '
+            + `'${table}'::regclass and mode = 'AccessExclusiveLock'`)
+            .then((rows) => rows.length), 'the lock is waited for');
+        await writer.query('commit');
+        await locked;
+
+    } finally {
+        writer.release();
+    }
+
+    t.after(release);
+    return release;
+}
+
+
+/* How many of the replicator's statements wait for a lock now. */
+async function waiting(stack) {
+    const [{ n }] = await stack.sql(
+        'select count(*)::int as n from pg_stat_activity where'
+        + ' application_name = \'kairos-replicator\''
+        + ' and wait_event_type = \'Lock\'');
+
+    return Number(n);
+}
+
+
+/* Each of them has so many rows; all that came is applied. */
+function have(lives, n, what) {
+    return until(() => {
+        for (const live of lives) {
+            live.drain();
+        }
+
+        return lives.every((live) => live.rows.size >= n);
+    }, () => `${what}: ${lives.map((live) => live.rows.size)}`, 3 * LIMIT);
+}
+
+
+function converge(stack, lives) {
+    return Promise.all(lives.map((live) => {
+        return live.converges(live.sql, stack, 3 * LIMIT);
+    }));
+}
+
+
+function told(live) {
+    return live.client.event(live.topic, 'phx_error', 'it is told',
+                             3 * LIMIT);
+}
+
+
+async function confirmed(stack) {
+    const [{ lag }] = await stack.sql(
+        'select pg_current_wal_lsn() - confirmed_flush_lsn as lag'
+        + ' from pg_replication_slots where slot_name = $1', [stack.slot]);
+
+    return Number(lag);
+}
+
+
+for (const size of [1, 2, 10]) {
+    describe(`a pool of ${size}`, () => {
+        let stack;
+
+        before(async () => {
+            stack = await stackOf({ POOL_SIZE: `${size}` });
+        });
+
+        after(() => stack?.stop());
+
+        test('20 locked templates: others get all, and they come later',
+             async (t) => {
+            const locked = await openMany(t, stack, 'posts', 20);
+            const others = await openMany(t, stack, 'notes', 20);
+            const release = await lock(t, stack, 'posts', 3);
+
+            await until(() => waiting(stack), 'a refetch waits', 3 * LIMIT);
+
+            const late = assert.rejects(
+                open(t, stack, 'posts', query('posts', 99)),
+                (err) => err instanceof Refused && /locked/.test(err.message));
+
+            for (let i = 1; i <= 100; i++) {
+                await insert(stack, 'notes', i);
+            }
+
+            await have(others, 100, 'the others have all');
+
+            /* so may one who comes now */
+            const one = await open(t, stack, 'notes', query('notes', 98));
+
+            assert.equal(one.rows.size, 100);
+            await late;
+
+            for (let i = 101; i <= 110; i++) {
+                await insert(stack, 'notes', i);
+            }
+
+            await have([one, ...others], 110, 'and more');
+
+            for (const live of locked) {
+                live.drain();
+                assert.equal(live.rows.size, 0);
+            }
+
+            await release();
+            await insert(stack, 'posts', 99);
+            await converge(stack, locked);
+            await converge(stack, others);
+            assert.doesNotMatch(stack.replicator.output(),
+                                /was reset|cannot be fetched/);
+        });
+
+        test('locked whole queries: others get all', async (t) => {
+            const count = (table, i) => 'select userid, count(*) as id,'
+                + ` ${i} as n from ${table} group by userid`;
+            const locked = await Promise.all([1, 2, 3, 4, 5, 6].map((i) => {
+                return open(t, stack, 'posts', count('posts', i),
+                            { pk: 'userid' });
+            }));
+            const others = await Promise.all([1, 2, 3].map((i) => {
+                return open(t, stack, 'notes', count('notes', i),
+                            { pk: 'userid' });
+            }));
+            const release = await lock(t, stack, 'posts', 3);
+
+            await until(() => waiting(stack), 'a run waits', 3 * LIMIT);
+
+            for (let i = 1; i <= 5; i++) {
+                await insert(stack, 'notes', i);
+                await until(() => others.every((live) => {
+                    live.drain();
+                    return [...live.rows.values()].every(
+                        (row) => row.id == i) && live.rows.size;
+                }), `the others count ${i}`, 3 * LIMIT);
+            }
+
+            await release();
+            await converge(stack, [...locked, ...others]);
+        });
+
+        test('a client that asks for much does not hold up another',
+             async (t) => {
+            const connect = async (name) => {
+                const client = await Client.connect(stack.base, { name });
+
+                t.after(() => client.ws.terminate());
+                await client.join(`user:${user}${name}`, {});
+                return client;
+            };
+            const ask = (client, name, i) => client.call(
+                `user:${user}${name}`, 'subscribe',
+                subscription('notes', 'userid', `${user}`, {
+                    query: 'select id, userid, (select count(*) from many a,'
+                           + ` many b where b.id <= 20) + ${i} as n`
+                           + ' from notes' }));
+            const greedy = await connect('greedy');
+            const modest = await connect('modest');
+            const live = await open(t, stack, 'notes');
+            let answered = 0;
+
+            const asked = Array.from({ length: 60 }, (_, i) => {
+                return ask(greedy, 'greedy', i).then((reply) => {
+                    assert.equal(reply.status, 'ok', JSON.stringify(reply));
+                    answered++;
+                });
+            });
+
+            await asked[0];
+            await insert(stack, 'notes', 1);
+            await Promise.all([
+                ask(modest, 'modest', 1000).then((reply) => {
+                    assert.equal(reply.status, 'ok', JSON.stringify(reply));
+                    assert.ok(answered < 50, `${answered} before it`);
+                }),
+                live.next('an event', 3 * LIMIT).then(() => {
+                    assert.ok(answered < 50, `${answered} before it`);
+                })
+            ]);
+            await Promise.all(asked);
+        });
+    });
+}
+
+
+describe('slow queries', () => {
+    let stack;
+
+    before(async () => {
+        stack = await stackOf({ POOL_SIZE: '2',
+                                KAIROS_STATEMENT_TIMEOUT: '3s' });
+    });
+
+    after(() => stack?.stop());
+
+    test('more of them than connections delay nobody else', async (t) => {
+        const slow = await Promise.all([1, 2, 3].map((i) => {
+            return open(t, stack, 'posts', 'select p.id, p.userid, (select'
+                + ' count(*) from many a, many b, pace c where a.id <= c.n'
+                + ` and b.id <= c.n) + ${i} as n from posts p`,
+                { pk: 'p.id', table_field: 'p.userid', alias: 'p' });
+        }));
+        const others = await openMany(t, stack, 'notes', 5);
+        const running = () => stack.sql(
+            'select from pg_stat_activity where state = \'active\''
+            + ' and application_name = \'kairos-replicator\''
+            + ' and query like \'%many a%\'')
+            .then((rows) => rows.length);
+
+        /* without end */
+        await stack.sql('update pace set n = 20000');
+        await insert(stack, 'posts', 1);
+        await until(running, 'a slow one runs', 3 * LIMIT);
+
+        for (let i = 1; i <= 100; i++) {
+            await insert(stack, 'notes', i);
+        }
+
+        await have(others, 100, 'the others have all');
+
+        for (const live of slow) {
+            live.drain();
+            assert.equal(live.rows.size, 0);
+        }
+
+        /* when it is quick again they have it, or were told before */
+        await stack.sql('update pace set n = 1');
+        await insert(stack, 'posts', 2);
+
+        await Promise.all(slow.map(async (live) => {
+            if (await Promise.race([
+                told(live).then(() => true, () => false),
+                have([live], 2, 'it has all').then(() => false)]))
+            {
+                await until(() => live.subscribe().then(
+                    (reply) => reply.status == 'ok'), 'it is served',
+                    3 * LIMIT);
+            }
+
+            assert.equal(live.rows.size, 2);
+        }));
+    });
+});
+
+
+describe('what hangs for too long', () => {
+    let stack;
+
+    async function start(t, env) {
+        stack = await stackOf({ POOL_SIZE: '2', ...env });
+        t.after(() => stack.stop());
+    }
+
+    async function routes(t) {
+        const grouped = 'select userid, count(*) as id from posts'
+                        + ' group by userid';
+
+        return [await open(t, stack, 'posts'),
+                await open(t, stack, 'posts', grouped, { pk: 'userid' })];
+    }
+
+    /* The lock is held, its routes were told, and others go on. */
+    async function goesOn(t, locked, other, release) {
+        await Promise.all(locked.map(async (live) => {
+            assert.match((await told(live)).reason, /is locked/);
+            await assert.rejects(live.join(), /subscribe again/);
+        }));
+
+        const n = other.rows.size;
+
+        for (let i = 1; i <= 20; i++) {
+            await insert(stack, 'notes', n + i);
+        }
+
+        await have([other], n + 20, 'the other one has all');
+        await until(() => confirmed(stack).then((lag) => lag < 100000),
+                    'nothing is kept for them', 3 * LIMIT);
+        await release();
+
+        for (const live of locked) {
+            assert.equal((await live.subscribe()).status, 'ok');
+            await live.join();
+        }
+
+        await insert(stack, 'posts', 999999);
+        await converge(stack, [...locked, other]);
+    }
+
+    test('is told, and keeps no WAL', async (t) => {
+        await start(t, { KAIROS_STUCK_TIME: '2s' });
+
+        const locked = await routes(t);
+        const other = await open(t, stack, 'notes');
+
+        await goesOn(t, locked, other, await lock(t, stack, 'posts', 3));
+    });
+
+    test('is told, if it keeps too much WAL', async (t) => {
+        await start(t, { KAIROS_STUCK_WAL: '2m' });
+
+        const locked = await routes(t);
+        const other = await open(t, stack, 'notes');
+        const release = await lock(t, stack, 'posts', 3);
+
+        await until(() => waiting(stack), 'a refetch waits', 3 * LIMIT);
+        await insert(stack, 'notes', 1);
+        await have([other], 1, 'the other one goes on');
+        assert.doesNotMatch(stack.replicator.output(), /was reset/);
+
+        for (let i = 0; i < 4; i++) {
+            await stack.sql('insert into noise (content) select'
+                            + ' repeat(\'x\', 1000) from'
+                            + ' generate_series(1, 1000)');
+        }
+
+        await goesOn(t, locked, other, release);
+    });
+
+    test('is told, if it has gathered so much that the stream stands',
+         async (t) => {
+        await start(t, {});
+
+        const locked = [await open(t, stack, 'posts')];
+        const other = await open(t, stack, 'notes');
+        const release = await lock(t, stack, 'posts', 80000);
+
+        await insert(stack, 'notes', 1);
+        await have([other], 1, 'the other one goes on');
+        await goesOn(t, locked, other, release);
+    });
+});
