@@ -21,6 +21,8 @@ static ngx_int_t ngx_http_kairos_auth_argument(ngx_http_request_t *r,
     ngx_str_t *token);
 static ngx_int_t ngx_http_kairos_auth_protocol(ngx_http_request_t *r,
     ngx_str_t *token);
+static void ngx_http_kairos_auth_in_list(const ngx_str_t *list,
+    ngx_str_t *encoded);
 static ngx_int_t ngx_http_kairos_auth_cookie(ngx_http_request_t *r,
     ngx_str_t *token);
 static void ngx_http_kairos_auth_bearer(ngx_http_request_t *r,
@@ -205,39 +207,41 @@ ngx_http_kairos_auth_argument(ngx_http_request_t *r, ngx_str_t *token)
 }
 
 
+/*
+ * The header may be there several times, RFC 6455 section 11.3.4.
+ */
 static ngx_int_t
 ngx_http_kairos_auth_protocol(ngx_http_request_t *r, ngx_str_t *token)
 {
-    size_t      prefix;
-    u_char     *p, *last;
-    ngx_str_t  *value, encoded;
+    u_char           *p;
+    ngx_str_t         encoded;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
 
-    value = ngx_http_kairos_http_header(r, "sec-websocket-protocol", NULL);
-    if (value == NULL) {
-        return NGX_OK;
-    }
+    ngx_str_null(&encoded);
 
-    prefix = sizeof(NGX_HTTP_KAIROS_AUTH_PROTOCOL) - 1;
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
 
-    p = ngx_strlcasestrn(value->data, value->data + value->len,
-                         (u_char *) NGX_HTTP_KAIROS_AUTH_PROTOCOL,
-                         prefix - 1);
-    if (p == NULL) {
-        return NGX_OK;
-    }
+        for (i = 0; i < part->nelts && encoded.len == 0; i++) {
 
-    last = value->data + value->len;
-    p += prefix;
-
-    for (encoded.data = p; p < last; p++) {
-        if (*p == ',' || *p == ' ' || *p == '\t') {
-            break;
+            if (h[i].key.len == sizeof("sec-websocket-protocol") - 1
+                && ngx_strncasecmp(h[i].key.data,
+                                   (u_char *) "sec-websocket-protocol",
+                                   sizeof("sec-websocket-protocol") - 1)
+                   == 0)
+            {
+                ngx_http_kairos_auth_in_list(&h[i].value, &encoded);
+            }
         }
     }
 
-    encoded.len = p - encoded.data;
+    if (encoded.len == 0) {
+        return NGX_OK;
+    }
 
-    token->data = ngx_pnalloc(r->pool, encoded.len + 1);
+    token->data = ngx_pnalloc(r->pool, encoded.len);
     if (token->data == NULL) {
         return NGX_ERROR;
     }
@@ -248,15 +252,45 @@ ngx_http_kairos_auth_protocol(ngx_http_request_t *r, ngx_str_t *token)
 
         /* it is there and no base64url: not as if it were not there */
 
-        token->data = encoded.data;
-        token->len = encoded.len;
-
+        *token = encoded;
         return NGX_OK;
     }
 
     token->len = p - token->data;
 
     return NGX_OK;
+}
+
+
+/*
+ * What stands behind phoenix.js's prefix in a list of sub-protocols; empty if
+ * nothing does.
+ */
+static void
+ngx_http_kairos_auth_in_list(const ngx_str_t *list, ngx_str_t *encoded)
+{
+    size_t   prefix;
+    u_char  *p, *last;
+
+    prefix = sizeof(NGX_HTTP_KAIROS_AUTH_PROTOCOL) - 1;
+    last = list->data + list->len;
+
+    p = ngx_strlcasestrn(list->data, last,
+                         (u_char *) NGX_HTTP_KAIROS_AUTH_PROTOCOL,
+                         prefix - 1);
+    if (p == NULL) {
+        return;
+    }
+
+    p += prefix;
+
+    for (encoded->data = p; p < last; p++) {
+        if (*p == ',' || *p == ' ' || *p == '\t') {
+            break;
+        }
+    }
+
+    encoded->len = p - encoded->data;
 }
 
 

@@ -283,6 +283,27 @@ Sec-WebSocket-Protocol: phoenix
 
 
 
+=== there, in the second of two headers
+--- raw_request eval
+main::upgrade('/realtime/websocket', 'Sec-WebSocket-Protocol: phoenix',
+              'Sec-WebSocket-Protocol: base64url.bearer.phx.'
+              . MIME::Base64::encode_base64url(main::token()))
+--- error_code: 101
+--- response_headers
+Sec-WebSocket-Protocol: phoenix
+
+
+
+=== there, and empty
+--- raw_request eval
+main::upgrade('/realtime/websocket',
+              'Sec-WebSocket-Protocol: phoenix, base64url.bearer.phx.')
+--- error_code: 403
+--- response_body
+the request has no token
+
+
+
 === there, and bad
 --- raw_request eval
 main::upgrade('/realtime/websocket', 'Sec-WebSocket-Protocol: phoenix, '
