@@ -45,7 +45,10 @@ export async function daemonize(stack) {
     ], { ends: 'TERM', env: stack.sanitizerEnv('nginx') });
 
     await nginx.serves();
-    await stack.connected();
+
+    if (stack.replicator) {
+        await stack.connected();
+    }
 }
 
 

@@ -372,7 +372,7 @@ class Nginx {
                 this.port = await freePort();
             }
 
-            writeFileSync(this.conf, this.configuration());
+            this.configure();
             this.spawn();
 
             if (await this.serves()) {
@@ -388,6 +388,10 @@ class Nginx {
 
         throw new Error(`nginx did not start:\n${this.process.output}`
                         + this.errorLog());
+    }
+
+    configure() {
+        writeFileSync(this.conf, this.configuration());
     }
 
     spawn() {
@@ -417,7 +421,7 @@ class Nginx {
     async reload() {
         const old = new Set(this.workers());
 
-        writeFileSync(this.conf, this.configuration());
+        this.configure();
         process.kill(this.pid, 'SIGHUP');
 
         await until(() => {
