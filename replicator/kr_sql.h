@@ -218,14 +218,6 @@ typedef struct {
  * values, of the other operators the text of one.  It is cast to the
  * field's type; of contains, starts_with and ends_with it stays text.
  *
- * The snapshot, for any query whose own FROM has the table once: the
- * client's query and the predicate with $1.  Each row is one column of text:
- * the row's JSON as row_to_json() prints it.  ORDER BY and LIMIT hold.
- */
-int kr_sql_snapshot(const kr_sql_t *sql, const kr_sql_target_t *t,
-    kr_buf_t *out);
-
-/*
  * The refetch, for KR_SQL_ROWWISE: the client's query without ORDER BY, LIMIT
  * and OFFSET, and "pk = ANY ($1)".  Three text columns a row: pk::text;
  * field::text; and the row's JSON (the columns that the client asked for, no

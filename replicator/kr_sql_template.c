@@ -1,5 +1,5 @@
 /*
- * Templates.  The frame of a statement is written as text, of names from the
+ * The refetch.  The frame of a statement is written as text, of names from the
  * catalog alone, and parsed; then parts of the client's tree are put into
  * the frame's tree, which is printed.  So whatever the client's expressions
  * hold, they stay what they are: the "a OR b" of a WHERE becomes an argument
@@ -30,56 +30,6 @@ static PgQuery__SelectStmt *kr_sql_inner(PgQuery__SelectStmt *frame);
 static int kr_sql_stars(PgQuery__SelectStmt *stmt, const kr_str_t *table);
 static int kr_sql_star(PgQuery__Node *target, const kr_str_t *table);
 static char *kr_sql_dup(const kr_str_t *s);
-
-
-int
-kr_sql_snapshot(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *out)
-{
-    int                    rc;
-    kr_buf_t               text;
-    PgQuery__Node         *from;
-    PgQuery__SelectStmt   *outer, *client;
-    PgQuery__ParseResult  *tree, *frame;
-
-    if (kr_sql_judge_target(sql, t) != KR_OK) {
-        return KR_DECLINED;
-    }
-
-    memset(&text, 0, sizeof(text));
-
-    kr_buf_str(&text, "SELECT pg_catalog.row_to_json(q.*)::pg_catalog.text"
-                      " FROM (SELECT 1) q WHERE true AND ");
-    kr_sql_predicate(&text, t, 1);
-
-    rc = kr_sql_frame(&text, &frame);
-    kr_buf_free(&text);
-
-    if (rc != KR_OK) {
-        return rc;
-    }
-
-    tree = kr_sql_tree_unpack(&sql->packed);
-    if (tree == NULL) {
-        kr_sql_tree_free(frame);
-        return KR_ERROR;
-    }
-
-    outer = kr_sql_tree_select(frame);
-    client = kr_sql_tree_select(tree);
-    from = outer->from_clause[0];
-
-    kr_sql_where(&client->where_clause, &outer->where_clause);
-    kr_sql_drop(&outer->where_clause);
-    kr_sql_swap(PgQuery__Node *, tree->stmts[0]->stmt,
-                from->range_subselect->subquery);
-
-    rc = kr_sql_tree_print(frame, out);
-
-    kr_sql_tree_free(frame);
-    kr_sql_tree_free(tree);
-
-    return rc;
-}
 
 
 int

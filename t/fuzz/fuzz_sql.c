@@ -187,14 +187,9 @@ fuzz_templates(const kr_sql_t *sql, kr_sql_target_t *t)
 
     } else {
         fuzz_statement(rc, &out);
-
-        kr_buf_reset(&out);
-        fuzz_statement(kr_sql_snapshot(sql, t, &out), &out);
     }
 
     if (kr_sql_mode(sql) == KR_SQL_ROWWISE) {
-        kr_buf_reset(&out);
-        fuzz_statement(kr_sql_snapshot(sql, t, &out), &out);
         kr_buf_reset(&out);
         fuzz_statement(kr_sql_refetch(sql, t, &out), &out);
     }
