@@ -82,6 +82,10 @@ before(async () => {
         create domain settled as mood check (value <> 'sad');
         create domain score as int check (value >= 0);
         create domain points as score;
+        create domain amount as numeric;
+        create domain ratio as float8;
+        create table specials (id int primary key, n amount, f ratio);
+        alter table specials replica identity full;
         create table feelings (id int primary key, m mood, s settled,
                                p points);
         alter table feelings replica identity full;` });
@@ -579,6 +583,23 @@ describe('values', () => {
         await stack.sql('update feelings set p = 5');
         assert.deepEqual((await live.next()).map((r) => r.id).sort(), [1, 2]);
         assert.equal(live.rows.size, 0);
+    });
+
+    test('a domain\'s NaN and infinity', async (t) => {
+        for (const field of ['n', 'f']) {
+            for (const value of ['NaN', 'Infinity', '-Infinity', '1.5']) {
+                const live = await open(t, 'specials', field, value);
+
+                await stack.sql('insert into specials values'
+                                + ` (1, '${value}', '${value}')`);
+                assert.deepEqual((await live.next()).map((r) => r.id), [1]);
+                await stack.sql('update specials set n = 2, f = 2');
+                assert.deepEqual(await live.next(),
+                                 [{ id: 1, database_op: 'delete' }]);
+                await stack.sql('delete from specials');
+                await live.close();
+            }
+        }
     });
 
     for (const [equality, value, has] of [

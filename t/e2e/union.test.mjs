@@ -24,6 +24,7 @@ before(async () => {
                                 content text, at date, n numeric, s score,
                                 m mood, j jsonb);
         create table banned (id int primary key);
+        create table tags (postid int, tag text, primary key (postid, tag));
         create table tree (id int primary key, up int, userid int);
         create table mute (a int);`,
         env: { KAIROS_STATEMENT_TIMEOUT: '2s' } });
@@ -210,6 +211,35 @@ describe('a set operation', () => {
                 { id: 70, k: 70, database_op: 'delete' }]);
             await live.close();
         }
+    });
+
+    test('no pk: the primary key of the table that the topic names',
+         async (t) => {
+        for (const pk of [null, '', undefined]) {
+            const live = await open(t, UNION, '14', { pk });
+
+            live.pks = ['id'];
+            await stack.sql('insert into old_posts values (75, 14)');
+            assert.deepEqual(ops(await live.next()), ['insert 75']);
+            await stack.sql('delete from old_posts where id = 75');
+            assert.deepEqual(ops(await live.next()), ['delete 75']);
+            await live.close();
+        }
+
+        /* of two columns */
+        const live = await open(t, 'select postid, tag, 1 as userid from tags'
+                                   + ' union all select id, content, userid'
+                                   + ' from old_posts', '1',
+                                { pk: null, topic: 'tags:userid' });
+
+        await stack.sql("insert into tags values (76, 'a')");
+        assert.deepEqual(await live.next(), [
+            { postid: 76, tag: 'a', userid: 1, database_op: 'insert' }]);
+        await stack.sql('delete from tags');
+
+        const [{ id, postid, tag }] = await live.next();
+
+        assert.deepEqual([id, postid, tag], [[76, 'a'], 76, 'a']);
     });
 
     test('nested, with VALUES, and a WITH', async (t) => {

@@ -188,6 +188,66 @@ test_registry_shared(void **state)
 }
 
 
+/* A predicate on a result is not for the index; the tables are watched. */
+static void
+test_registry_result(void **state)
+{
+    kr_route_t      *a, *b;
+    kr_watched_t     w[2];
+    kr_registry_t   *reg;
+    kr_route_def_t   def;
+
+    static const kr_str_t  s = kr_str("s"), t = kr_str("t"), u = kr_str("u");
+    static const kr_str_t  id = kr_str("\"id\""), n = kr_str("\"n\"");
+    static const kr_str_t  empty = kr_str("");
+
+    reg = *state;
+
+    memset(&def, 0, sizeof(kr_route_def_t));
+    memset(w, 0, sizeof(w));
+
+    w[0].table.schema = s;
+    w[0].table.name = t;
+    w[1].table.schema = s;
+    w[1].table.name = u;
+
+    def.canonical = empty;
+    def.plan = KR_PLAN_RERUN;
+    def.refetch = empty;
+    def.rerun = empty;
+    def.snapshot = empty;
+    def.alias = empty;
+    def.event = empty;
+    def.claims = empty;
+    def.spec = empty;
+    def.predicate.schema = s;
+    def.predicate.table = t;
+    def.predicate.column = id;
+    def.predicate.result = 1;
+    def.predicate.nvalues = 1;
+    def.predicate.values = (kr_str_t *) &n;
+    def.nwatched = 2;
+    def.watched = w;
+
+    assert_int_equal(kr_registry_add(reg, &def, 0, 1, &a), KR_OK);
+    assert_int_equal(match->n, 0);
+    assert_int_equal(match->watches, 2);
+    assert_non_null(kr_subject_find(reg, &w[0].table));
+    assert_non_null(kr_subject_find(reg, &w[1].table));
+
+    /* which column it is makes another route */
+
+    def.predicate.column = n;
+    assert_int_equal(kr_registry_add(reg, &def, 0, 1, &b), KR_OK);
+    assert_ptr_not_equal(a, b);
+
+    kr_registry_remove(reg, a);
+    kr_registry_remove(reg, b);
+    assert_int_equal(match->n, 0);
+    assert_int_equal(match->watches, 0);
+}
+
+
 /* A route that the index refuses leaves nothing behind. */
 static void
 test_registry_declined(void **state)
@@ -388,6 +448,8 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(test_registry_shared, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_registry_result, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_registry_declined, setup,
                                         teardown),
