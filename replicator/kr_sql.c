@@ -16,15 +16,12 @@ typedef struct {
 } kr_sql_refusal_t;
 
 
-static int kr_sql_make(const char *query, size_t len, unsigned refused,
-    kr_sql_t **sql, kr_buf_t *reason);
 static int kr_sql_read(kr_sql_t *sql, const char *query, size_t len,
     kr_buf_t *reason);
 static int kr_sql_statement(const PgQuery__ParseResult *tree,
     kr_buf_t *reason);
 static void kr_sql_other(const PgQuery__Node *stmt, kr_buf_t *reason);
-static int kr_sql_judge(const kr_sql_t *sql, unsigned refused,
-    kr_buf_t *reason);
+static int kr_sql_judge(const kr_sql_t *sql, kr_buf_t *reason);
 
 
 /* in the order in which they are told: the weightiest first */
@@ -46,23 +43,8 @@ static const kr_sql_refusal_t  kr_sql_refusals[] = {
       "a WITH of the query holds an INSERT, UPDATE, DELETE or MERGE, and a"
       " realtime query may only read: leave it out" },
 
-    { KR_SQL_WITH,
-      "WITH is not supported in a realtime query: select from the table"
-      " itself" },
-
-    { KR_SQL_SET,
-      "UNION, INTERSECT and EXCEPT are not supported in a realtime query:"
-      " subscribe to each SELECT by itself" },
-
     { KR_SQL_VALUES,
       "VALUES is not supported in a realtime query: select from a table" },
-
-    { KR_SQL_VALUES_IN,
-      "VALUES is not supported in a realtime query: select from a table" },
-
-    { KR_SQL_FROM_SELECT,
-      "a sub-select in FROM is not supported in a realtime query: select"
-      " from the table itself" },
 
     { KR_SQL_FROM_FUNCTION,
       "a function in FROM is not supported in a realtime query: select from"
@@ -76,37 +58,9 @@ static const kr_sql_refusal_t  kr_sql_refusals[] = {
       "TABLESAMPLE is not supported in a realtime query: filter with WHERE"
       " instead" },
 
-    { KR_SQL_SUBLINK,
-      "a sub-select is not supported in a realtime query: only expressions"
-      " of the table's own columns are" },
-
-    { KR_SQL_TABLES,
-      "the query reads more than one table, and a realtime query may read"
-      " one only: subscribe to each table by itself" },
-
     { KR_SQL_COLUMN_ALIAS,
       "column names after a table's alias are not supported in a realtime"
       " query: rename the columns in the select list with AS" },
-
-    { KR_SQL_DISTINCT,
-      "DISTINCT is not supported in a realtime query, whose rows are told"
-      " apart by their primary key: leave it out" },
-
-    { KR_SQL_GROUP,
-      "GROUP BY is not supported in a realtime query: select the rows"
-      " themselves" },
-
-    { KR_SQL_HAVING,
-      "HAVING is not supported in a realtime query: filter with WHERE"
-      " instead" },
-
-    { KR_SQL_WINDOW,
-      "window functions are not supported in a realtime query, as one row"
-      " changes the result of others: leave them out" },
-
-    { KR_SQL_AGGREGATE,
-      "aggregates are not supported in a realtime query: select the rows"
-      " themselves" },
 
     { 0, NULL }
 };
@@ -114,22 +68,6 @@ static const kr_sql_refusal_t  kr_sql_refusals[] = {
 
 int
 kr_sql_parse(const char *query, size_t len, kr_sql_t **sql, kr_buf_t *reason)
-{
-    return kr_sql_make(query, len, ~0U, sql, reason);
-}
-
-
-int
-kr_sql_parse_any(const char *query, size_t len, kr_sql_t **sql,
-    kr_buf_t *reason)
-{
-    return kr_sql_make(query, len, ~KR_SQL_WHOLE, sql, reason);
-}
-
-
-static int
-kr_sql_make(const char *query, size_t len, unsigned refused, kr_sql_t **sql,
-    kr_buf_t *reason)
 {
     int        rc;
     kr_sql_t  *s;
@@ -142,7 +80,7 @@ kr_sql_make(const char *query, size_t len, unsigned refused, kr_sql_t **sql,
     rc = kr_sql_read(s, query, len, reason);
 
     if (rc == KR_OK) {
-        rc = kr_sql_judge(s, refused, reason);
+        rc = kr_sql_judge(s, reason);
     }
 
     if (rc == KR_OK) {
@@ -357,12 +295,12 @@ kr_sql_other(const PgQuery__Node *stmt, kr_buf_t *reason)
 
 
 static int
-kr_sql_judge(const kr_sql_t *sql, unsigned refused, kr_buf_t *reason)
+kr_sql_judge(const kr_sql_t *sql, kr_buf_t *reason)
 {
     const kr_sql_refusal_t  *rf;
 
     for (rf = kr_sql_refusals; rf->sentence != NULL; rf++) {
-        if (sql->features & rf->feature & refused) {
+        if (sql->features & rf->feature) {
             kr_buf_str(reason, rf->sentence);
             return KR_DECLINED;
         }

@@ -56,10 +56,9 @@ typedef struct kr_sql_s  kr_sql_t;
  * WITH, VALUES by itself, functions in FROM, TABLESAMPLE, a table's alias
  * with names for its columns, and a query that reads no table.
  *
- * kr_sql_parse() is for who serves queries row by row alone, and refuses
- * also what has the mode KR_SQL_RERUN: more than one table, grouping,
- * aggregates (as far as their syntax tells them), DISTINCT, window functions,
- * set operations, WITH, sub-selects, VALUES within it.
+ * The mode is KR_SQL_RERUN where there is more than one table, grouping, an
+ * aggregate (as far as its syntax tells it), DISTINCT, a window function, a
+ * set operation, WITH, a sub-select, VALUES within it.
  *
  * Not seen here, for the catalog to tell: aggregates that look like any
  * function (sum(x), see kr_sql_set_aggregate()) and functions that return
@@ -69,8 +68,6 @@ typedef struct kr_sql_s  kr_sql_t;
  * reason gets one sentence that names what was met and what to do, for the
  * developer of a page.
  */
-int kr_sql_parse_any(const char *query, size_t len, kr_sql_t **sql,
-    kr_buf_t *reason);
 int kr_sql_parse(const char *query, size_t len, kr_sql_t **sql,
     kr_buf_t *reason);
 void kr_sql_free(kr_sql_t *sql);

@@ -258,7 +258,7 @@ kr_sub_parse(kr_sub_t *sub, const kairos_slice_t *spec)
                        &reason);
     if (rc == KR_OK) {
         query = &sub->spec.query;
-        rc = kr_sql_parse_any(query->data, query->len, &sub->sql,
+        rc = kr_sql_parse(query->data, query->len, &sub->sql,
                               &reason);
     }
 

@@ -5,9 +5,8 @@
 
 /*
  * Any bytes as a client's query, and as the name of a column in it: no crash,
- * a sentence with every refusal, and of what is accepted the templates can be
- * made, as one SELECT each.  A query is served row by row by one parser if
- * and only if the other says that it can be.
+ * a sentence with every refusal, and of what is accepted the statements can
+ * be made, as one SELECT each.
  */
 
 #include <stddef.h>
@@ -205,7 +204,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int                    rc;
     size_t                 i, n;
     kr_buf_t               reason;
-    kr_sql_t              *sql, *rowwise;
+    kr_sql_t              *sql;
     kr_sql_target_t        t;
     const kr_sql_table_t  *tables;
 
@@ -216,7 +215,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(&reason, 0, sizeof(reason));
 
-    rc = kr_sql_parse_any((const char *) data, size, &sql, &reason);
+    rc = kr_sql_parse((const char *) data, size, &sql, &reason);
 
     if (rc != KR_OK) {
         if (rc == KR_DECLINED && reason.len == 0) {
@@ -225,16 +224,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         kr_buf_free(&reason);
         return 0;
-    }
-
-    rc = kr_sql_parse((const char *) data, size, &rowwise, &reason);
-
-    if ((rc == KR_OK) != (kr_sql_mode(sql) == KR_SQL_ROWWISE)) {
-        abort();
-    }
-
-    if (rc == KR_OK) {
-        kr_sql_free(rowwise);
     }
 
     fuzz_name(sql, data, size);
