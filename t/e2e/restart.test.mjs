@@ -337,6 +337,51 @@ describe('nginx', () => {
         await Promise.all(pages.map((page, i) => page.has([ids[i]])));
     });
 
+    test('a worker that hangs: its feed is closed, its clients are told',
+         async (t) => {
+        const before = stack.nginx.workers().map(
+            (pid) => stack.nginx.connections(pid));
+        const live = await open(t);
+        const worker = stack.nginx.workers().find(
+            (pid, i) => stack.nginx.connections(pid) > before[i]);
+        const query = `${SELECT} where userid = ${user}`;
+        const { lost_feeds: lost, resets } = await stack.nginx.status();
+
+        /* more than is queued for a worker, and than is kept of a route */
+        process.kill(worker, 'SIGSTOP');
+
+        try {
+            await stack.sql(`
+                insert into posts
+                    select ${user * 1000} + i, ${user}, repeat('x', 1 << 20)
+                    from generate_series(1, 80) i`);
+            await until(() => /closed a worker.*more than 64 MB are queued/
+                              .test(stack.replicator.output()),
+                        'the replicator gives the worker up', 6 * LIMIT);
+
+        } finally {
+            process.kill(worker, 'SIGCONT');
+        }
+
+        const { reason } = await live.client.event(live.topic, 'phx_error',
+                                                   'the reset', 3 * LIMIT);
+
+        assert.match(reason, /subscribe again/);
+
+        const after = await stack.nginx.status();
+
+        assert.deepEqual([after.feeds, after.lost_feeds, after.resets],
+                         [2, lost + 1, resets + 1]);
+
+        /* and so it has what there is, though a reply of 80 MB is refused */
+        await stack.sql('update posts set content = id where userid = $1',
+                        [user]);
+        assert.equal((await live.subscribe()).status, 'ok');
+        await live.join();
+        await insert(user * 1000 + 900);
+        await live.converges(query, stack, 3 * LIMIT);
+    });
+
     test('a worker killed while others broadcast: the ring works on',
          async (t) => {
         const clients = await Promise.all(Array.from(
