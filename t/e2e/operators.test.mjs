@@ -43,6 +43,7 @@ const TYPES = {
     timestamptz: ['2024-02-03 04:05:06.789+00', '2024-02-03 05:05:06.789+01',
                   'infinity', '-infinity', '0044-03-15 01:00:00+00 BC',
                   '2024-02-03 04:05:07-08'],
+    time: ['04:05:06', '04:05:06.000001', '24:00', '00:00', '04:05:06.0'],
     text: TEXTS,
     'varchar(9)': TEXTS,
     'char(5)': ['a', 'ab', 'A', 'abc', 'é', 'b a', 'a  ', '😀', '10_'],
@@ -274,7 +275,8 @@ describe('what a type has not is refused', () => {
     const ALL = [...LISTS, ...RANGES, ...PATTERNS];
     const full = { 'numeric(20,4)': 'numeric',
                    timestamp: 'timestamp without time zone',
-                   timestamptz: 'timestamp with time zone' };
+                   timestamptz: 'timestamp with time zone',
+                   time: 'time without time zone' };
 
     for (const [i, type] of names.entries()) {
         test(type, async () => {
