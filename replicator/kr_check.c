@@ -10,6 +10,7 @@
 
 static void kr_check_database(kr_check_t *ck);
 static int kr_check_connect(kr_check_t *ck, kr_pg_t *pg, kr_pg_kind_e kind);
+static void kr_check_hostname(kr_check_t *ck);
 static void kr_check_connected(kr_pg_t *pg);
 static void kr_check_failed(kr_pg_t *pg);
 static void kr_check_replication(kr_check_t *ck);
@@ -132,6 +133,7 @@ kr_check_database(kr_check_t *ck)
         }
 
         kr_check_say(ck, KR_CHECK_FAULT);
+        kr_check_hostname(ck);
         return;
     }
 
@@ -168,6 +170,24 @@ kr_check_connect(kr_check_t *ck, kr_pg_t *pg, kr_pg_kind_e kind)
     }
 
     return (pg->conn != NULL) ? KR_OK : KR_ERROR;
+}
+
+
+/* what may be why there is no connection */
+static void
+kr_check_hostname(kr_check_t *ck)
+{
+    if (ck->cf->ignored_host == NULL) {
+        return;
+    }
+
+    kr_buf_printf(&ck->text, "HOSTNAME \"%s\" was not taken for the "
+                  "database's host: it counts beside DBUSERNAME, DATABASE or "
+                  "DBPORT, and if it is not this machine's own name",
+                  ck->cf->ignored_host);
+    kr_buf_str(&ck->mend, "name the host in DATABASE_URL or PGHOST, or by "
+               "--host");
+    kr_check_say(ck, KR_CHECK_NOTE);
 }
 
 

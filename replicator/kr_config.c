@@ -85,6 +85,7 @@ kr_config_free(kr_config_t *cf)
     free(cf->user);
     free(cf->password);
     free(cf->dbname);
+    free(cf->ignored_host);
     free(cf->slot);
     free(cf->socket);
     free(cf->socket_group);
@@ -163,6 +164,12 @@ static int
 kr_config_variable(kr_config_t *cf, const kr_setting_t *s, const char *value)
 {
     if (s->set == kr_set_host && !kr_config_is_database(value)) {
+
+        if (kr_config_ignore_host(cf, value) != KR_OK) {
+            kr_config_bad("no memory");
+            return KR_ERROR;
+        }
+
         return KR_OK;
     }
 
@@ -205,7 +212,9 @@ kr_config_options(kr_config_t *cf, int argc, char **argv)
         }
     }
 
-    if (kr_config_database(cf, 1) != KR_OK) {
+    if (kr_config_database(cf, 1) != KR_OK
+        || kr_config_judge_host(cf) != KR_OK)
+    {
         kr_config_bad("no memory");
         return KR_CONFIG_BAD;
     }

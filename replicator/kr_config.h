@@ -21,6 +21,8 @@ typedef struct {
     char         *user;                /* DBUSERNAME  database_url, and is */
     char         *password;            /* PASSWORD    NULL then */
     char         *dbname;              /* DATABASE */
+    char         *ignored_host;        /* a HOSTNAME that was not taken, where
+                                          nothing else names a host; or NULL */
     int           enable_postgres;     /* ENABLE_POSTGRES */
     char         *slot;                /* SLOT, "kairos" by default */
     int           create_slot;         /* KAIROS_CREATE_SLOT: if missing */

@@ -78,6 +78,50 @@ kr_config_is_database(const char *hostname)
 
 
 int
+kr_config_ignore_host(kr_config_t *cf, const char *hostname)
+{
+    cf->ignored_host = strdup(hostname);
+
+    return cf->ignored_host != NULL ? KR_OK : KR_ERROR;
+}
+
+
+int
+kr_config_judge_host(kr_config_t *cf)
+{
+    int                named;
+    const char        *value;
+    PQconninfoOption  *all;
+
+    if (cf->ignored_host == NULL) {
+        return KR_OK;
+    }
+
+    all = PQconninfoParse(cf->database_url != NULL ? cf->database_url : "",
+                          NULL);
+    if (all == NULL) {
+        return KR_ERROR;
+    }
+
+    value = getenv("PGHOST");
+
+    named = (value != NULL && *value != '\0')
+            || kr_config_given(all, "host") != NULL
+            || kr_config_given(all, "hostaddr") != NULL
+            || kr_config_given(all, "service") != NULL;
+
+    PQconninfoFree(all);
+
+    if (named) {
+        free(cf->ignored_host);
+        cf->ignored_host = NULL;
+    }
+
+    return KR_OK;
+}
+
+
+int
 kr_config_database(kr_config_t *cf, int over)
 {
     char              *field;

@@ -86,6 +86,13 @@ int kr_set_size(const kr_setting_t *s, void *field, const char *value,
 int kr_config_is_database(const char *hostname);
 
 /*
+ * Notes a HOSTNAME that is not, for --check to tell of.  The second forgets
+ * it again if there is another host.  KR_ERROR: no memory.
+ */
+int kr_config_ignore_host(kr_config_t *cf, const char *hostname);
+int kr_config_judge_host(kr_config_t *cf);
+
+/*
  * Puts host, port, user, password and database name into database_url, as
  * one string of key=value pairs, and frees them.  over: they win over what
  * the URL says; else they stand in for what it leaves out.  KR_ERROR: no

@@ -383,7 +383,7 @@ describe('under load', () => {
 
         const more = await runs() - first;
 
-        assert.ok(more <= 3 * first, `${more} more, ${first} of the first run`);
+        assert.ok(more <= 3 * first, `${more} more, ${first} of the first`);
     });
 
     test('many changes, and all of them count', async (t) => {

@@ -157,6 +157,18 @@ describe('the database', () => {
         goesTo({ ...last(), HOSTNAME: '3f1b2c4d5e6f' });
     });
 
+    test('is not there: it tells of a HOSTNAME that was not taken', () => {
+        const env = { HOSTNAME: 'db.example', PGPORT: '1' };
+        const { code, output } = check(env);
+
+        assert.equal(code, 1);
+        assert.match(output, new RegExp(
+            '\nnote   HOSTNAME "db.example" was not taken for the database\'s'
+            + ' host: it counts beside DBUSERNAME, .*\n +-> name the host'));
+        assert.doesNotMatch(check({ ...env, PGHOST: '127.0.0.1' }).output,
+                            /HOSTNAME/);
+    });
+
     test('gets the password', async (t) => {
         const hba = join(postgres.dir, 'data/pg_hba.conf');
         const rules = readFileSync(hba, 'utf8');
@@ -273,20 +285,29 @@ describe('the replicator', () => {
         stack = await startStack({ setup, workers: 1, env: {
             FLUSH_INTERVAL: '700', BATCH_SIZE: '4' } });
 
-        const live = await Live.open(stack.base, 'posts', 'userid', 7);
-        const began = performance.now();
+        /* rows that are fetched, and a query that is run as a whole */
 
-        /* a transaction each */
-        for (let i = 1; i <= 3; i++) {
-            await stack.sql(`insert into posts values (${i}, 7)`);
+        for (const [user, more] of [[7, {}], [8, {
+            exact: true, query: 'select * from posts order by id limit 9' }]])
+        {
+            const live = await Live.open(stack.base, 'posts', 'userid', user,
+                                         more);
+            const ids = [1, 2, 3].map((i) => 10 * user + i);
+            const began = performance.now();
+
+            /* a transaction each */
+            for (const id of ids) {
+                await stack.sql('insert into posts values ($1, $2)',
+                                [id, user]);
+            }
+
+            const rows = await live.next();
+            const took = performance.now() - began;
+
+            assert.deepEqual(rows.map((row) => row.id), ids);
+            assert.ok(took >= 690, `it took ${took} ms`);
+            await live.close();
         }
-
-        const rows = await live.next();
-        const took = performance.now() - began;
-
-        assert.deepEqual(rows.map((row) => row.id), [1, 2, 3]);
-        assert.ok(took >= 690, `it took ${took} ms`);
-        await live.close();
     });
 
     test('does not gather more than BATCH_SIZE for it', async () => {
@@ -358,8 +379,8 @@ describe('the replicator', () => {
                                          { pk: 'a,b', ...more });
         const row = "1, 'k\"', 7";
         const live = await open();
-        const whole = await open({ exact: true, query: 'select * from texts'
-                                                       + ' order by a limit 5' });
+        const whole = await open({
+            exact: true, query: 'select * from texts order by a limit 5' });
         const gone = whole.client.event(whole.topic, 'phx_error');
 
         await stack.sql(`insert into texts values (${row},`
@@ -447,10 +468,11 @@ describe('the replicator', () => {
         }
 
         const { code, output } = replicator([], {
-            ...env, KAIROS_SOCKET: '/tmp/socket', KAIROS_SOCKET_GROUP: 'a b' });
+            ...env, KAIROS_SOCKET: '/tmp/socket',
+            KAIROS_SOCKET_GROUP: 'a b' });
 
         assert.equal(code, 1);
-        assert.match(output, /there is no group "a b", see KAIROS_SOCKET_GROU/);
+        assert.match(output, /there is no group "a b", see KAIROS_SOCKET_GR/);
     });
 });
 

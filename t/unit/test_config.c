@@ -330,6 +330,52 @@ test_database(void **state)
 }
 
 
+/* it is told of where it may be what is missing */
+static void
+test_ignored_hostname(void **state)
+{
+    char         text[1024];
+    size_t       i;
+    kr_config_t  cf;
+
+    static const struct {
+        const char  *name;
+        const char  *value;
+        const char  *option;
+        const char  *ignored;
+    } cases[] = {
+        { "PASSWORD", "x", NULL, "db.example" },
+        { "DATABASE_URL", "postgres:///app", NULL, "db.example" },
+        { "DATABASE_URL", "postgres://a/app", NULL, NULL },
+        { "DATABASE_URL", "hostaddr=127.0.0.1", NULL, NULL },
+        { "PGHOST", "a", NULL, NULL },
+        { "PASSWORD", "x", "--host=a", NULL },
+        { "DATABASE", "app", NULL, NULL }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        clear(state);
+        setenv("HOSTNAME", "db.example", 1);
+        setenv(cases[i].name, cases[i].value, 1);
+
+        assert_int_equal(read_config(&cf, cases[i].option, NULL,
+                                     STDERR_FILENO, text, sizeof(text)),
+                         KR_CONFIG_RUN);
+
+        if (cases[i].ignored == NULL) {
+            assert_null(cf.ignored_host);
+
+        } else {
+            assert_non_null(cf.ignored_host);
+            assert_string_equal(cf.ignored_host, cases[i].ignored);
+        }
+
+        kr_config_free(&cf);
+        unsetenv("PGHOST");
+    }
+}
+
+
 /* a container's HOSTNAME is its own name, whatever stands beside it */
 static void
 test_own_hostname(void **state)
@@ -538,6 +584,7 @@ main(void)
         cmocka_unit_test_setup(test_option_over_variable, clear),
         cmocka_unit_test_setup(test_values, clear),
         cmocka_unit_test_setup(test_database, clear),
+        cmocka_unit_test_setup(test_ignored_hostname, clear),
         cmocka_unit_test_setup(test_own_hostname, clear),
         cmocka_unit_test_setup(test_flags, clear),
         cmocka_unit_test_setup(test_wrong, clear),
