@@ -46,7 +46,7 @@ kr_sub_cast(kr_sub_t *sub)
                                           : sub->aim.field->base_name.data;
 
     /* of the types that are no text this one alone minds blanks */
-    text = sub->aim.field->type != KR_SUB_UUID_TYPE ? "u.v"
+    text = sub->aim.field->base != KR_SUB_UUID_TYPE ? "u.v"
            : "pg_catalog.btrim(u.v, E' \\t\\r\\n\\f\\v')";
 
     kr_buf_reset(&sub->values);

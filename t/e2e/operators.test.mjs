@@ -75,10 +75,11 @@ before(async () => {
         create table fuzzies (id int primary key, f text collate fuzzy);
         alter table fuzzies replica identity full;
         create type mood as enum ('sad', 'ok');
+        create domain ids as uuid;
         create domain positive as int check (value > 0);
         create table odd (id int primary key, j json, jb jsonb, m mood,
                           p positive, a int[], i interval, b bytea, n name,
-                          ip inet, bo boolean, k int, u uuid);
+                          ip inet, bo boolean, k int, u uuid, du ids);
         alter table odd replica identity full;
         ${names.map((type, i) => `
             create table t${i} (id int primary key, f ${type}, x int);
@@ -236,14 +237,17 @@ test('a value counts as PostgreSQL reads it', async (t) => {
 
     const uuid = TYPES.uuid[0];
 
-    await stack.sql('insert into odd (id, u) values (1, $1)', [uuid]);
+    await stack.sql('insert into odd (id, u, du) values (1, $1, $2)',
+                    [uuid, uuid]);
 
     for (const value of [uuid, uuid.toUpperCase(), `{${uuid}}`,
                          uuid.replaceAll('-', ''), ` ${uuid}\t`]) {
-        const live = await Live.open(stack.base, 'odd', 'u', value);
+        for (const field of ['u', 'du']) {
+            const live = await Live.open(stack.base, 'odd', field, value);
 
-        t.after(() => live.client.ws.terminate());
-        assert.deepEqual([...live.rows.keys()], ['1'], value);
+            t.after(() => live.client.ws.terminate());
+            assert.deepEqual([...live.rows.keys()], ['1'], value);
+        }
     }
 });
 
