@@ -8,6 +8,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { FAULTS } from '../soak/faults.mjs';
+import { samples } from '../soak/queries.mjs';
+import { Random } from '../soak/random.mjs';
 import { run } from '../soak/run.mjs';
 import { View } from '../soak/view.mjs';
 
@@ -91,6 +93,22 @@ test('another row than the query returns is a divergence', () => {
     assert.equal(view.compare(new Map([['1', '{"id":1,"n":1}']])).n, 0);
     assert.deepEqual(view.compare(new Map([['1', '{"id":1,"n":2}']])),
                      { lacks: [], more: [], differs: ['1'], n: 1 });
+});
+
+
+test('so is a row of another subscription, though it goes again', () => {
+    const [spec] = samples(new Random(1))
+                   .filter(({ what }) => what == 'all columns');
+    const value = spec.payload.field_value;
+    const field = spec.payload.table_field;
+    const view = new View(spec);
+
+    view.apply({ rows: [{ id: 1, [field]: value, database_op: 'insert' }] });
+    assert.deepEqual(view.strays, []);
+
+    view.apply({ rows: [{ id: 1, [field]: null, database_op: 'update' },
+                        { id: 1, database_op: 'delete' }] });
+    assert.deepEqual(view.strays, [`update {"id":1,"${field}":null}`]);
 });
 
 

@@ -86,6 +86,10 @@ const FIELDS = {
 
 const RANGES = ['gt', 'gte', 'lt', 'lte'];
 const PATTERNS = ['contains', 'starts_with', 'ends_with'];
+const EQUALITIES = ['eq', '!eq'];
+
+/* columns whose values JSON and SQL print alike */
+const PRINTED = ['owner', 'n', 'state', 'tag', 'id', 'flag', 'day', 'ref'];
 
 /* how often each: what is most used is most tried */
 const OPERATORS = ['eq', 'eq', 'eq', 'eq', 'eq list', 'eq list', '!eq',
@@ -224,6 +228,7 @@ function make(r, name, operator) {
     };
 
     return { what: `${name}, ${field} ${operator}`, payload, table,
+             admits: admission(field, equality, values),
              key: payload.pk.split(',').map((c) => c.split('.').at(-1)),
              truth: shape.build(where ? `(${where}) and ${condition}`
                                       : condition) };
@@ -265,6 +270,19 @@ function predicate(column, equality, values) {
 
     return `${column} ${equality == 'eq' ? 'in' : 'not in'}`
            + ` (${values.map((value) => `'${value}'`).join(', ')})`;
+}
+
+
+/* Whether a row may come at all, as far as JavaScript can tell. */
+function admission(field, equality, values) {
+    if (!EQUALITIES.includes(equality) || !PRINTED.includes(field)) {
+        return () => true;
+    }
+
+    return (row) => row[field] === undefined
+                    || (row[field] !== null
+                        && values.includes(`${row[field]}`)
+                           == (equality == 'eq'));
 }
 
 

@@ -41,6 +41,7 @@ async function describeView(run, view, truth) {
         `  lacks ${lacks.length} rows, has ${more.length} too many,`
         + ` ${differs.length} are others, of ${truth.size};`
         + ` heard ${view.heard} times in the last stage`,
+        ...view.strays.slice(0, KEYS).map((row) => `  got a stray: ${row}`),
         ...view.life.slice(-25).map((line) => `    ${line}`),
     ];
 

@@ -248,10 +248,14 @@ class Run {
                  report: await describe(this, diverged, hung) };
     }
 
-    /* A view is wrong, however right, that did not hear of the last rows. */
+    /*
+     * A view is wrong, however right, that did not hear of the last rows, or
+     * once got what is another's.
+     */
     wrong(views) {
         return views.filter((view) => (
-            !view.joined || view.compare(this.truths.get(view)).n != 0
+            !view.joined || view.strays.length != 0
+            || view.compare(this.truths.get(view)).n != 0
             || (this.stage == 'full' && view.heard == 0
                 && view.spec.table != 'marks')));
     }

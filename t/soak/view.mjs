@@ -18,6 +18,7 @@ export class View {
         this.events = 0;
         this.heard = 0;         /* events, and that it has to subscribe */
         this.told = 0;
+        this.strays = [];       /* rows that are of another subscription */
     }
 
     note(what) {
@@ -63,6 +64,10 @@ export class View {
 
             } else {
                 this.rows.set(key, JSON.stringify(row));
+
+                if (!(this.spec.admits?.(row) ?? true)) {
+                    this.strays.push(`${op} ${JSON.stringify(row)}`);
+                }
             }
         }
     }
