@@ -210,6 +210,28 @@ ngx_http_kairos_jwt_same_subject(const ngx_str_t *claims,
 }
 
 
+void
+ngx_http_kairos_jwt_user(const ngx_str_t *claims, ngx_str_t *user)
+{
+    ngx_http_kairos_json_t  object;
+
+    *user = *claims;
+
+    if (claims->len == 0) {
+        return;
+    }
+
+    object.type = NGX_HTTP_KAIROS_JSON_OBJECT;
+    object.raw = *claims;
+
+    ngx_http_kairos_jwt_subject(&object, user);
+
+    if (user->len == 0) {
+        *user = *claims;
+    }
+}
+
+
 ngx_int_t
 ngx_http_kairos_jwt_sign(const ngx_http_kairos_jwt_key_t *key,
     const char *claims, u_char *buf, ngx_str_t *token)

@@ -80,6 +80,12 @@ ngx_uint_t ngx_http_kairos_jwt_same_subject(const ngx_str_t *claims,
     const ngx_http_kairos_jwt_t *jwt);
 
 /*
+ * Whom these claims, which were verified, are about: their sub, as JSON, or
+ * all of them if they have none.
+ */
+void ngx_http_kairos_jwt_user(const ngx_str_t *claims, ngx_str_t *user);
+
+/*
  * Signs the claims, JSON that ends with a zero byte; the token, at most
  * NGX_HTTP_KAIROS_JWT_MAX bytes, is written to buf.  NGX_ERROR: it is
  * longer, or no memory.

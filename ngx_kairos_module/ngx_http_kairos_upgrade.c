@@ -354,14 +354,15 @@ ngx_http_kairos_upgrade_permit(ngx_http_kairos_upgrade_t *up,
 /*
  * Whom a route's join is known by after its connection was lost: phoenix.js
  * joins again without a word of who it was.  What it does not change by
- * itself is its address, its User-Agent and its token.
+ * itself is its address, its User-Agent and its token's sub; the token it may
+ * have renewed meanwhile.
  */
 static uint64_t
 ngx_http_kairos_upgrade_client(ngx_http_request_t *r,
     ngx_http_kairos_session_t *ks)
 {
-    uint32_t          crc, hash;
-    ngx_str_t         empty, *agent, *addr;
+    uint32_t   crc, hash;
+    ngx_str_t  empty, user, *agent, *addr;
 
     ngx_str_null(&empty);
 
@@ -369,15 +370,17 @@ ngx_http_kairos_upgrade_client(ngx_http_request_t *r,
     agent = r->headers_in.user_agent ? &r->headers_in.user_agent->value
                                      : &empty;
 
+    ngx_http_kairos_jwt_user(&ks->claims, &user);
+
     ngx_crc32_init(crc);
     ngx_crc32_update(&crc, addr->data, addr->len);
     ngx_crc32_update(&crc, agent->data, agent->len);
-    ngx_crc32_update(&crc, ks->claims.data, ks->claims.len);
+    ngx_crc32_update(&crc, user.data, user.len);
     ngx_crc32_final(crc);
 
     hash = ngx_murmur_hash2(addr->data, addr->len)
            ^ (ngx_murmur_hash2(agent->data, agent->len) * 31)
-           ^ (ngx_murmur_hash2(ks->claims.data, ks->claims.len) * 961);
+           ^ (ngx_murmur_hash2(user.data, user.len) * 961);
 
     return (uint64_t) hash << 32 | crc;
 }

@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { connect as dial, createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -164,6 +165,65 @@ test('all of a worker that died may come back', async (t) => {
                 'the join is taken');
     await stack.sql(`insert into notes values (4, 4, 'y')`);
     assert.equal((await back.event(topic, 'rows')).rows[0].id, 4);
+});
+
+
+test('a newer token of the same sub is the same client, another is not',
+     async (t) => {
+    const secret = 'a secret of the tests, with 32 bytes or more';
+    const own = await startStack({ workers: 2, setup: NOTES, directives:
+        `kairos_auth on; kairos_auth_secret '${secret}';` });
+    const part = (x) => Buffer.from(JSON.stringify(x)).toString('base64url');
+    let exp = Math.floor(Date.now() / 1000) + 60;
+
+    t.after(() => own.stop());
+
+    /* of each token the exp is another */
+    const open = async (claims) => {
+        const text = `${part({ alg: 'HS256' })}.`
+                     + part({ ...claims, exp: exp++ });
+        const mac = createHmac('sha256', secret).update(text);
+        const c = await Client.connect(own.base, {
+            query: `vsn=2.0.0&token=${text}.${mac.digest('base64url')}` });
+
+        t.after(() => c.ws.terminate());
+        return c;
+    };
+
+    const subscribe = async (c, owner) => {
+        await c.join('user');
+
+        const { response } = await c.call('user', 'subscribe',
+            subscription('notes', 'owner', owner));
+
+        await c.join(response.route_topics[0]);
+        return response.route_topics[0];
+    };
+
+    for (const [owner, sub] of [[1, 'u1'], [2, undefined]]) {
+        const c = await open({ sub }), other = await open({ sub: 'other' });
+        const topic = await subscribe(c, owner);
+
+        await subscribe(other, owner);
+        await lose(c);
+        await own.sql(`insert into notes values (${owner}, ${owner},`
+                      + " 'missed')");
+        await other.event(topic, 'rows');
+
+        const stranger = await open({ sub: 'u2' }), back = await open({ sub });
+
+        await assert.rejects(stranger.join(topic), /subscribe again/);
+
+        if (sub) {
+            await back.join(topic);
+            assert.equal((await back.event(topic, 'rows')).rows[0].text,
+                         'missed');
+            continue;
+        }
+
+        /* without a sub nobody can say that it is the same */
+        await assert.rejects(back.join(topic), /subscribe again/);
+    }
 });
 
 

@@ -531,6 +531,32 @@ test_subject(void **state)
 
 
 static void
+user(const char *claims, const char *expected)
+{
+    ngx_str_t  text, found;
+
+    text = str(claims);
+    ngx_http_kairos_jwt_user(&text, &found);
+
+    assert_int_equal(found.len, strlen(expected));
+    assert_memory_equal(found.data, expected, found.len);
+}
+
+
+static void
+test_user(void **state)
+{
+    (void) state;
+
+    user("{\"exp\":1,\"sub\":\"u1\"}", "\"u1\"");
+    user("{\"sub\":{\"a\":1},\"exp\":1}", "{\"a\":1}");
+    user("{\"sub\":null,\"exp\":1}", "{\"sub\":null,\"exp\":1}");
+    user("{\"exp\":1}", "{\"exp\":1}");
+    user("", "");
+}
+
+
+static void
 test_decode(void **state)
 {
     u_char       buf[16], *last;
@@ -572,6 +598,7 @@ main(void)
         cmocka_unit_test_setup(test_rotation, setup),
         cmocka_unit_test_setup(test_connection, setup),
         cmocka_unit_test_setup(test_subject, setup),
+        cmocka_unit_test(test_user),
         cmocka_unit_test(test_decode)
     };
 
