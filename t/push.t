@@ -68,7 +68,7 @@ Content-Type: application/json
 
 === several
 --- request eval
-"POST /realtime\n[" . join(', ', (main::message()) x 3) . "]"
+"POST /realtime\n[" . CORE::join(', ', (main::message()) x 3) . "]"
 --- response_body chomp
 {"ok":true,"sent":3}
 
@@ -88,7 +88,7 @@ POST /realtime
     kairos_push on;
     client_body_in_file_only clean;
 --- request eval
-"POST /realtime\n[" . join(',', (main::message()) x 500) . "]"
+"POST /realtime\n[" . CORE::join(',', (main::message()) x 500) . "]"
 --- response_body chomp
 {"ok":true,"sent":500}
 
@@ -99,7 +99,7 @@ POST /realtime
     kairos_push on;
     client_body_buffer_size 1k;
 --- request eval
-"POST /realtime\n[" . join(',', (main::message()) x 1000) . "]"
+"POST /realtime\n[" . CORE::join(',', (main::message()) x 1000) . "]"
 --- response_body chomp
 {"ok":true,"sent":1000}
 
@@ -119,7 +119,7 @@ my $body = main::message();
 
 === more than 1000
 --- request eval
-"POST /realtime\n[" . join(',', (main::message()) x 1001) . "]"
+"POST /realtime\n[" . CORE::join(',', (main::message()) x 1001) . "]"
 --- error_code: 413
 --- response_body chomp
 {"error":"message 1001: a request has at most 1000"}
