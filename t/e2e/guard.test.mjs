@@ -39,6 +39,8 @@ before(async () => {
             $$ begin insert into probes values (what); return 1; end $$;
         create function probe(a int, b int) returns int language sql
             immutable as 'select a + b';
+        create function liar(int) returns int stable language plpgsql as
+            $$ begin return probe('a stable one that is not'); end $$;
         create function sly(p posts) returns int language plpgsql as
             $$ begin perform probe('a field'); return 1; end $$;
         create function sly_row(r record) returns text language plpgsql as
@@ -256,6 +258,14 @@ describe('refused', () => {
         /* the deparser would print another query */
         ['select (array[1, 2])[1] from posts', /cannot be rewritten/],
 
+        /* what says of itself that it only reads meets READ ONLY */
+        ['select id, liar(id) from posts',
+         /cannot execute INSERT in a read-only transaction/],
+        ['select id from posts where liar(id) = 1',
+         /cannot execute INSERT in a read-only transaction/],
+        ['select max(liar(id)) as id from posts',
+         /cannot execute INSERT in a read-only transaction/],
+
         /* PostgreSQL's own refusals arrive as a reason, too */
         ['select nosuch from posts', /"nosuch" does not exist/],
         ['select nosuch(id) from posts', /nosuch\(integer\) does not exist/],
@@ -282,6 +292,31 @@ describe('refused', () => {
         await refused(subscribe('select * from (select * from posts) s',
                                 { table_field: 's.sly_row' }),
                       /"s.sly_row" is not a column of "s"/);
+    });
+
+    test('what a later row would write, in either way', async (t) => {
+        const query = 'select id, case when id > 1 then liar(id) end as x'
+                      + ' from posts order by id limit 9';
+        const lives = [];
+
+        for (const exact of [false, true]) {
+            const live = await subscribe(query, { exact });
+
+            t.after(() => live.client.ws.terminate());
+            await live.join();
+            lives.push(live);
+        }
+
+        await stack.sql("insert into posts values (2, 1, 'two')");
+
+        for (const live of lives) {
+            const { reason } = await live.client.event(live.topic,
+                                                       'phx_error');
+
+            assert.match(reason, /cannot execute INSERT in a read-only/);
+        }
+
+        await stack.sql('delete from posts where id = 2');
     });
 
     test('none of it was run', async () => {
