@@ -17,7 +17,7 @@
 #include "kr_sql.h"
 
 
-#define OUT_HEAD  "SELECT q.id::pg_catalog.text,"                              \
+#define OUT_HEAD  "SELECT q.id::pg_catalog.text,"                             \
                   " pg_catalog.row_to_json(q.*)::pg_catalog.text FROM ("
 #define KEYS(t)   "SELECT " t ".id::pg_catalog.text, " t                      \
                   ".userid::pg_catalog.text, "
