@@ -187,7 +187,7 @@ kr_alter_timer(evutil_socket_t fd, short what, void *data)
     job->statements[0].params[0] = al->schemas.data;
     job->statements[0].params[1] = al->tables.data;
     job->nstatements = 1;
-    job->transaction = 0;
+    job->transaction = KR_JOB_ALONE;
     job->done = kr_alter_done;
 
     al->running = 1;

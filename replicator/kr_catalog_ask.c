@@ -244,7 +244,7 @@ kr_ask_job(const kr_ask_t *ask, kr_job_t *job)
     st->params[3] = ask->use_names.data;
 
     job->nstatements = KR_ASKS;
-    job->transaction = 1;
+    job->transaction = KR_JOB_SNAPSHOT;
 }
 
 

@@ -333,7 +333,9 @@ kr_batch_query(kr_pending_t *pe)
     }
 
     st->nparams = n;
-    job->transaction = 1;
+
+    /* the rows may be newer than the snapshot, and are fetched again then */
+    job->transaction = KR_JOB_COMMITTED;
     job->max_bytes = pe->fetch->max_bytes;
     job->done = kr_batch_done;
 

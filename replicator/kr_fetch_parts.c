@@ -379,7 +379,7 @@ kr_probe_run(kr_probe_t *pr)
     job->statements[0].params[0] = pr->table.schema.data;
     job->statements[0].params[1] = pr->table.name.data;
     job->nstatements = 1;
-    job->transaction = 0;
+    job->transaction = KR_JOB_ALONE;
     job->done = kr_probe_done;
 
     pr->running = 1;

@@ -64,11 +64,22 @@ typedef enum {
 } kr_lane_e;
 
 
+typedef enum {
+    KR_JOB_ALONE = 0,   /* no transaction */
+    KR_JOB_SNAPSHOT,    /* REPEATABLE READ */
+    KR_JOB_COMMITTED    /* READ COMMITTED */
+} kr_job_kind_e;
+
+
 /*
  * A unit of work: its statements are sent in one pipeline on one connection,
- * in order.  With transaction set they run in one BEGIN ISOLATION LEVEL
- * REPEATABLE READ READ ONLY ... COMMIT, which the pool adds.  It may be run
- * more than once; its statements are read each time.
+ * in order, with transaction set in one transaction, which the pool adds.  It
+ * may be run more than once; its statements are read each time.
+ *
+ * A table that is rewritten (ALTER TABLE, TRUNCATE) is empty for a snapshot
+ * from before, and who waits for its lock has one.  So a SNAPSHOT names its
+ * tables, and is run again if one of them was; a COMMITTED one has for each
+ * statement a snapshot of its own, taken when it has its locks.
  *
  * The owner embeds it as the first member of a struct of its own, fills the
  * first part, and keeps all of it and the strings until done() is called,
@@ -79,7 +90,9 @@ typedef enum {
 struct kr_job_s {
     kr_statement_t      statements[KR_JOB_STATEMENTS];
     int                 nstatements;
-    int                 transaction;
+    kr_job_kind_e       transaction;
+    const char         *tables;         /* a SNAPSHOT's: kr_watched_names(),
+                                           or NULL; one statement less */
     size_t              max_bytes;      /* of all results; 0: no limit */
     kr_lane_e           lane;           /* not SLOW */
     const char         *about;          /* jobs about the same are slow or

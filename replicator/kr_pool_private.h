@@ -31,7 +31,7 @@ typedef struct {
     kr_place_t          place;        /* that it took */
     int                 answer;       /* which one is read now: before 0 the
                                          BEGIN and what belongs to it */
-    int                 nstatements;  /* the job's */
+    int                 nstatements;  /* the job's, and ours */
     size_t              bytes;        /* of the rows so far */
     size_t              max_bytes;    /* 0: no limit, no single-row mode */
     unsigned            failed:1;     /* a statement failed: pg has why */
@@ -89,7 +89,7 @@ uint64_t kr_pool_now(void);
  * The try on the link is over, with an error that is pg's.  KR_AGAIN: the job
  * waits for another one; its results are dropped.
  */
-int kr_pool_tried(kr_link_t *ln, kr_job_status_e status);
+int kr_pool_tried(kr_link_t *ln, kr_job_status_e *status);
 
 /* The job waits, or is refused from the loop if there is no memory. */
 void kr_pool_queue(kr_pool_t *pool, kr_job_t *job);

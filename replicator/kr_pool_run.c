@@ -31,6 +31,17 @@ static void kr_link_synced(kr_link_t *ln);
 static void kr_link_lose(kr_link_t *ln, kr_job_status_e status, int error);
 
 
+/*
+ * Tables whose file is another one now than in the snapshot: the catalog's row
+ * is read with the snapshot, the function knows the present.
+ */
+static const char  kr_link_rewritten[] =
+    "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c"
+    " WHERE c.oid IN (SELECT pg_catalog.to_regclass(u.name)"
+    "  FROM pg_catalog.unnest($1::pg_catalog.text[]) AS u(name))"
+    " AND c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)";
+
+
 int
 kr_link_start(kr_link_t *ln, kr_job_t *job)
 {
@@ -38,7 +49,7 @@ kr_link_start(kr_link_t *ln, kr_job_t *job)
     ln->failed = 0;
     ln->answer = 0;
     ln->max_bytes = job->max_bytes;
-    ln->nstatements = job->nstatements;
+    ln->nstatements = job->nstatements + (job->tables != NULL);
 
     if (kr_link_send(ln, job) != KR_OK) {
         kr_pg_error(&ln->pg, NULL);
@@ -125,7 +136,7 @@ kr_link_finish(kr_link_t *ln, kr_job_status_e status)
 {
     kr_job_t  *job;
 
-    if (kr_pool_tried(ln, status) == KR_AGAIN) {
+    if (kr_pool_tried(ln, &status) == KR_AGAIN) {
         return;
     }
 
@@ -184,6 +195,13 @@ kr_link_send(kr_link_t *ln, const kr_job_t *job)
         }
     }
 
+    if (job->tables != NULL
+        && !PQsendQueryParams(ln->pg.conn, kr_link_rewritten, 1, NULL,
+                              &job->tables, NULL, NULL, 0))
+    {
+        return KR_ERROR;
+    }
+
     if (ln->answer != 0 && kr_link_command(ln, "COMMIT") != KR_OK) {
         return KR_ERROR;
     }
@@ -198,14 +216,17 @@ kr_link_begin(kr_link_t *ln, const kr_job_t *job)
 {
     char                timeout[64];
     kr_pool_t          *pool;
-    static const char   begin[] = "BEGIN ISOLATION LEVEL REPEATABLE READ"
-                                  " READ ONLY";
+    const char         *begin;
 
     pool = ln->pool;
 
+    begin = job->transaction == KR_JOB_SNAPSHOT
+            ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            : "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+
     if (ln->place.lane != KR_LANE_SLOW) {
 
-        if (!job->transaction) {
+        if (job->transaction == KR_JOB_ALONE) {
             return KR_OK;
         }
 

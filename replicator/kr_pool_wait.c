@@ -26,6 +26,7 @@
 static uint64_t kr_job_id(const kr_job_t *job);
 static kr_run_e kr_pool_judge(const kr_link_t *ln, kr_job_status_e status,
     uint64_t took);
+static int kr_pool_rewritten(const kr_link_t *ln);
 static int kr_pool_again(const kr_link_t *ln, kr_job_status_e status,
     kr_run_e run);
 static void kr_pool_give_up(kr_pool_t *pool, kr_job_t *job);
@@ -115,7 +116,7 @@ kr_pool_queue(kr_pool_t *pool, kr_job_t *job)
 
 
 int
-kr_pool_tried(kr_link_t *ln, kr_job_status_e status)
+kr_pool_tried(kr_link_t *ln, kr_job_status_e *status)
 {
     uint64_t    now, took;
     kr_run_e    run;
@@ -127,7 +128,7 @@ kr_pool_tried(kr_link_t *ln, kr_job_status_e status)
     now = kr_pool_now();
     took = now - ln->place.began;
 
-    run = kr_pool_judge(ln, status, took);
+    run = kr_pool_judge(ln, *status, took);
     kr_lanes_end(&pool->lanes, &ln->place, run, now);
 
     if (job == NULL) {
@@ -137,13 +138,14 @@ kr_pool_tried(kr_link_t *ln, kr_job_status_e status)
     job->took = took;
     job->locked = run == KR_RUN_LOCKED;
 
-    if (!kr_pool_again(ln, status, run)) {
+    if (!kr_pool_again(ln, *status, run)) {
         return KR_OK;
     }
 
     if (job->lane == KR_LANE_ASKS && now >= job->deadline) {
-        kr_pg_set_error(&ln->pg, ln->pg.sqlstate, job->locked ? KR_LOCK_TEXT
-                        : KR_BUSY_TEXT);
+        kr_pg_set_error(&ln->pg, job->locked ? KR_LOCK_STATE : KR_CANCEL_STATE,
+                        job->locked ? KR_LOCK_TEXT : KR_BUSY_TEXT);
+        *status = KR_JOB_FAILED;
         return KR_OK;
     }
 
@@ -316,6 +318,10 @@ kr_pool_judge(const kr_link_t *ln, kr_job_status_e status, uint64_t took)
     switch (status) {
 
     case KR_JOB_DONE:
+        if (kr_pool_rewritten(ln)) {
+            return KR_RUN_LOCKED;
+        }
+
         return passed ? KR_RUN_SLOW : KR_RUN_QUICK;
 
     case KR_JOB_FAILED:
@@ -329,6 +335,23 @@ kr_pool_judge(const kr_link_t *ln, kr_job_status_e status, uint64_t took)
     default:
         return KR_RUN_ENDED;
     }
+}
+
+
+/* Whether the tables were not those of the snapshot, see kr_pool_run.c. */
+static int
+kr_pool_rewritten(const kr_link_t *ln)
+{
+    const PGresult  *res;
+
+    if (ln->job == NULL || ln->job->tables == NULL) {
+        return 0;
+    }
+
+    res = ln->results[ln->job->nstatements];
+
+    return res == NULL || PQntuples(res) != 1
+           || strcmp(PQgetvalue(res, 0, 0), "0") != 0;
 }
 
 

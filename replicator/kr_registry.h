@@ -374,6 +374,12 @@ void kr_route_unhold(kr_route_t *rt);
 kr_subject_t *kr_subject_find(kr_registry_t *reg,
     const kr_relation_t *table);
 
+/*
+ * Appends PostgreSQL's array of the quoted names of these tables and of their
+ * partitions.  KR_ERROR: no memory.
+ */
+int kr_watched_names(kr_buf_t *out, const kr_watched_t *w, size_t n);
+
 /* What is known of a table as a part of others, or NULL: nothing. */
 kr_leaf_t *kr_leaf_find(kr_registry_t *reg, const kr_relation_t *table);
 

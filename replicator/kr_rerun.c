@@ -178,6 +178,13 @@ kr_rerun_get(kr_reruns_t *rn, kr_route_t *rt)
         return NULL;
     }
 
+    if (kr_watched_names(&rr->tables, rt->watched, rt->nwatched) != KR_OK) {
+        kr_buf_free(&rr->tables);
+        event_free(rr->timer);
+        free(rr);
+        return NULL;
+    }
+
     rr->owner = rn;
     rr->route = rt;
 
@@ -276,7 +283,8 @@ kr_rerun_start(kr_rerun_t *rr)
         job->nstatements = 3;
     }
 
-    job->transaction = 1;
+    job->transaction = KR_JOB_SNAPSHOT;
+    job->tables = rr->tables.data;
     job->max_bytes = rn->max_bytes;
     job->lane = rr->served == NULL ? KR_LANE_RUNS : KR_LANE_ASKS;
     job->about = t->rerun;
@@ -364,6 +372,7 @@ kr_rerun_free(kr_rerun_t *rr)
     }
 
     event_free(rr->timer);
+    kr_buf_free(&rr->tables);
     DL_DELETE(rn->all, rr);
     free(rr);
 }

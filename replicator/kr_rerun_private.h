@@ -31,6 +31,7 @@ struct kr_rerun_s {
     kr_reruns_t      *owner;
     kr_route_t       *route;       /* NULL: it was taken out */
 
+    kr_buf_t          tables;      /* their names, see kr_pool.h */
     kr_kept_t        *kept;        /* the last result */
     uint64_t          run;         /* number of the result at hand */
 

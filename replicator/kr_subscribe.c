@@ -84,6 +84,7 @@ kr_subscribe(kr_subscribes_t *ss, kr_worker_t *wk,
     }
 
     sub->socket->n++;
+    sub->job.asker = sub->socket;
 
     kr_sub_parse(sub, &f->spec);
 }
@@ -235,6 +236,7 @@ kr_sub_create(kr_subscribes_t *ss, kr_worker_t *wk)
 
     sub->owner = ss;
     sub->worker = wk;
+    sub->job.lane = KR_LANE_ASKS;
     wk->refs++;
 
     DL_APPEND(ss->subs, sub);

@@ -69,10 +69,8 @@ kr_sub_cast(kr_sub_t *sub)
     job->statements[0].nparams = 1;
     job->statements[0].params[0] = sub->values.data;
     job->nstatements = 1;
-    job->transaction = 1;
+    job->transaction = KR_JOB_SNAPSHOT;
     job->max_bytes = sub->owner->max_bytes;
-    job->lane = KR_LANE_ASKS;
-    job->asker = sub->socket;
     job->done = kr_sub_casted;
 
     sub->running = 1;
@@ -129,6 +127,7 @@ kr_sub_unplan(kr_sub_t *sub)
 
     sub->watched = NULL;
     sub->nwatched = 0;
+    kr_buf_free(&sub->tables);
     sub->texts = NULL;
     sub->canonical = NULL;
 

@@ -56,6 +56,7 @@ struct kr_sub_s {
     kr_buf_t            rerun;
     size_t              nwatched;
     kr_watched_t       *watched;
+    kr_buf_t            tables;     /* their names */
     char               *texts;      /* the values as PostgreSQL has them */
     kr_str_t           *canonical;
     size_t              nvalues;

@@ -369,6 +369,14 @@ kr_sub_snap(kr_sub_t *sub)
 
     job = &sub->job;
 
+    if (sub->tables.len == 0
+        && kr_watched_names(&sub->tables, sub->watched, sub->nwatched)
+           != KR_OK)
+    {
+        kr_sub_refuse(sub, "no memory");
+        return;
+    }
+
     job->statements[0].sql =
         "SELECT pg_catalog.pg_current_snapshot()::text,"
         " pg_catalog.pg_current_wal_insert_lsn()::text";
@@ -377,10 +385,9 @@ kr_sub_snap(kr_sub_t *sub)
     job->statements[1].nparams = 1;
     job->statements[1].params[0] = sub->route->param;
     job->nstatements = 2;
-    job->transaction = 1;
+    job->transaction = KR_JOB_SNAPSHOT;
+    job->tables = sub->tables.data;
     job->max_bytes = sub->owner->max_bytes;
-    job->lane = KR_LANE_ASKS;
-    job->asker = sub->socket;
     job->done = kr_sub_snapped;
 
     sub->since = sub->owner->routes->txns->first;

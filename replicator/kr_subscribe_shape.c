@@ -40,7 +40,7 @@ kr_sub_shape(kr_sub_t *sub)
     }
 
     job->nstatements = n;
-    job->transaction = 1;
+    job->transaction = KR_JOB_SNAPSHOT;
     job->max_bytes = sub->owner->max_bytes;
     job->done = kr_sub_shaped;
 
@@ -134,7 +134,7 @@ kr_sub_types(kr_sub_t *sub)
     job->statements[0].nparams = 1;
     job->statements[0].params[0] = sub->probes[0].data;
     job->nstatements = 1;
-    job->transaction = 1;
+    job->transaction = KR_JOB_SNAPSHOT;
     job->max_bytes = sub->owner->max_bytes;
     job->done = kr_sub_typed;
 

@@ -70,7 +70,8 @@ function insert(stack, table, id) {
 
 /*
  * The table with n more rows, locked before anybody could see them: who waits
- * for the lock has it first.  Gives what lets go of it.
+ * for the lock has it first.  Gives what lets go of it; its query() is that of
+ * who has it.
  */
 async function lock(t, stack, table, n) {
     const writer = await stack.pool.connect();
@@ -107,6 +108,7 @@ async function lock(t, stack, table, n) {
     }
 
     t.after(release);
+    release.query = (sql) => locker.query(sql);
     return release;
 }
 
@@ -279,6 +281,38 @@ for (const size of [1, 2, 10]) {
         });
     });
 }
+
+
+describe('a table that is altered, while it is locked', () => {
+    let stack;
+
+    before(async () => {
+        stack = await stackOf({});
+    });
+
+    after(() => stack?.stop());
+
+    test('and so rewritten, is not taken for an empty one', async (t) => {
+        const rows = await open(t, stack, 'posts');
+        const whole = await open(t, stack, 'posts', 'select userid, count(*)'
+                                 + ' as id from posts group by userid',
+                                 { pk: 'userid' });
+        const release = await lock(t, stack, 'posts', 3);
+
+        await until(() => waiting(stack), 'they wait', 3 * LIMIT);
+        await release.query('alter table posts add r float default random()');
+
+        const late = open(t, stack, 'posts', query('posts', 1));
+
+        /* with snapshots from before */
+        await until(() => waiting(stack).then((n) => n == 3),
+                    'all three wait at once', 3 * LIMIT);
+        await release();
+
+        await converge(stack, [rows, whole, await late]);
+        assert.equal((await late).rows.size, 3);
+    });
+});
 
 
 describe('slow queries', () => {

@@ -67,6 +67,18 @@ kr_pool_cancel(kr_pool_t *pool, kr_job_t *job)
 
 
 int
+kr_watched_names(kr_buf_t *out, const kr_watched_t *w, size_t n)
+{
+    (void) w;
+    (void) n;
+
+    kr_buf_str(out, "{}");
+
+    return KR_OK;
+}
+
+
+int
 kr_pool_stuck(const kr_pool_t *pool, const kr_job_t *job, uint64_t behind)
 {
     (void) pool;
