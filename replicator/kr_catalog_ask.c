@@ -23,11 +23,19 @@ static void kr_ask_uses(kr_ask_t *ask, const kr_sql_use_t *uses, size_t n,
 #define KR_ASK_CLASS                                                          \
     " JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(u.name)"
 
-/* l is the table, or each of its partitions that holds rows */
+/*
+ * l is the table, or each of its partitions that holds rows; of these
+ * pg_partition_tree() would tell too, when it has a lock of each
+ */
 #define KR_ASK_LEAF                                                           \
     " CROSS JOIN LATERAL (SELECT c.oid AS oid WHERE c.relkind <> 'p'"         \
-    "  UNION ALL SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) p"   \
-    "  WHERE c.relkind = 'p' AND p.isleaf) AS lo"                             \
+    "  UNION ALL (WITH RECURSIVE d(oid) AS ("                                 \
+    "    SELECT h.inhrelid FROM pg_catalog.pg_inherits h"                     \
+    "    WHERE h.inhparent = c.oid AND c.relkind = 'p'"                       \
+    "    UNION ALL SELECT h.inhrelid FROM d"                                  \
+    "    JOIN pg_catalog.pg_inherits h ON h.inhparent = d.oid)"               \
+    "   SELECT k.oid FROM d JOIN pg_catalog.pg_class k ON k.oid = d.oid"      \
+    "   WHERE k.relkind <> 'p')) AS lo"                                       \
     " JOIN pg_catalog.pg_class l ON l.oid = lo.oid"
 
 /* the index that is l's replica identity */

@@ -312,6 +312,29 @@ describe('a table that is altered, while it is locked', () => {
         await converge(stack, [rows, whole, await late]);
         assert.equal((await late).rows.size, 3);
     });
+
+    test('is not waited for by who looks for other alterations', async (t) => {
+        await stack.sql(`
+            create table parts (id int primary key, userid int, content text)
+                partition by range (id);
+            create table part partition of parts for values from (0) to (9);
+            alter table part replica identity full`);
+
+        await open(t, stack, 'parts');
+
+        const live = await open(t, stack, 'notes');
+        const locker = await stack.pool.connect();
+
+        try {
+            await locker.query('begin; lock table part');
+            await stack.sql('drop table notes');
+            assert.match((await told(live)).reason, /dropped/);
+
+        } finally {
+            await locker.query('commit');
+            locker.release();
+        }
+    });
 });
 
 
