@@ -16,6 +16,8 @@ static ngx_int_t ngx_http_kairos_shm_wakes(ngx_http_kairos_zone_t *zone,
     ngx_log_t *log);
 static ngx_int_t ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone,
     ngx_log_t *log);
+static ngx_http_kairos_shared_t *ngx_http_kairos_shm_parts(
+    ngx_http_kairos_zone_t *zone, ngx_uint_t nslots);
 static ngx_int_t ngx_http_kairos_shm_tally(ngx_http_kairos_zone_t *zone,
     ngx_http_kairos_tally_t *tally);
 static ngx_uint_t ngx_http_kairos_shm_nslots(ngx_http_kairos_zone_t *zone);
@@ -100,15 +102,11 @@ failed:
 }
 
 
-/*
- * The slots take what they need, the tally its part, the ring all that is
- * left, less a page or two for what later versions keep beside it.
- */
 static ngx_int_t
 ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
 {
     size_t                     len;
-    ngx_uint_t                 nslots, pages;
+    ngx_uint_t                 nslots;
     ngx_slab_pool_t           *shpool;
     ngx_http_kairos_shared_t  *sh;
 
@@ -124,22 +122,11 @@ ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
 
     ngx_sprintf(shpool->log_ctx, " in kairos_zone \"%V\"%Z", &zone->name);
 
-    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_kairos_shared_t)
-                                 + nslots * sizeof(ngx_http_kairos_slot_t));
-    if (sh == NULL
-        || ngx_http_kairos_shm_tally(zone, &sh->tally) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    pages = shpool->pfree;
-    pages -= (pages > NGX_HTTP_KAIROS_MIN_PAGES);
-
-    sh->size = pages * ngx_pagesize;
-    sh->ring = ngx_slab_alloc(shpool, sh->size);
-    if (pages == 0 || sh->ring == NULL) {
+    sh = ngx_http_kairos_shm_parts(zone, nslots);
+    if (sh == NULL) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
-                      "kairos_zone \"%V\" is too small for %ui workers",
+                      "kairos_zone \"%V\" is too small for %ui places of "
+                      "workers, which are four for each of worker_processes",
                       &zone->name, nslots);
         return NGX_ERROR;
     }
@@ -157,6 +144,45 @@ ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
     zone->sh = sh;
 
     return NGX_OK;
+}
+
+
+/*
+ * The slots take what they need, the tally its part, the ring all that is
+ * left, less a page or two for what later versions keep beside it.  NULL:
+ * there is not so much.
+ */
+static ngx_http_kairos_shared_t *
+ngx_http_kairos_shm_parts(ngx_http_kairos_zone_t *zone, ngx_uint_t nslots)
+{
+    ngx_uint_t                 pages;
+    ngx_slab_pool_t           *shpool;
+    ngx_http_kairos_shared_t  *sh;
+
+    shpool = zone->shpool;
+
+    /* the caller says it better */
+    shpool->log_nomem = 0;
+
+    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_kairos_shared_t)
+                                 + nslots * sizeof(ngx_http_kairos_slot_t));
+    if (sh == NULL
+        || ngx_http_kairos_shm_tally(zone, &sh->tally) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    pages = shpool->pfree;
+    pages -= (pages > NGX_HTTP_KAIROS_MIN_PAGES);
+
+    if (pages == 0) {
+        return NULL;
+    }
+
+    sh->size = pages * ngx_pagesize;
+    sh->ring = ngx_slab_alloc(shpool, sh->size);
+
+    return (sh->ring == NULL) ? NULL : sh;
 }
 
 

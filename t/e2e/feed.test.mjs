@@ -50,22 +50,8 @@ describe('a location without kairos_replicator', () => {
 
 describe('kairos_max_pending', () => {
     test('is as many subscribes and joins as it says', async (t) => {
-        const dir = mkdtempSync(join(tmpdir(), 'kairos-feed-'));
-        const path = join(dir, 'replicator.sock');
+        const { stack, peer } = await asking(t, 'kairos_max_pending 2;');
 
-        t.after(() => rmSync(dir, { recursive: true, force: true }));
-        chmodSync(dir, 0o755);
-
-        const peer = await FeedPeer.listen(path);
-
-        t.after(() => peer.close());
-
-        const stack = await startStack({
-            postgres: false, workers: 1, directives: `
-                kairos_replicator unix:${path};
-                kairos_max_pending 2;` });
-
-        t.after(() => stack.stop());
         await peer.next();
 
         const c = await Client.connect(stack.base);
@@ -82,7 +68,50 @@ describe('kairos_max_pending', () => {
 
         assert.equal((await stack.nginx.status()).refused_pending, 2);
     });
+
+    test('does not lift the bound of a worker', async (t) => {
+        const { stack, peer } = await asking(t, 'kairos_max_pending 100000;');
+        const feed = await peer.next();
+        const c = await Client.connect(stack.base);
+        const n = 65536;
+
+        t.after(() => c.ws.terminate());
+        await c.join('room');
+
+        for (let i = 0; i < n; i++) {
+            c.push('room', 'subscribe', {});
+        }
+
+        for (let i = 0; i < n; i++) {
+            await feed.frame('SUBSCRIBE');
+        }
+
+        assert.equal((await c.call('room', 'subscribe', {})).response.reason,
+                     'the query engine has too much to do, try again');
+        assert.equal((await stack.nginx.status()).refused_pending, 1);
+    });
 });
+
+
+/* nginx with one worker and a replicator's double. */
+async function asking(t, directives) {
+    const dir = mkdtempSync(join(tmpdir(), 'kairos-feed-'));
+    const path = join(dir, 'replicator.sock');
+
+    t.after(() => rmSync(dir, { recursive: true, force: true }));
+    chmodSync(dir, 0o755);
+
+    const peer = await FeedPeer.listen(path);
+
+    t.after(() => peer.close());
+
+    const stack = await startStack({
+        postgres: false, workers: 1,
+        directives: `kairos_replicator unix:${path}; ${directives}` });
+
+    t.after(() => stack.stop());
+    return { stack, peer };
+}
 
 
 describe('a worker', () => {

@@ -240,6 +240,11 @@ describe('a reload', () => {
         stack.options.zone = 'kairos_zone live 4k;';
         await refused(/kairos_zone "live" of size "4k" is too small/);
 
+        stack.options.zone = 'kairos_zone live 64k;';
+        stack.options.workers = 100;
+        await refused(/kairos_zone "live" is too small for 400 places/);
+        stack.options.workers = 2;
+
         stack.options.zone = 'kairos_zone lvie 8m;';
         await refused(/unknown kairos zone "live"/);
 

@@ -166,7 +166,7 @@ for my $name (sort keys %commands) {
 # What nginx says, the parts between the values.
 my @texts = map { literals(slurp($_)) }
             "${module}_conf.c", "${module}_conf_auth.c", "${module}_module.c",
-            "${module}_jwt.c", "${module}_origin.c";
+            "${module}_jwt.c", "${module}_origin.c", "${module}_shm.c";
 
 # nginx's own, and what is filled in
 push @texts, map { "kairos_auth is on and there is no $_" } @texts;
