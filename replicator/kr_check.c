@@ -99,7 +99,7 @@ kr_check_query(kr_check_t *ck, const char *what, const char *sql,
         kr_pg_error(&ck->pg, (res != NULL
                               && PQstatus(ck->pg.conn) == CONNECTION_OK)
                              ? res : NULL);
-        kr_buf_str(&ck->text, ck->pg.message.data);
+        kr_buf_str(&ck->text, kr_pg_message(&ck->pg));
     }
 
     kr_check_say(ck, KR_CHECK_FAULT);
@@ -122,7 +122,7 @@ kr_check_database(kr_check_t *ck)
 
     if (kr_check_connect(ck, &ck->pg, KR_PG_POOL) != KR_OK) {
         kr_buf_printf(&ck->text, "could not connect: %s",
-                      ck->pg.message.data);
+                      kr_pg_message(&ck->pg));
 
         if (kr_pg_lasting(&ck->pg) != NULL) {
             kr_buf_str(&ck->mend, kr_pg_lasting(&ck->pg));
@@ -220,7 +220,7 @@ kr_check_replication(kr_check_t *ck)
     }
 
     kr_buf_printf(&ck->text, "could not connect for replication: %s",
-                  ck->stream.message.data);
+                  kr_pg_message(&ck->stream));
 
     advice = kr_pg_lasting(&ck->stream);
 

@@ -204,7 +204,7 @@ kr_check_plugin_fault(kr_check_t *ck)
     advice = kr_pg_lasting(&ck->stream);
 
     kr_buf_printf(&ck->text, "wal2json could not be tried: %s",
-                  ck->stream.message.data);
+                  kr_pg_message(&ck->stream));
 
     if (strcmp(ck->stream.sqlstate, "58P01") == 0) {
         kr_buf_printf(&ck->mend, "install wal2json for PostgreSQL %d on its "

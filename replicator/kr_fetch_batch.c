@@ -27,9 +27,9 @@ static int kr_batch_query(kr_pending_t *pe);
 static int kr_batch_pks(kr_pending_t *pe);
 static int kr_batch_column(kr_pending_t *pe, size_t column, kr_str_t *pks);
 static int kr_batch_visible(kr_pending_t *pe, const PGresult *res);
-static void kr_batch_match(kr_pending_t *pe, const PGresult *res);
-static kr_item_t *kr_batch_find(kr_pending_t *pe, const char *text,
-    size_t len);
+static int kr_batch_match(kr_pending_t *pe, const PGresult *res);
+static int kr_batch_find(kr_pending_t *pe, const char *text, size_t len,
+    kr_item_t **it);
 static int kr_item_cmp(const void *one, const void *two);
 static void kr_batch_publish(kr_pending_t *pe);
 static void kr_batch_drop(kr_pending_t *pe);
@@ -148,7 +148,12 @@ kr_batch_done(kr_job_t *job)
             break;
         }
 
-        kr_batch_match(pe, job->results[1]);
+        if (kr_batch_match(pe, job->results[1]) != KR_OK) {
+            /* a row that is not found would be told as a delete */
+            kr_fetch_end(pe, "a row could not be told: subscribe again");
+            break;
+        }
+
         kr_batch_publish(pe);
         break;
 
@@ -466,8 +471,8 @@ kr_batch_visible(kr_pending_t *pe, const PGresult *res)
 }
 
 
-/* Gives each item its row. */
-static void
+/* Gives each item its row.  KR_ERROR: no memory. */
+static int
 kr_batch_match(kr_pending_t *pe, const PGresult *res)
 {
     int         row;
@@ -479,9 +484,17 @@ kr_batch_match(kr_pending_t *pe, const PGresult *res)
 
     for (row = 0; row < PQntuples(res); row++) {
 
-        it = PQgetisnull(res, row, 0) ? NULL : kr_batch_find(pe,
-                                         PQgetvalue(res, row, 0),
-                                         (size_t) PQgetlength(res, row, 0));
+        if (PQgetisnull(res, row, 0)) {
+            continue;
+        }
+
+        if (kr_batch_find(pe, PQgetvalue(res, row, 0),
+                          (size_t) PQgetlength(res, row, 0), &it)
+            != KR_OK)
+        {
+            return KR_ERROR;
+        }
+
         if (it == NULL) {
             continue;
         }
@@ -494,11 +507,14 @@ kr_batch_match(kr_pending_t *pe, const PGresult *res)
             it->field_len = (size_t) PQgetlength(res, row, 1);
         }
     }
+
+    return KR_OK;
 }
 
 
-static kr_item_t *
-kr_batch_find(kr_pending_t *pe, const char *text, size_t len)
+/* *it is NULL if nobody asked for this row. */
+static int
+kr_batch_find(kr_pending_t *pe, const char *text, size_t len, kr_item_t **it)
 {
     kr_fetch_t      *fe;
     kr_item_t        want, *p, **found;
@@ -509,13 +525,13 @@ kr_batch_find(kr_pending_t *pe, const char *text, size_t len)
     kr_buf_reset(&fe->texts);
 
     if (kr_key_texts(&pe->template->key, text, len, &fe->texts) != KR_OK) {
-        return NULL;
+        return KR_ERROR;
     }
 
     key = kr_item_key(fe, pe->template, fe->texts.data);
 
     if (key->failed) {
-        return NULL;
+        return KR_ERROR;
     }
 
     want.key = key->data;
@@ -525,7 +541,9 @@ kr_batch_find(kr_pending_t *pe, const char *text, size_t len)
     found = bsearch(&p, pe->items + pe->n, pe->take, sizeof(kr_item_t *),
                     kr_item_cmp);
 
-    return found == NULL ? NULL : *found;
+    *it = found == NULL ? NULL : *found;
+
+    return KR_OK;
 }
 
 

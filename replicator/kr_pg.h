@@ -81,6 +81,10 @@ int kr_pg_flush(kr_pg_t *pg);
 /* Keeps the error of the result (NULL: of the connection). */
 void kr_pg_error(kr_pg_t *pg, const PGresult *res);
 
+/* The last error's text. */
+#define kr_pg_message(pg)                                                     \
+    ((pg)->message.data == NULL ? "no memory" : (pg)->message.data)
+
 /* Keeps an error of our own. */
 void kr_pg_set_error(kr_pg_t *pg, const char *sqlstate, const char *text);
 

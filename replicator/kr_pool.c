@@ -314,7 +314,7 @@ kr_pool_say(kr_link_t *ln, kr_link_state_e state)
 
     if (state != KR_LINK_CONNECTING) {
         kr_log(pool->said ? KR_LOG_DEBUG : KR_LOG_WARN,
-               "lost a connection for queries: %s", ln->pg.message.data);
+               "lost a connection for queries: %s", kr_pg_message(&ln->pg));
 
         pool->said = 1;
         return;
@@ -324,7 +324,7 @@ kr_pool_say(kr_link_t *ln, kr_link_state_e state)
 
     kr_log(pool->down ? KR_LOG_DEBUG : KR_LOG_ERR,
            "could not connect to PostgreSQL for queries: %s%s%s; trying "
-           "again", ln->pg.message.data, (advice != NULL) ? "; " : "",
+           "again", kr_pg_message(&ln->pg), (advice != NULL) ? "; " : "",
            (advice != NULL) ? advice : "");
 
     pool->said = 1;

@@ -236,7 +236,7 @@ kr_stream_lose(kr_stream_t *st)
     kr_event_timer(st->retry, (uint64_t) kr_pg_backoff(&st->backoff));
 
     if (state == KR_STREAM_COPY) {
-        st->handlers->lost(st->core, st->pg.message.data);
+        st->handlers->lost(st->core, kr_pg_message(&st->pg));
     }
 }
 
@@ -482,19 +482,19 @@ kr_stream_say(kr_stream_t *st)
     if (advice != NULL && !st->started) {
         st->failed = 1;
 
-    } else if (st->said.len == pg->message.len
+    } else if (st->said.len != 0 && st->said.len == pg->message.len
                && memcmp(st->said.data, pg->message.data, st->said.len) == 0)
     {
         level = KR_LOG_DEBUG;
     }
 
     kr_log(level, "could not %s: %s%s%s%s",
-           kr_stream_steps[st->state].action, pg->message.data,
+           kr_stream_steps[st->state].action, kr_pg_message(pg),
            (advice != NULL) ? "; " : "", (advice != NULL) ? advice : "",
            st->failed ? "" : "; trying again");
 
     kr_buf_reset(&st->said);
-    kr_buf_append(&st->said, pg->message.data, pg->message.len);
+    kr_buf_append(&st->said, kr_pg_message(pg), pg->message.len);
 }
 
 
