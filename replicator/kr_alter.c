@@ -33,10 +33,11 @@ static int kr_alter_has(const char *lines, const char *line, size_t len);
 
 
 /*
- * A table's shape, line by line: its oid, "c" and a column for each, "p" and a
- * partition for each, near and far.  A partition that was made as one and one
- * that was attached differ in whether its columns are of the same transaction
- * as its place.
+ * A table's shape, line by line: its oid, "c" and a column for each, "k" and
+ * the columns of each key, as kr_catalog_ask.c finds them, "p" and a partition
+ * for each, near and far.  A partition that was made as one and one that was
+ * attached differ in whether its columns are of the same transaction as its
+ * place.
  */
 static const char  kr_alter_shapes[] =
     "SELECT (SELECT 't ' || c.oid || E'\\n'"
@@ -45,6 +46,19 @@ static const char  kr_alter_shapes[] =
     "       || E'\\n', '' ORDER BY a.attnum)"
     "     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid"
     "     AND a.attnum > 0 AND NOT a.attisdropped), '')"
+    "  || COALESCE((SELECT pg_catalog.string_agg(k.line, '' ORDER BY k.line)"
+    "     FROM (SELECT DISTINCT 'k ' || (SELECT pg_catalog.string_agg("
+    "        a.attnum::text, ' ' ORDER BY a.attnum)"
+    "       FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND"
+    "       a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))"
+    "       || E'\\n' AS line"
+    "      FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid"
+    "      AND i.indisunique AND i.indisvalid AND i.indimmediate"
+    "      AND i.indpred IS NULL AND i.indexprs IS NULL"
+    "      AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute o"
+    "       WHERE o.attrelid = c.oid AND NOT o.attnotnull AND"
+    "       o.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))) k),"
+    "     '')"
     "  || COALESCE((WITH RECURSIVE p(relid) AS ("
     "       SELECT h.inhrelid FROM pg_catalog.pg_inherits h"
     "       WHERE h.inhparent = c.oid AND c.relkind = 'p'"
@@ -138,6 +152,9 @@ kr_alter_judge(const char *before, const char *now)
         case 't':
             return "the table was dropped and made anew: subscribe again";
 
+        case 'k':
+            return "a key of the table was dropped: subscribe again";
+
         case 'p':
             return "a partition was detached or dropped: subscribe again";
 
@@ -146,7 +163,7 @@ kr_alter_judge(const char *before, const char *now)
         }
     }
 
-    /* a column, or an empty partition, that came to it changes nothing */
+    /* a column, a key, or an empty partition, that came changes nothing */
 
     for (p = now; *p != '\0'; p = line + len + 1) {
         line = kr_alter_line(p, &len);

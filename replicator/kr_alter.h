@@ -1,8 +1,8 @@
 /*
  * Looks now and then at the tables that routes read, for what no change
- * tells: that one was dropped, renamed or altered, or lost or gained a
- * partition.  Its routes are reset then.  What a change tells is noticed with
- * it, and not here: see kr_hit_t.blind.
+ * tells: that one was dropped, renamed or altered, or lost a key, or lost or
+ * gained a partition.  Its routes are reset then.  What a change tells is
+ * noticed with it, and not here: see kr_hit_t.blind.
  */
 
 #ifndef _KR_ALTER_H_INCLUDED_

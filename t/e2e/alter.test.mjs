@@ -144,8 +144,12 @@ test('the table is dropped just after a change', async (t) => {
 /* what no change tells: the catalog is looked at every five seconds */
 
 test('dropped, renamed, rewritten, and nothing else happens', async (t) => {
-    const [dropped, renamed, rewritten, grown] = await Promise.all(
-        Array.from({ length: 4 }, () => subscribed(t)));
+    const [dropped, renamed, rewritten, unkeyed, loose, grown]
+        = await Promise.all(Array.from({ length: 6 }, () => subscribed(t)));
+
+    await stack.sql(`create unique index loose_key on ${loose.name} (x);
+                     alter table ${loose.name} alter x set not null;
+                     create unique index grown_key on ${grown.name} (id)`);
 
     /* it has looked at them as they are */
     await delay(6000);
@@ -154,12 +158,26 @@ test('dropped, renamed, rewritten, and nothing else happens', async (t) => {
     await stack.sql(`alter table ${renamed.name} rename to other_name`);
     await stack.sql(`alter table ${rewritten.name}
                      alter x type int using length(x)`);
-    await stack.sql(`alter table ${grown.name} add y int`);
+    await stack.sql(`alter table ${unkeyed.name}
+                     drop constraint ${unkeyed.name}_pkey`);
+    await stack.sql(`alter table ${loose.name} alter x drop not null`);
+
+    /* there is another of the same columns, and one that is new */
+    await stack.sql(`alter table ${grown.name} add y int;
+                     drop index grown_key;
+                     create unique index on ${grown.name} (id, f);
+                     alter table ${grown.name} alter f set not null`);
 
     await Promise.all([
         reset(dropped.live, /dropped or renamed/),
         reset(renamed.live, /dropped or renamed/),
-        reset(rewritten.live, /altered/)]);
+        reset(rewritten.live, /altered/),
+        reset(unkeyed.live, /a key of the table was dropped/),
+        reset(loose.live, /a key of the table was dropped/)]);
+
+    assert.match((await unkeyed.live.subscribe()).response.reason,
+                 /pk "id" is neither the primary key nor unique/);
+    assert.equal((await loose.live.subscribe()).status, 'ok');
 
     await stack.sql(`insert into ${grown.name} values (2, 1, 'b', 3)`);
     assert.deepEqual(await grown.live.next(), [
