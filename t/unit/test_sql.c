@@ -337,8 +337,8 @@ test_mode(void **state)
 
     static const char  *rows[] = {
         "select * from posts", "table posts",
-        "select upper(a), b::int from s.posts p where c or d order by 1"
-        " limit 5 offset 2"
+        ("select upper(a), b::int from s.posts p where c or d order by 1"
+         " limit 5 offset 2")
     };
 
     (void) state;
