@@ -5,12 +5,9 @@
 #include "ngx_http_kairos_auth.h"
 #include "ngx_http_kairos_conf.h"
 #include "ngx_http_kairos_cors.h"
+#include "ngx_http_kairos_handshake.h"
 #include "ngx_http_kairos_http.h"
 #include "ngx_http_kairos_json.h"
-
-
-/* in Sec-WebSocket-Protocol, as phoenix.js 1.8 writes it */
-#define NGX_HTTP_KAIROS_AUTH_PROTOCOL  "base64url.bearer.phx."
 
 
 static ngx_int_t ngx_http_kairos_auth_find(ngx_http_request_t *r,
@@ -21,13 +18,10 @@ static ngx_int_t ngx_http_kairos_auth_argument(ngx_http_request_t *r,
     ngx_str_t *token);
 static ngx_int_t ngx_http_kairos_auth_protocol(ngx_http_request_t *r,
     ngx_str_t *token);
-static void ngx_http_kairos_auth_in_list(const ngx_str_t *list,
-    ngx_str_t *encoded);
 static ngx_int_t ngx_http_kairos_auth_cookie(ngx_http_request_t *r,
     ngx_str_t *token);
 static void ngx_http_kairos_auth_bearer(ngx_http_request_t *r,
     ngx_str_t *token);
-static ngx_uint_t ngx_http_kairos_auth_scheme(ngx_str_t *value);
 static ngx_int_t ngx_http_kairos_auth_claims(ngx_http_request_t *r,
     const ngx_http_kairos_jwt_t *jwt, ngx_str_t *claims);
 static ngx_int_t ngx_http_kairos_auth_answer(ngx_http_request_t *r,
@@ -173,7 +167,7 @@ ngx_http_kairos_auth_variable(ngx_http_request_t *r, ngx_str_t *token)
     }
 
     /* it may be $http_authorization */
-    (void) ngx_http_kairos_auth_scheme(token);
+    (void) ngx_http_kairos_handshake_bearer(token);
 
     return NGX_OK;
 }
@@ -232,7 +226,7 @@ ngx_http_kairos_auth_protocol(ngx_http_request_t *r, ngx_str_t *token)
                                    sizeof("sec-websocket-protocol") - 1)
                    == 0)
             {
-                ngx_http_kairos_auth_in_list(&h[i].value, &encoded);
+                (void) ngx_http_kairos_handshake_token(&h[i].value, &encoded);
             }
         }
     }
@@ -259,38 +253,6 @@ ngx_http_kairos_auth_protocol(ngx_http_request_t *r, ngx_str_t *token)
     token->len = p - token->data;
 
     return NGX_OK;
-}
-
-
-/*
- * What stands behind phoenix.js's prefix in a list of sub-protocols; empty if
- * nothing does.
- */
-static void
-ngx_http_kairos_auth_in_list(const ngx_str_t *list, ngx_str_t *encoded)
-{
-    size_t   prefix;
-    u_char  *p, *last;
-
-    prefix = sizeof(NGX_HTTP_KAIROS_AUTH_PROTOCOL) - 1;
-    last = list->data + list->len;
-
-    p = ngx_strlcasestrn(list->data, last,
-                         (u_char *) NGX_HTTP_KAIROS_AUTH_PROTOCOL,
-                         prefix - 1);
-    if (p == NULL) {
-        return;
-    }
-
-    p += prefix;
-
-    for (encoded->data = p; p < last; p++) {
-        if (*p == ',' || *p == ' ' || *p == '\t') {
-            break;
-        }
-    }
-
-    encoded->len = p - encoded->data;
 }
 
 
@@ -337,36 +299,9 @@ ngx_http_kairos_auth_bearer(ngx_http_request_t *r, ngx_str_t *token)
 
     *token = *value;
 
-    if (!ngx_http_kairos_auth_scheme(token)) {
+    if (!ngx_http_kairos_handshake_bearer(token)) {
         ngx_str_null(token);
     }
-}
-
-
-/*
- * Takes "Bearer " off, RFC 6750, in any case of letters; 0 if it is not
- * there.
- */
-static ngx_uint_t
-ngx_http_kairos_auth_scheme(ngx_str_t *value)
-{
-    if (value->len < sizeof("Bearer ") - 1
-        || ngx_strncasecmp(value->data, (u_char *) "Bearer ",
-                           sizeof("Bearer ") - 1)
-           != 0)
-    {
-        return 0;
-    }
-
-    value->data += sizeof("Bearer ") - 1;
-    value->len -= sizeof("Bearer ") - 1;
-
-    while (value->len && *value->data == ' ') {
-        value->data++;
-        value->len--;
-    }
-
-    return 1;
 }
 
 

@@ -25,7 +25,6 @@ static u_char *ngx_http_kairos_mask_error_handler(ngx_http_request_t *r,
     ngx_http_request_t *sr, u_char *buf, size_t len);
 static ngx_uint_t ngx_http_kairos_mask_wanted(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_kairos_mask_is_socket(const ngx_str_t *target);
-static void ngx_http_kairos_mask_arguments(u_char *p, u_char *last);
 static ngx_int_t ngx_http_kairos_mask_add_handler(ngx_conf_t *cf,
     ngx_uint_t phase, ngx_http_handler_pt handler);
 
@@ -110,22 +109,6 @@ ngx_http_kairos_mask_error_handler(ngx_http_request_t *r,
 }
 
 
-void
-ngx_http_kairos_mask_text(u_char *text, size_t len)
-{
-    u_char  *p, *last;
-
-    last = text + len;
-
-    for (p = text; p < last; p++) {
-        if (*p == '?') {
-            ngx_http_kairos_mask_arguments(p + 1, last);
-            return;
-        }
-    }
-}
-
-
 static ngx_uint_t
 ngx_http_kairos_mask_wanted(ngx_http_request_t *r)
 {
@@ -155,47 +138,6 @@ ngx_http_kairos_mask_is_socket(const ngx_str_t *target)
 
     return (size_t) (p - target->data) >= len
            && ngx_strncasecmp(p - len, (u_char *) "/websocket", len) == 0;
-}
-
-
-static void
-ngx_http_kairos_mask_arguments(u_char *p, u_char *last)
-{
-    u_char  *name, *value;
-
-    while (p < last) {
-        name = p;
-
-        while (p < last && *p != '&' && *p != '=' && *p != ' ') {
-            p++;
-        }
-
-        if (p < last && *p == '=') {
-            value = ++p;
-
-            while (p < last && *p != '&' && *p != ' ') {
-                p++;
-            }
-
-            /* each JWT begins so: a brace and a quote in base64url */
-
-            if ((value - name == sizeof("token=") - 1
-                 && ngx_strncasecmp(name, (u_char *) "token=",
-                                    sizeof("token=") - 1) == 0)
-                || (p - value > 3 && ngx_memcmp(value, "eyJ", 3) == 0))
-            {
-                ngx_memset(value, '*', p - value);
-            }
-        }
-
-        /* behind the arguments of a request line stands its version */
-
-        if (p < last && *p == ' ') {
-            return;
-        }
-
-        p++;
-    }
 }
 
 

@@ -17,6 +17,9 @@
  */
 void ngx_http_kairos_mask_text(u_char *text, size_t len);
 
+/* The same for arguments alone, up to a space. */
+void ngx_http_kairos_mask_arguments(u_char *p, u_char *last);
+
 /* For postconfiguration. */
 ngx_int_t ngx_http_kairos_mask_init(ngx_conf_t *cf);
 

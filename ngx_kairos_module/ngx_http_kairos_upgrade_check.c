@@ -7,16 +7,12 @@
 #include <ngx_http.h>
 
 #include "ngx_http_kairos_cors.h"
+#include "ngx_http_kairos_handshake.h"
 #include "ngx_http_kairos_http.h"
 #include "ngx_http_kairos_upgrade.h"
 
 
-#define NGX_HTTP_KAIROS_KEY  24      /* 16 bytes in base64 */
-
-
 static const char *ngx_http_kairos_upgrade_check_key(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_kairos_upgrade_list_has(const ngx_str_t *value,
-    const char *token);
 
 
 void
@@ -84,8 +80,7 @@ ngx_http_kairos_upgrade_check(ngx_http_request_t *r,
 static const char *
 ngx_http_kairos_upgrade_check_key(ngx_http_request_t *r)
 {
-    u_char      buf[NGX_HTTP_KAIROS_KEY];
-    ngx_str_t  *key, bytes;
+    ngx_str_t  *key;
     ngx_uint_t  n;
 
     key = ngx_http_kairos_http_header(r, "sec-websocket-key", &n);
@@ -98,12 +93,7 @@ ngx_http_kairos_upgrade_check_key(ngx_http_request_t *r)
         return "header Sec-WebSocket-Key is there more than once";
     }
 
-    bytes.data = buf;
-
-    if (key->len != NGX_HTTP_KAIROS_KEY
-        || ngx_decode_base64(&bytes, key) != NGX_OK
-        || bytes.len != 16)
-    {
+    if (!ngx_http_kairos_handshake_key(key)) {
         return "header Sec-WebSocket-Key must be 16 bytes in base64";
     }
 
@@ -129,49 +119,10 @@ ngx_http_kairos_upgrade_has_token(ngx_http_request_t *r, const char *name,
 
             if (h[i].key.len == len
                 && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0
-                && ngx_http_kairos_upgrade_list_has(&h[i].value, token))
+                && ngx_http_kairos_handshake_has(&h[i].value, token))
             {
                 return 1;
             }
-        }
-    }
-
-    return 0;
-}
-
-
-static ngx_uint_t
-ngx_http_kairos_upgrade_list_has(const ngx_str_t *value, const char *token)
-{
-    size_t   len;
-    u_char  *p, *last, *start, *end;
-
-    len = ngx_strlen(token);
-    p = value->data;
-    last = p + value->len;
-
-    while (p < last) {
-
-        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
-            p++;
-        }
-
-        start = p;
-
-        while (p < last && *p != ',') {
-            p++;
-        }
-
-        for (end = p; end > start && (end[-1] == ' ' || end[-1] == '\t');
-             end--)
-        {
-            /* void */
-        }
-
-        if ((size_t) (end - start) == len
-            && ngx_strncasecmp(start, (u_char *) token, len) == 0)
-        {
-            return 1;
         }
     }
 
@@ -189,21 +140,5 @@ ngx_http_kairos_upgrade_vsn(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (value.len < 5
-        || value.data[1] != '.' || value.data[2] != '0' || value.data[3] != '.'
-        || ngx_atoi(value.data + 4, value.len - 4) == NGX_ERROR)
-    {
-        return NGX_DECLINED;
-    }
-
-    if (value.data[0] == '1') {
-        return NGX_OK;
-    }
-
-    if (value.data[0] == '2') {
-        *vsn = NGX_HTTP_KAIROS_PHX_V2;
-        return NGX_OK;
-    }
-
-    return NGX_DECLINED;
+    return ngx_http_kairos_handshake_vsn(&value, vsn);
 }
