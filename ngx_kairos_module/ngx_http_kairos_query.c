@@ -71,7 +71,7 @@ ngx_http_kairos_query_start(ngx_http_kairos_feed_t *feed)
 {
     ngx_http_kairos_query_t  *q;
 
-    q = ngx_calloc(sizeof(ngx_http_kairos_query_t), feed->log);
+    q = ngx_pcalloc(ngx_cycle->pool, sizeof(ngx_http_kairos_query_t));
     if (q == NULL) {
         return NGX_ERROR;
     }

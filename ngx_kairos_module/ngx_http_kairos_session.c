@@ -160,8 +160,9 @@ ngx_http_kairos_sessions_init(ngx_http_kairos_sessions_t *sessions,
 void
 ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle)
 {
-    ngx_uint_t         i;
-    ngx_connection_t  *c;
+    ngx_uint_t                  i;
+    ngx_connection_t           *c;
+    ngx_http_kairos_session_t  *ks;
 
     for (i = 0; i < cycle->connection_n; i++) {
         c = &cycle->connections[i];
@@ -173,12 +174,14 @@ ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle)
             continue;
         }
 
-        ngx_http_kairos_session_goodbye(c->data,
-                                        NGX_HTTP_KAIROS_WS_GOING_AWAY,
+        ks = c->data;
+
+        ngx_http_kairos_session_goodbye(ks, NGX_HTTP_KAIROS_WS_GOING_AWAY,
                                         "the server stops, connect again");
 
         /* else nginx complains of it, if the worker was shutting down */
-        ngx_close_connection(c);
+        ks->lost = 1;
+        ngx_http_kairos_session_turn(ks);
     }
 }
 

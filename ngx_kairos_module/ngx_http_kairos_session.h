@@ -149,8 +149,7 @@ ngx_int_t ngx_http_kairos_sessions_init(ngx_http_kairos_sessions_t *sessions,
 
 /*
  * For exit_process: sends 1001 to each client that the worker still has, as
- * far as that needs no waiting, and closes its connection; calls no handler,
- * frees nothing.
+ * far as that needs no waiting, and frees it with its connection.
  */
 void ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle);
 
