@@ -1,4 +1,4 @@
-# Functions of tools/postgres and tools/run; read by bash, not run.
+# Functions of other tools; read by bash, not run.
 
 die()
 {
@@ -83,8 +83,13 @@ postgres_home()
 }
 
 
-# The libraries that gcc's sanitizers need in a program built without them.
-sanitizers()
+# Where tools/install-deps puts the sources of the nginx that is installed.
+nginx_sources()
 {
-    echo "$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)"
+    local version
+
+    version=$(sed -n 's/^#define NGINX_VERSION *"\(.*\)"/\1/p' \
+                  /usr/share/nginx/src/src/core/nginx.h)
+
+    echo "/usr/src/nginx-$version"
 }

@@ -196,25 +196,11 @@ describe('docker/entrypoint', () => {
         rmSync(dir, { recursive: true, force: true });
     });
 
-    /* nginx of a sanitized module needs the libraries preloaded */
-    function nginxProgram() {
-        if (!process.env.KAIROS_PRELOAD) {
-            return NGINX;
-        }
-
-        const wrapper = join(dir, 'nginx');
-
-        writeFileSync(wrapper, '#!/bin/sh\n'
-                      + `LD_PRELOAD=${process.env.KAIROS_PRELOAD} exec`
-                      + ` ${NGINX} "$@"\n`, { mode: 0o755 });
-        return wrapper;
-    }
-
     function run(env, args = []) {
         const told = { ...Object.fromEntries(
             Object.keys(process.env).map((name) => [name, undefined])),
             ...CLEAN, PORT: `${port}`, KAIROS_RUN: runDir(),
-            KAIROS_USER: USER, KAIROS_NGINX: nginxProgram(),
+            KAIROS_USER: USER, KAIROS_NGINX: NGINX,
             KAIROS_REPLICATOR: PROGRAM, KAIROS_MODULE: MODULE,
             KAIROS_WORKERS: '2',
             ASAN_OPTIONS: 'detect_leaks=0:detect_odr_violation=0', ...env };

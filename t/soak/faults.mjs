@@ -74,7 +74,7 @@ export const FAULTS = {
 
     'nginx replaced': {
         /* the new binary gets no other variables */
-        main: 'env LD_PRELOAD; env ASAN_OPTIONS; env UBSAN_OPTIONS;',
+        main: 'env ASAN_OPTIONS; env UBSAN_OPTIONS;',
         prepare: ({ stack }) => daemonize(stack),
         do: ({ stack }) => replaceBinary(stack),
     },

@@ -25,6 +25,8 @@ export const BUILD = process.env.KAIROS_BUILD
                      ?? join(ROOT, '.build', SANITIZE ? 'asan' : '');
 const NGINX = process.env.KAIROS_NGINX ?? '/usr/sbin/nginx';
 const USER = 'nobody';
+const SUPPRESSIONS = `suppressions=${join(ROOT, 't/lib/lsan.supp')}`
+                     + ':print_suppressions=0';
 
 
 /*
@@ -222,11 +224,10 @@ class Stack {
         const log = `log_path=${join(this.dir, 'reports', program)}`;
 
         return {
-            ASAN_OPTIONS: `${log}:detect_leaks=0:abort_on_error=0`
+            ASAN_OPTIONS: `${log}:detect_leaks=1:abort_on_error=0`
                           + ':detect_odr_violation=0',
             UBSAN_OPTIONS: `${log}:print_stacktrace=1`,
-            ...program == 'nginx' && process.env.KAIROS_PRELOAD
-                ? { LD_PRELOAD: process.env.KAIROS_PRELOAD } : {},
+            ...program == 'nginx' ? { LSAN_OPTIONS: SUPPRESSIONS } : {},
         };
     }
 }

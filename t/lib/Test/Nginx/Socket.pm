@@ -13,7 +13,7 @@ package Test::Nginx::Socket;
 # Functions    repeat_each plan blocks run_tests no_shuffle no_long_string
 #              master_on workers log_level add_block_preprocessor
 # Environment  TEST_NGINX_BINARY TEST_NGINX_LOAD_MODULES TEST_NGINX_PORT
-#              TEST_NGINX_SERVROOT TEST_NGINX_LD_PRELOAD TEST_NGINX_NO_CLEAN;
+#              TEST_NGINX_SERVROOT TEST_NGINX_NO_CLEAN;
 #              $TEST_NGINX_... in a configuration or a request is replaced
 #
 # As in the original, a block without error_code expects 200, more_headers
@@ -218,9 +218,6 @@ sub launch
 {
     $pid = fork // die "could not fork: $!\n";
     return if $pid != 0;
-
-    $ENV{LD_PRELOAD} = $ENV{TEST_NGINX_LD_PRELOAD}
-        if $ENV{TEST_NGINX_LD_PRELOAD};
 
     open STDOUT, '>', '/dev/null';
     open STDERR, '>>', "$servroot/logs/stderr.log";
