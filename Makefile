@@ -71,8 +71,8 @@ REPL_OBJ    = $(patsubst %.c,$(B)/obj/%.o,$(wildcard replicator/*.c common/*.c))
 .SUFFIXES:
 
 .PHONY: all module replicator www run install-deps test unit corpus fuzz \
-        fuzzers debug-nginx nginx-test e2e browser lint sanitize soak \
-        bench install uninstall clean FORCE
+        fuzzers debug-nginx nginx-test e2e valgrind browser lint sanitize \
+        soak bench install uninstall clean FORCE
 
 all: module replicator
 
@@ -193,6 +193,15 @@ e2e: all $(DEBUG_NGINX) $(B)/nomem.so t/node_modules/.package-lock.json
 $(B)/nomem.so: t/fault/nomem.c $(B)/flags
 	@echo "  CC        $<"
 	$(Q)$(CC) $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
+
+# A part of it with the module in Debian's nginx under valgrind.
+
+VALGRIND    = t/valgrind/storm.test.mjs $(addprefix t/e2e/,\
+                broadcast.test.mjs channels.test.mjs handshake.test.mjs \
+                query.test.mjs)
+
+valgrind: all t/node_modules/.package-lock.json
+	$(Q)B=$(B) tools/valgrind-test $(VALGRIND)
 
 browser: all www t/node_modules/.package-lock.json
 	$(Q)B=$(B) tools/node-test $(BROWSER)

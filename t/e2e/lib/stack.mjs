@@ -21,6 +21,7 @@ import { IS_ROOT, children, connectionsOf, freePort, start, uidOf, unixPeers }
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 
 const SANITIZE = process.env.KAIROS_SANITIZE == '1';
+const VALGRIND = process.env.KAIROS_VALGRIND == '1';
 export const BUILD = process.env.KAIROS_BUILD
                      ?? join(ROOT, '.build', SANITIZE ? 'asan' : '');
 const NGINX = process.env.KAIROS_NGINX ?? '/usr/sbin/nginx';
@@ -155,7 +156,7 @@ class Stack {
     }
 
     async destroy() {
-        const faults = [];
+        let faults = [];
 
         for (const part of [this.nginx, this.replicator]) {
             try {
@@ -173,6 +174,9 @@ class Stack {
         for (const name of readdirSync(reports)) {
             faults.push(readFileSync(join(reports, name), 'utf8'));
         }
+
+        /* valgrind begins a report before it has anything to say */
+        faults = faults.filter((fault) => fault != '');
 
         if (this.postgres && !this.postgres.process.exited) {
             await this.dropDatabase().catch((err) => faults.push(err.message));
@@ -217,6 +221,10 @@ class Stack {
 
     /* of a sanitized build, which writes a report and goes on or dies */
     sanitizerEnv(program) {
+        if (VALGRIND) {
+            return { KAIROS_REPORTS: join(this.dir, 'reports') };
+        }
+
         if (!SANITIZE) {
             return {};
         }
@@ -339,9 +347,20 @@ class Nginx {
 
     /* PIDs of the workers that accept connections. */
     workers() {
-        return children(this.pid)
-               .filter((child) => child.title == 'nginx: worker process')
-               .map((child) => child.pid);
+        const serves = VALGRIND ? this.servesByLog()
+                                : (w) => w.title == 'nginx: worker process';
+
+        return children(this.pid).filter(serves).map((child) => child.pid);
+    }
+
+    /* under valgrind no process can change its title */
+    servesByLog() {
+        const pids = (pattern) => new Set(Array.from(
+            this.errorLog().matchAll(pattern), (match) => Number(match[1])));
+        const started = pids(/: start worker process (\d+)$/gm);
+        const leaving = pids(/ (\d+)#\d+: gracefully shutting down$/gm);
+
+        return ({ pid }) => started.has(pid) && !leaving.has(pid);
     }
 
     /* How many client connections a worker holds. */
@@ -513,7 +532,7 @@ class Nginx {
         return `
 ${IS_ROOT ? `user ${USER} ${groupOf()};` : ''}
 worker_processes ${o.workers};
-worker_rlimit_nofile 8192;
+${VALGRIND ? '' : 'worker_rlimit_nofile 8192;'}
 load_module ${module};
 error_log ${this.log} ${process.env.KAIROS_LOG ?? 'info'};
 pid ${dir}/nginx.pid;
