@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ static int kr_alter_gather(kr_alters_t *al);
 static int kr_alter_params(kr_alters_t *al);
 static void kr_alter_look(kr_alters_t *al, const kr_relation_t *table,
     const char *now);
+static int kr_alter_rewritten(const char *line, const char *now);
 static const char *kr_alter_line(const char *p, size_t *len);
 static int kr_alter_has(const char *lines, const char *line, size_t len);
 
@@ -37,13 +39,16 @@ static int kr_alter_has(const char *lines, const char *line, size_t len);
  * the columns of each key, as kr_catalog_ask.c finds them, "p" and a partition
  * for each, near and far.  A partition that was made as one and one that was
  * attached differ in whether its columns are of the same transaction as its
- * place.
+ * place.  "w" is for kr_alter_rewritten().
  */
 static const char  kr_alter_shapes[] =
     "SELECT (SELECT 't ' || c.oid || E'\\n'"
     "  || COALESCE((SELECT pg_catalog.string_agg('c ' || a.attnum || ' '"
-    "       || a.atttypid || ' ' || pg_catalog.quote_ident(a.attname)"
+    "       || a.atttypid || ' ' || a.atttypmod || ' ' || a.attcollation"
+    "       || ' ' || pg_catalog.quote_ident(a.attname)"
     "       || E'\\n', '' ORDER BY a.attnum)"
+    "       || 'w ' || c.relfilenode || ' ' || pg_catalog.count(*)"
+    "       || ' ' || pg_catalog.sum(a.xmin::text::bigint) || E'\\n'"
     "     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid"
     "     AND a.attnum > 0 AND NOT a.attisdropped), '')"
     "  || COALESCE((SELECT pg_catalog.string_agg(k.line, '' ORDER BY k.line)"
@@ -151,6 +156,13 @@ kr_alter_judge(const char *before, const char *now)
 
         case 't':
             return "the table was dropped and made anew: subscribe again";
+
+        case 'w':
+            if (kr_alter_rewritten(line, now)) {
+                return "the table was altered: subscribe again";
+            }
+
+            break;
 
         case 'k':
             return "a key of the table was dropped: subscribe again";
@@ -365,6 +377,31 @@ kr_alter_look(kr_alters_t *al, const kr_relation_t *table, const char *now)
             su->shape = copy;
         }
     }
+}
+
+
+/*
+ * Whether there is another file, and the same columns, of which one was
+ * touched: ALTER TABLE ... TYPE ... USING, also where the type is the same.
+ * Other files alone are those of VACUUM FULL and TRUNCATE, other columns
+ * alone of what does not change rows.
+ */
+static int
+kr_alter_rewritten(const char *line, const char *now)
+{
+    size_t      len;
+    long long   was[3], is[3];
+
+    if (sscanf(line, "w %lld %lld %lld", &was[0], &was[1], &was[2]) != 3) {
+        return 0;
+    }
+
+    while (*now != '\0' && *now != 'w') {
+        now = kr_alter_line(now, &len) + len + 1;
+    }
+
+    return sscanf(now, "w %lld %lld %lld", &is[0], &is[1], &is[2]) == 3
+           && was[0] != is[0] && was[1] == is[1] && was[2] != is[2];
 }
 
 

@@ -144,8 +144,9 @@ test('the table is dropped just after a change', async (t) => {
 /* what no change tells: the catalog is looked at every five seconds */
 
 test('dropped, renamed, rewritten, and nothing else happens', async (t) => {
-    const [dropped, renamed, rewritten, unkeyed, loose, grown]
-        = await Promise.all(Array.from({ length: 6 }, () => subscribed(t)));
+    const [dropped, renamed, rewritten, same, shorter, sorted, unkeyed, loose,
+           grown]
+        = await Promise.all(Array.from({ length: 9 }, () => subscribed(t)));
 
     await stack.sql(`create unique index loose_key on ${loose.name} (x);
                      alter table ${loose.name} alter x set not null;
@@ -158,20 +159,27 @@ test('dropped, renamed, rewritten, and nothing else happens', async (t) => {
     await stack.sql(`alter table ${renamed.name} rename to other_name`);
     await stack.sql(`alter table ${rewritten.name}
                      alter x type int using length(x)`);
+    await stack.sql(`alter table ${same.name}
+                     alter x type text using upper(x)`);
+    await stack.sql(`alter table ${shorter.name} alter x type varchar(9);
+                     alter table ${sorted.name} alter x type text
+                     collate "C"`);
     await stack.sql(`alter table ${unkeyed.name}
                      drop constraint ${unkeyed.name}_pkey`);
     await stack.sql(`alter table ${loose.name} alter x drop not null`);
 
-    /* there is another of the same columns, and one that is new */
+    /* another key of the same columns, one that is new, another file */
     await stack.sql(`alter table ${grown.name} add y int;
                      drop index grown_key;
                      create unique index on ${grown.name} (id, f);
                      alter table ${grown.name} alter f set not null`);
+    await stack.sql(`vacuum full ${grown.name}`);
 
     await Promise.all([
         reset(dropped.live, /dropped or renamed/),
         reset(renamed.live, /dropped or renamed/),
-        reset(rewritten.live, /altered/),
+        ...[rewritten, same, shorter, sorted].map(
+            ({ live }) => reset(live, /altered/)),
         reset(unkeyed.live, /a key of the table was dropped/),
         reset(loose.live, /a key of the table was dropped/)]);
 
