@@ -48,7 +48,6 @@ struct kr_sub_s {
     kr_plan_e           plan;       /* all of kr_sub_plan()'s */
     kr_key_t            key;
     kr_buf_t            outputs;    /* names of a key of the result */
-    unsigned            named:1;    /* they are there */
     kr_buf_t            column;     /* the predicate's, if it is of no table */
     kr_predicate_t      predicate;
     kr_buf_t            snapshot;   /* SQL */
@@ -73,6 +72,7 @@ struct kr_sub_s {
     unsigned            running:1;
     unsigned            asking:1;   /* the guest waits */
     unsigned            expecting:1;    /* a cursor is kept for it */
+    unsigned            named:1;        /* the outputs are there */
     unsigned            check:1;        /* see kr_registry.h */
     unsigned            exact:1;
 };

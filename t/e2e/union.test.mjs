@@ -201,7 +201,8 @@ describe('a set operation', () => {
                                    ['o.userid', 'o.id'], ['"owner"', 'k'],
                                    ['OWNER', 'K']]) {
             const live = await open(t, query, '18', {
-                table_field: field, pk, alias: 'p' });
+                table_field: field, pk, alias: 'p',
+                topic: field == 'owner' ? null : 'posts:userid' });
 
             await stack.sql('insert into old_posts values (70, 18)');
             assert.deepEqual(await live.next(), [
