@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +29,7 @@ static int kr_alter_params(kr_alters_t *al);
 static void kr_alter_look(kr_alters_t *al, const kr_relation_t *table,
     const char *now);
 static int kr_alter_rewritten(const char *line, const char *now);
+static int kr_alter_same(const char *one, const char *two, unsigned n);
 static const char *kr_alter_line(const char *p, size_t *len);
 static int kr_alter_has(const char *lines, const char *line, size_t len);
 
@@ -389,19 +389,33 @@ kr_alter_look(kr_alters_t *al, const kr_relation_t *table, const char *now)
 static int
 kr_alter_rewritten(const char *line, const char *now)
 {
-    size_t      len;
-    long long   was[3], is[3];
-
-    if (sscanf(line, "w %lld %lld %lld", &was[0], &was[1], &was[2]) != 3) {
-        return 0;
-    }
+    size_t  len;
 
     while (*now != '\0' && *now != 'w') {
         now = kr_alter_line(now, &len) + len + 1;
     }
 
-    return sscanf(now, "w %lld %lld %lld", &is[0], &is[1], &is[2]) == 3
-           && was[0] != is[0] && was[1] == is[1] && was[2] != is[2];
+    return *now == 'w' && !kr_alter_same(line, now, 1)
+           && kr_alter_same(line, now, 2) && !kr_alter_same(line, now, 3);
+}
+
+
+/* Whether the two lines have the same word at this place. */
+static int
+kr_alter_same(const char *one, const char *two, unsigned n)
+{
+    size_t  len;
+
+    for (/* void */; n > 0; n--) {
+        one += strcspn(one, " \n");
+        one += (*one == ' ');
+        two += strcspn(two, " \n");
+        two += (*two == ' ');
+    }
+
+    len = strcspn(one, " \n");
+
+    return len == strcspn(two, " \n") && memcmp(one, two, len) == 0;
 }
 
 
