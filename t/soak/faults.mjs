@@ -5,19 +5,23 @@
  *     directives, main, setup  of the stack
  *     prepare(run)             before the first client comes
  *     do(run)                  run: {stack, clients, writers, random, step()}
+ *     mend(run)                when all is over
  */
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, unlinkSync }
+    from 'node:fs';
+import { join } from 'node:path';
 
 import { LIMIT, until, within } from '../e2e/lib/await.mjs';
-import { IS_ROOT } from '../e2e/lib/processes.mjs';
+import { IS_ROOT, start } from '../e2e/lib/processes.mjs';
 import { daemonize, replaceBinary } from './binary.mjs';
 import { BULK, BULK_OWNER } from './queries.mjs';
 
 
 const WAL_TIMEOUT = 1000;       /* ms, of a walsender */
 const SPARE = 6 << 20;          /* bytes that the replicator may still take */
+const STANDBY = 'kairos_soak_standby';
 
 
 export const FAULTS = {
@@ -134,6 +138,21 @@ export const FAULTS = {
         },
     },
 
+    /* their transactions are in the stream long before anybody sees them */
+    'commits wait for a standby': {
+        prepare: follow,
+        mend: unfollow,
+
+        async do({ standby, step, random }) {
+            for (let i = 0; i < 10; i++) {
+                process.kill(standby.pid, 'SIGSTOP');
+                await pause(random.below(60));
+                process.kill(standby.pid, 'SIGCONT');
+                await step(1);
+            }
+        },
+    },
+
     'two at once': {
         do: (run) => Promise.all(run.random.of(PAIRS)
                                  .map((name) => FAULTS[name].do(run))),
@@ -158,6 +177,45 @@ async function restart({ stack, step }, mode) {
     await stack.postgres.restart(mode);
     await stack.streaming();
     await step(10);
+}
+
+
+/* What a synchronous standby does, as far as it is waited for. */
+async function follow(run) {
+    const { postgres, dir } = run.stack;
+    const folder = join(dir, 'standby');
+
+    mkdirSync(folder);
+
+    run.standby = start('pg_receivewal', [
+        '-D', folder, '--synchronous', '--no-password', '-d',
+        `host=127.0.0.1 port=${postgres.port} user=postgres`
+        + ` application_name=${STANDBY}`], {});
+
+    await run.stack.sql(`alter system set synchronous_standby_names to`
+                        + ` '${STANDBY}'`);
+    await run.stack.sql('select pg_reload_conf()');
+    await until(async () => (await run.stack.sql(
+        'select from pg_stat_replication where application_name = $1'
+        + " and sync_state = 'sync'", [STANDBY])).length,
+                'the standby is synchronous');
+}
+
+
+/* First the server, or who writes waits for ever. */
+async function unfollow({ stack, standby }) {
+    await stack.sql('alter system reset synchronous_standby_names');
+    await stack.sql('select pg_reload_conf()');
+
+    if (standby) {
+        await standby.kill('SIGTERM', 'the standby');
+    }
+}
+
+
+/* how long it lasts, not what is awaited */
+function pause(ms) {
+    return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 

@@ -77,6 +77,7 @@ class Run {
 
         this.left = await this.probe();
         await this.invite();
+        this.prepared = true;
         await this.fault.prepare?.(this);
         await this.keepHistory();
         this.writers = new Writers(this.stack, this.random.fork(),
@@ -335,6 +336,7 @@ class Run {
 
     async stop() {
         this.quiet = true;
+        await (this.prepared && this.fault.mend?.(this));
         await this.writers?.stop().catch(() => {});
         await Promise.all(this.clients.map((c) => c.stop()));
 
