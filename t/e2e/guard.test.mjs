@@ -419,3 +419,51 @@ test('what the role may not read', async (t) => {
     await refused(subscribe('select * from posts p, hidden.posts h'),
                   /permission denied for schema hidden/);
 });
+
+
+/* as the role of the test before */
+test('row-level security, and a right that is taken away', async (t) => {
+    const lives = [];
+
+    await stack.sql(`
+        create policy open on posts for select using (title <> 'hidden');
+        alter table posts enable row level security;
+        insert into posts values (10, 1, 'hidden')`);
+
+    for (const exact of [false, true]) {
+        const live = await subscribe('select id, title from posts'
+                                     + ' order by id limit 9', { exact });
+
+        t.after(() => live.client.ws.terminate());
+        await live.join();
+        assert.deepEqual([...live.rows.keys()], ['1']);
+        lives.push(live);
+    }
+
+    for (const [sql, row] of [
+        ["insert into posts values (11, 1, 'hidden'), (12, 1, 'open')",
+         { id: 12, title: 'open', database_op: 'insert' }],
+        ["update posts set title = 'hidden' where id = 12",
+         { id: 12, database_op: 'delete' }],
+        ["delete from posts where title = 'hidden';"
+         + " insert into posts values (13, 1, 'open')",
+         { id: 13, title: 'open', database_op: 'insert' }],
+    ]) {
+        await stack.sql(sql);
+
+        for (const live of lives) {
+            assert.deepEqual(await live.next(), [row], sql);
+        }
+    }
+
+    await stack.sql('revoke select on posts from guarded;'
+                    + " insert into posts values (14, 1, 'open')");
+
+    for (const live of lives) {
+        const { reason } = await live.client.event(live.topic, 'phx_error');
+
+        assert.match(reason, /permission denied for table posts/);
+        assert.match((await live.subscribe()).response.reason,
+                     /role may not SELECT from "public"."posts"/);
+    }
+});
