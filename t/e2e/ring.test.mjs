@@ -4,6 +4,8 @@
  */
 
 import assert from 'node:assert/strict';
+import { closeSync, openSync, readFileSync, readSync, writeSync }
+    from 'node:fs';
 import { Agent, get } from 'node:http';
 import { test } from 'node:test';
 
@@ -13,9 +15,9 @@ import { startStack } from './lib/stack.mjs';
 
 
 /* Starts two workers with a small zone. */
-async function small(t) {
+async function small(t, options) {
     const stack = await startStack({
-        postgres: false, workers: 2, http: 'kairos_zone small 256k;',
+        ...options, postgres: false, workers: 2, http: 'kairos_zone small 256k;',
         server: `location /small { kairos small; }
                  location = /status/small { kairos_status small; }
                  location = /pid { return 200 $pid; }` });
@@ -93,6 +95,63 @@ test('a worker that was overtaken tells its clients, and goes on',
 
     assert.deepEqual(errors, []);
 });
+
+
+for (const [what, at, alert] of [
+    ['a size', 0, /\[alert\].*record of \d+ bytes in kairos_zone "small"/],
+    ['a length', 4, /\[alert\].*malformed record in kairos_zone "small"/],
+]) {
+    test(`a record with ${what} that cannot be ends no worker`, async (t) => {
+        const stack = await small(t, { expected: alert });
+        const [a, b] = await apart(t, stack);
+        const workers = stack.nginx.workers();
+
+        await a.join('room');
+        await b.join('room');
+        process.kill(b.worker, 'SIGSTOP');
+
+        try {
+            a.push('room', 'e', { body: 'to be overwritten' });
+            await a.event('room', 'e');
+            overwrite(b.worker, 0x40000, '{"body":"to be overwritten"}', at);
+
+        } finally {
+            process.kill(b.worker, 'SIGCONT');
+        }
+
+        assert.match((await b.event('room', 'phx_error')).reason,
+                     /join again/);
+        await until(() => alert.test(stack.nginx.errorLog()),
+                    'the log has an alert');
+        await b.join('room');
+        a.push('room', 'e', { body: 1 });
+        assert.deepEqual(await b.event('room', 'e'), { body: 1 });
+        assert.deepEqual(stack.nginx.workers(), workers);
+    });
+}
+
+
+/*
+ * Spoils four bytes of a record's head, by its payload, which stands behind
+ * 16 bytes of head, "room" and "e"; in the shared memory of this size.
+ */
+function overwrite(pid, size, payload, at) {
+    const [start] = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')
+        .filter((line) => / rw-s /.test(line))
+        .map((line) => line.split(/[- ]/, 2).map((x) => parseInt(x, 16)))
+        .find(([from, to]) => to - from == size);
+    const fd = openSync(`/proc/${pid}/mem`, 'r+');
+    const memory = Buffer.alloc(size);
+
+    readSync(fd, memory, 0, size, start);
+
+    const found = memory.indexOf(payload);
+
+    assert.ok(found > 0, 'the record is found');
+    writeSync(fd, Buffer.from([7, 0, 0, 0]), 0, 4,
+              start + found - 'roome'.length - 16 + at);
+    closeSync(fd);
+}
 
 
 test('a fast client does not overtake a slow worker', async (t) => {
