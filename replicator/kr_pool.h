@@ -100,6 +100,8 @@ struct kr_job_s {
                                            the last statement */
     const void         *asker;          /* the client of an ASK, compared
                                            alone; NULL: of none */
+    unsigned            patience;       /* ms, of an ASK for its turn; 0: eight
+                                           seconds */
     void              (*done)(kr_job_t *job);
 
     /* filled by the pool; slow and asked can be read while it has the job */
@@ -129,9 +131,9 @@ kr_pool_t *kr_pool_create(struct event_base *base, const kr_config_t *cf);
 
 /*
  * Queues the job; it runs when a connection is free and its lane has room.  An
- * ASK that gets none for eight seconds is LOST, or FAILED with 55P03 if it is
+ * ASK that gets none in its time is LOST, or FAILED with 55P03 if it is
  * locked out; so is the one that finds ten thousand waiting.  Others go on
- * waiting, and are LOST if the database was away for so long.
+ * waiting, and are LOST if the database was away for eight seconds.
  */
 void kr_pool_run(kr_pool_t *pool, kr_job_t *job);
 

@@ -47,7 +47,8 @@ kr_pool_run(kr_pool_t *pool, kr_job_t *job)
 
     job->id = kr_job_id(job);
     job->asked = kr_pool_now();
-    job->deadline = job->asked + KR_POOL_WAIT;
+    job->deadline = job->asked + (job->patience != 0 ? job->patience
+                                                     : KR_POOL_WAIT);
     job->took = 0;
     job->slow = 0;
     job->locked = 0;

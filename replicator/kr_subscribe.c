@@ -119,6 +119,7 @@ kr_resume(kr_subscribes_t *ss, kr_worker_t *wk, const kairos_feed_frame_t *f)
     sub->position = f->position;
 
     wk->resuming++;
+    sub->job.patience = KR_RESUME_PATIENCE;
 
     sub->route = kr_registry_find(ss->routes->registry, sub->topic,
                                   sub->topic_len);

@@ -13,7 +13,8 @@
 #include "kr_subscribe.h"
 
 
-#define KR_RESUME_RETRY  1000     /* ms, while the database is away */
+#define KR_RESUME_RETRY     1000  /* ms, while the database is away */
+#define KR_RESUME_PATIENCE  2000  /* ms; the stream begins after it, for all */
 
 
 typedef struct kr_sub_s  kr_sub_t;

@@ -35,8 +35,21 @@ beforeEach(() => {
 });
 
 
-function stackOf(env) {
-    return startStack({ workers: 1, setup: TABLES, env });
+async function stackOf(env) {
+    const stack = await startStack({ workers: 1, setup: TABLES, env });
+
+    stack.locks = [];
+    return stack;
+}
+
+
+/* A connection that is not given back would be waited for. */
+async function stop(stack) {
+    for (const release of stack?.locks ?? []) {
+        await release();
+    }
+
+    await stack?.stop();
 }
 
 
@@ -108,6 +121,7 @@ async function lock(t, stack, table, n) {
         writer.release();
     }
 
+    stack.locks.push(release);
     t.after(release);
     release.query = (sql) => locker.query(sql);
     return release;
@@ -150,6 +164,21 @@ function told(live) {
 }
 
 
+/* Who was told, subscribes again. */
+async function convergeOrTold(stack, live) {
+    const again = await Promise.race([
+        told(live).then(() => true, () => false),
+        converge(stack, [live]).then(() => false)]);
+
+    if (again) {
+        await until(() => live.subscribe().then(
+            (reply) => reply.status == 'ok'), 'it is served', 3 * LIMIT);
+        await live.join();
+        await converge(stack, [live]);
+    }
+}
+
+
 async function confirmed(stack) {
     const [{ lag }] = await stack.sql(
         'select pg_current_wal_lsn() - confirmed_flush_lsn as lag'
@@ -167,7 +196,7 @@ for (const size of [1, 2, 10]) {
             stack = await stackOf({ POOL_SIZE: `${size}` });
         });
 
-        after(() => stack?.stop());
+        after(() => stop(stack));
 
         test('20 locked templates: others get all, and they come later',
              async (t) => {
@@ -291,7 +320,7 @@ describe('a table that is altered, while it is locked', () => {
         stack = await stackOf({});
     });
 
-    after(() => stack?.stop());
+    after(() => stop(stack));
 
     test('and so rewritten, is not taken for an empty one', async (t) => {
         const rows = await open(t, stack, 'posts');
@@ -347,7 +376,7 @@ describe('slow queries', () => {
                                 KAIROS_STATEMENT_TIMEOUT: '3s' });
     });
 
-    after(() => stack?.stop());
+    after(() => stop(stack));
 
     test('more of them than connections delay nobody else', async (t) => {
         const slow = await Promise.all([
@@ -383,17 +412,7 @@ describe('slow queries', () => {
         await stack.sql('update pace set n = 0');
         await insert(stack, 'posts', 2);
 
-        await Promise.all(slow.map(async (live) => {
-            if (await Promise.race([
-                told(live).then(() => true, () => false),
-                converge(stack, [live]).then(() => false)]))
-            {
-                await until(() => live.subscribe().then(
-                    (reply) => reply.status == 'ok'), 'it is served',
-                    3 * LIMIT);
-            }
-        }));
-        await converge(stack, slow);
+        await Promise.all(slow.map((live) => convergeOrTold(stack, live)));
     });
 });
 
@@ -403,7 +422,7 @@ describe('what hangs for too long', () => {
 
     async function start(t, env) {
         stack = await stackOf({ POOL_SIZE: '2', ...env });
-        t.after(() => stack.stop());
+        t.after(() => stop(stack));
     }
 
     async function routes(t) {
@@ -448,6 +467,22 @@ describe('what hangs for too long', () => {
         const other = await open(t, stack, 'notes');
 
         await goesOn(t, locked, other, await lock(t, stack, 'posts', 3));
+    });
+
+    test('does not hold up a replicator that starts', async (t) => {
+        await start(t, {});
+
+        const locked = await routes(t);
+        const other = await open(t, stack, 'notes');
+        const release = await lock(t, stack, 'posts', 3);
+
+        await stack.replicator.kill();
+        await insert(stack, 'notes', 1);
+        await stack.replicator.start();
+        await have([other], 1, 'the other one goes on');
+        await release();
+        await insert(stack, 'posts', 9);
+        await Promise.all(locked.map((live) => convergeOrTold(stack, live)));
     });
 
     test('is told, if it keeps too much WAL', async (t) => {
