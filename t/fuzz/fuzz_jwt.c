@@ -223,10 +223,14 @@ check_token(int flags, const u_char *data, size_t size)
     check(ERR_peek_error() == 0);
 
     if (rc == NGX_OK) {
-        check(is_signed(&token, flags & SHA512)
-              || ((flags & PUBLIC) && is_known(&token)));
-        check(!(flags & OWN) || jwt->connection);
         check_claims(jwt, policy.leeway);
+
+        if (is_signed(&token, flags & SHA512)) {
+            check(!(flags & OWN) || jwt->connection);
+
+        } else {
+            check((flags & PUBLIC) && is_known(&token));
+        }
     }
 
     free(token.data);
