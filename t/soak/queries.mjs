@@ -109,9 +109,14 @@ const from = (head, table, rest = '') => (where) => {
            + ` ${rest}`;
 };
 
-/* Of a set operation the condition is on the result. */
+/*
+ * Of a set operation the condition is on the result, and each change of each
+ * table is a run: not of all the rows of large transactions.
+ */
+const SMALL = `id < ${BULK}`;
+
 const union = (op, rest = '') => (where) => {
-    const query = 'select state as src, id, owner, n from items'
+    const query = `select state as src, id, owner, n from items where ${SMALL}`
                   + ` ${op} select region, id, owner, n from parts`;
 
     return (where ? `select * from (${query}) w where ${where}` : query)
@@ -155,8 +160,8 @@ const SHAPES = {
     'an exact union': { build: union('union', 'order by n desc nulls last,'
                                      + ' src, id limit 7'),
                         pk: 'src,id', fields: ['owner', 'n'], exact: true },
-    'a with': { build: (where) => "with i as (select * from items where state"
-                                  + " <> 'done') "
+    'a with': { build: (where) => 'with i as (select * from items where'
+                                  + ` ${SMALL} and state <> 'done') `
                                   + from('id, n, o.name', 'i left join'
                                          + ' (select id as o, name from owners)'
                                          + ' o on o.o = i.owner')(where),
