@@ -66,53 +66,37 @@ class Source {
     constructor(peer) {
         this.n = 0;
         this.feeds = new Set();
-        this.serve(peer);
+        peer.accepted.put = (feed) => {
+            feed.members = 0;
+            feed.frames.put = (f) => this.answer(feed, f);
+        };
     }
 
-    async serve(peer) {
-        for (;;) {
-            const feed = await peer.accept('a worker', 1 << 30);
+    answer(feed, f) {
+        if (f.type == 'SUBSCRIBE') {
+            feed.send('REPLY', { req: f.req, payload: '{}' });
 
-            this.answer(feed);
+        } else if (f.type == 'JOIN') {
+            feed.members++;
+            feed.send('JOINED', { req: f.req, topic: f.topic, spec: '{}',
+                                  position: this.at(this.n) });
+
+        } else if (f.type == 'RESUME') {
+            feed.members += f.members;
+
+            for (let n = Number(f.position.lsn) + 1; n <= this.n; n++) {
+                this.event(feed, n);
+            }
+
+        } else if (f.type == 'LEAVE') {
+            feed.members--;
         }
-    }
 
-    async answer(feed) {
-        let members = 0;
+        if (feed.members > 0 && f.type != 'closed') {
+            this.feeds.add(feed);
 
-        for (;;) {
-            const f = await feed.any('a frame', 1 << 30);
-
-            if (f.type == 'closed') {
-                this.feeds.delete(feed);
-                return;
-            }
-
-            if (f.type == 'SUBSCRIBE') {
-                feed.send('REPLY', { req: f.req, payload: '{}' });
-
-            } else if (f.type == 'JOIN') {
-                members++;
-                feed.send('JOINED', { req: f.req, topic: f.topic, spec: '{}',
-                                      position: this.at(this.n) });
-
-            } else if (f.type == 'RESUME') {
-                members += f.members;
-
-                for (let n = Number(f.position.lsn) + 1; n <= this.n; n++) {
-                    this.event(feed, n);
-                }
-
-            } else if (f.type == 'LEAVE') {
-                members--;
-            }
-
-            if (members > 0) {
-                this.feeds.add(feed);
-
-            } else {
-                this.feeds.delete(feed);
-            }
+        } else {
+            this.feeds.delete(feed);
         }
     }
 
@@ -299,7 +283,7 @@ async function rounds(run) {
 
         await until(() => run.stop
                           || run.said > said + 20 && run.heard > heard + 20,
-                    'messages flow again');
+                    'messages flow again', 3 * LIMIT);
     }
 
     run.stop = true;
@@ -348,6 +332,8 @@ test('workers without memory', {
 
     const workers = stack.nginx.workers();
     const run = { stack, memory, source, holes: [], said: 0, heard: 0 };
+
+    t.after(() => { run.stop = true; });
 
     await rounds(run);
 
