@@ -115,14 +115,14 @@ async function settings(t, values) {
 }
 
 
-/* Another replicator on the same slot, with a socket of its own. */
-async function another(t) {
+/* Another replicator, with a socket of its own. */
+async function another(t, slot = stack.slot) {
     const other = { told: '', socket: join(stack.dir, 'run/other.sock') };
 
     other.process = start(join(BUILD, 'kairos-replicator'), [], {
         user: 'nobody',
         onLine: (line) => { other.told += `${line}\n`; },
-        env: { DATABASE_URL: stack.databaseUrl, SLOT: stack.slot,
+        env: { DATABASE_URL: stack.databaseUrl, SLOT: slot,
                KAIROS_SOCKET: other.socket, KAIROS_LOG_LEVEL: 'debug',
                KAIROS_REGISTER_WAIT: '0',
                ...stack.sanitizerEnv('other') } });
@@ -267,6 +267,35 @@ describe('two replicators on one slot', () => {
         await live.join();
         await insert(4);
         await converges(live);
+    });
+});
+
+
+describe('a slot that cannot be made yet', () => {
+    test('waits for a transaction that is open, and says so', async (t) => {
+        const idle = await stack.pool.connect();
+
+        try {
+            await idle.query('begin; insert into noise (content) values'
+                             + ' (\'open\')');
+
+            const slot = `${stack.slot}_late`;
+            const other = await another(t, slot);
+
+            await until(() => other.lines(/\[warn\].*waits for the trans/)
+                                   .length, 'it says why it waits', 3 * LIMIT);
+            assert.equal(other.lines(/reading the slot/).length, 0);
+
+            await idle.query('commit');
+            await until(() => other.lines(/reading the slot/).length,
+                        'the slot is read', 3 * LIMIT);
+
+            await other.process.kill('SIGTERM');
+            await stack.sql('select pg_drop_replication_slot($1)', [slot]);
+
+        } finally {
+            idle.release(true);
+        }
     });
 });
 

@@ -111,6 +111,15 @@ const LEFT_OUT = ['gtsvector', 'pg_node_tree', 'pg_ndistinct',
                   'pg_dependencies', 'pg_mcv_list', 'pg_brin_bloom_summary',
                   'pg_brin_minmax_multi_summary'];
 
+/* those of the replicator's sessions, whatever the database has */
+const SETTINGS = 'set intervalstyle = iso_8601; set bytea_output = hex;'
+                 + ' set timezone = \'UTC\'; set datestyle = \'ISO\';'
+                 + ' set extra_float_digits = 3;';
+
+const HOSTILE = { intervalstyle: 'sql_standard', bytea_output: 'escape',
+                  timezone: 'Asia/Kathmandu', datestyle: 'German',
+                  extra_float_digits: '0' };
+
 let stack, types;
 
 before(async () => {
@@ -120,7 +129,12 @@ before(async () => {
         create domain label as text;
         create domain days as date[];
         create type pair as (a int, b text, c int[], d text);
-        create type span as range (subtype = numeric);` });
+        create type span as range (subtype = numeric);
+        do $$ begin
+            ${Object.entries(HOSTILE).map(([name, value]) => `
+            execute format('alter database %I set ${name} = ''${value}''',
+                           current_database());`).join('')}
+        end $$` });
 
     types = await stack.sql(`
         select t.oid, t.typname as name, t.typtype as kind,
@@ -220,7 +234,7 @@ test('all types', async (t) => {
                              alter table v${i} replica identity full`);
 
             const expected = async () => (await stack.sql(
-                `set intervalstyle = iso_8601; select row_to_json(t)::text as`
+                `${SETTINGS} select row_to_json(t)::text as`
                 + ` row from v${i} t order by id`)).map((r) => r.row);
 
             for (const value of values) {
@@ -334,8 +348,7 @@ describe('as a primary key', () => {
 
                 const inserted = await c.text(`the insert of ${sql} ${value}`);
                 const [row] = await stack.sql(
-                    'set intervalstyle = iso_8601;'
-                    + ` select to_json(k)::text as k from p${i}`);
+                    `${SETTINGS} select to_json(k)::text as k from p${i}`);
 
                 assert.ok(inserted.includes(`{"k":${row.k},"g":1,`),
                           `${sql}: ${inserted}`);
