@@ -166,6 +166,9 @@ test('nothing is lost, and it never crashes', { skip }, async (t) => {
             if (failing) {
                 ends.push(signal ?? code);
                 await delay(100);
+            }
+
+            if (failing) {
                 stack.replicator.start().catch(() => {});
             }
         }
