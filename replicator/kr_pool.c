@@ -18,7 +18,6 @@ static void kr_pool_failed(kr_pg_t *pg);
 static void kr_pool_retry(evutil_socket_t fd, short what, void *data);
 
 static void kr_pool_limits(kr_pool_t *pool);
-static kr_link_t *kr_pool_link(kr_pool_t *pool, kr_link_state_e state);
 static int kr_pool_connect(kr_pool_t *pool);
 static void kr_pool_rest(kr_pool_t *pool);
 static void kr_pool_say(kr_link_t *ln, kr_link_state_e state);
@@ -109,6 +108,8 @@ kr_pool_dispatch(kr_pool_t *pool)
     kr_link_t   *ln;
     kr_place_t   place;
 
+    kr_lanes_wake(&pool->lanes, kr_pool_now());
+
     while ((ln = kr_pool_link(pool, KR_LINK_IDLE)) != NULL) {
 
         job = kr_lanes_take(&pool->lanes, &place, kr_pool_now());
@@ -154,6 +155,21 @@ kr_pool_lose(kr_link_t *ln, kr_job_status_e status, int error)
     if (state == KR_LINK_BUSY) {
         kr_link_finish(ln, status);
     }
+}
+
+
+kr_link_t *
+kr_pool_link(kr_pool_t *pool, kr_link_state_e state)
+{
+    int  i;
+
+    for (i = 0; i < pool->nlinks; i++) {
+        if (pool->links[i].state == state) {
+            return &pool->links[i];
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -228,21 +244,6 @@ kr_pool_limits(kr_pool_t *pool)
 
     pool->slow_lock_timeout = pool->nlinks == 1 ? pool->lock_timeout
                                                 : pool->statement_timeout;
-}
-
-
-static kr_link_t *
-kr_pool_link(kr_pool_t *pool, kr_link_state_e state)
-{
-    int  i;
-
-    for (i = 0; i < pool->nlinks; i++) {
-        if (pool->links[i].state == state) {
-            return &pool->links[i];
-        }
-    }
-
-    return NULL;
 }
 
 

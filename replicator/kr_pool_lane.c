@@ -10,7 +10,6 @@ static kr_flow_t *kr_lane_next(const kr_lane_t *lane);
 static void kr_lane_put(kr_lanes_t *ls, kr_flow_t *fl, kr_job_t *job);
 static void kr_lane_drop(kr_lanes_t *ls, kr_job_t *job);
 static void kr_lanes_wait(kr_lanes_t *ls, kr_job_t *job);
-static void kr_lanes_wake(kr_lanes_t *ls, uint64_t now);
 static kr_flow_t *kr_flow_get(kr_lanes_t *ls, kr_lane_e k, uint64_t id);
 static void kr_flow_turn(kr_lanes_t *ls, kr_flow_t *fl);
 static void kr_flow_unturn(kr_lanes_t *ls, kr_flow_t *fl);
@@ -194,8 +193,33 @@ kr_lanes_wanted(const kr_lanes_t *ls)
 }
 
 
+void
+kr_lanes_wake(kr_lanes_t *ls, uint64_t now)
+{
+    kr_flow_t  *fl, *next;
+
+    if (ls->resting == NULL || now < ls->wake) {
+        return;
+    }
+
+    ls->wake = UINT64_MAX;
+
+    DL_FOREACH_SAFE(ls->resting, fl, next) {
+
+        if (fl->until <= now) {
+            kr_flow_unturn(ls, fl);
+            fl->until = 0;
+            kr_flow_turn(ls, fl);
+
+        } else if (fl->until < ls->wake) {
+            ls->wake = fl->until;
+        }
+    }
+}
+
+
 uint64_t
-kr_lanes_next(const kr_lanes_t *ls)
+kr_lanes_next(const kr_lanes_t *ls, int idle)
 {
     uint64_t  next;
 
@@ -205,7 +229,7 @@ kr_lanes_next(const kr_lanes_t *ls)
         next = ls->wake;
     }
 
-    if (ls->size == 1 && ls->lanes[KR_LANE_SLOW].turns != NULL
+    if (idle && ls->size == 1 && ls->lanes[KR_LANE_SLOW].turns != NULL
         && ls->pause < next)
     {
         next = ls->pause;
@@ -349,31 +373,6 @@ kr_lanes_wait(kr_lanes_t *ls, kr_job_t *job)
     }
 
     DL_PREPEND_ELEM2(ls->waiting, p, job, dprev, dnext);
-}
-
-
-static void
-kr_lanes_wake(kr_lanes_t *ls, uint64_t now)
-{
-    kr_flow_t  *fl, *next;
-
-    if (ls->resting == NULL || now < ls->wake) {
-        return;
-    }
-
-    ls->wake = UINT64_MAX;
-
-    DL_FOREACH_SAFE(ls->resting, fl, next) {
-
-        if (fl->until <= now) {
-            kr_flow_unturn(ls, fl);
-            fl->until = 0;
-            kr_flow_turn(ls, fl);
-
-        } else if (fl->until < ls->wake) {
-            ls->wake = fl->until;
-        }
-    }
 }
 
 

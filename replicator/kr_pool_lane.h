@@ -111,8 +111,17 @@ void kr_lanes_end(kr_lanes_t *ls, const kr_place_t *at, kr_run_e run,
 /* How many jobs might run if there were more connections. */
 unsigned kr_lanes_wanted(const kr_lanes_t *ls);
 
-/* When something changes by time alone, in ms; 0: nothing will. */
-uint64_t kr_lanes_next(const kr_lanes_t *ls);
+/*
+ * Those that have rested are ready; kr_lanes_take() does it, too, but there is
+ * no connection to take one with, if none was wanted.
+ */
+void kr_lanes_wake(kr_lanes_t *ls, uint64_t now);
+
+/*
+ * When something changes by time alone, in ms; 0: nothing will.  idle: whether
+ * a connection is; if not, the slow lane's pause says nothing.
+ */
+uint64_t kr_lanes_next(const kr_lanes_t *ls, int idle);
 
 
 #endif /* _KR_POOL_LANE_H_INCLUDED_ */

@@ -106,6 +106,9 @@ void kr_pool_lose(kr_link_t *ln, kr_job_status_e status, int error);
 void kr_job_done(kr_job_t *job, kr_job_status_e status, const char *sqlstate,
     const char *text);
 
+/* One of this state; NULL: there is none. */
+kr_link_t *kr_pool_link(kr_pool_t *pool, kr_link_state_e state);
+
 /* Gives waiting jobs to idle links, connects more if need be. */
 void kr_pool_dispatch(kr_pool_t *pool);
 

@@ -161,7 +161,8 @@ kr_pool_tried(kr_link_t *ln, kr_job_status_e *status)
 void
 kr_pool_turn(evutil_socket_t fd, short what, void *data)
 {
-    kr_job_t   *job, *last;
+    unsigned    n;
+    kr_job_t   *job;
     kr_pool_t  *pool;
 
     (void) fd;
@@ -171,19 +172,15 @@ kr_pool_turn(evutil_socket_t fd, short what, void *data)
 
     /* those that done() sends again have their turn later */
 
-    last = pool->refused == NULL ? NULL : pool->refused->prev;
+    DL_COUNT(pool->refused, job, n);
 
-    while (pool->refused != NULL) {
+    while (n-- != 0 && pool->refused != NULL) {
         job = pool->refused;
         job->busy = 1;
 
         DL_DELETE(pool->refused, job);
         kr_job_done(job, KR_JOB_LOST, "",
                     "too many queries wait for a connection");
-
-        if (job == last) {
-            break;
-        }
     }
 }
 
@@ -226,7 +223,8 @@ kr_pool_arm_wait(kr_pool_t *pool)
     uint64_t        now, next;
     struct timeval  tv;
 
-    next = kr_lanes_next(&pool->lanes);
+    next = kr_lanes_next(&pool->lanes,
+                         kr_pool_link(pool, KR_LINK_IDLE) != NULL);
 
     if (next == 0) {
         event_del(pool->wait);

@@ -5,6 +5,7 @@
  */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, beforeEach, describe, test } from 'node:test';
 
 import { LIMIT, until } from './lib/await.mjs';
@@ -139,6 +140,15 @@ async function waiting(stack) {
 }
 
 
+/* The time that the replicator had of a processor, in hundredths. */
+function busy(stack) {
+    const stat = readFileSync(`/proc/${stack.replicator.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+
+    return Number(fields[11]) + Number(fields[12]);
+}
+
+
 /* Each of them has so many rows; all that came is applied. */
 function have(lives, n, what) {
     return until(() => {
@@ -239,6 +249,29 @@ for (const size of [1, 2, 10]) {
             await converge(stack, others);
             assert.doesNotMatch(stack.replicator.output(),
                                 /was reset|cannot be fetched/);
+        });
+
+        test('what rests is tried again, though no connection is left',
+             async (t) => {
+            const live = await open(t, stack, 'posts');
+            const release = await lock(t, stack, 'posts', 3);
+
+            await until(() => waiting(stack), 'a refetch waits', 3 * LIMIT);
+
+            /* at once, so that none of them was at work */
+            await until(() => stack.sql(
+                'with a as materialized (select * from pg_stat_activity where'
+                + ' application_name = \'kairos-replicator\''
+                + ' and backend_type = \'client backend\')'
+                + ' select pg_terminate_backend(pid) from a where not exists'
+                + ' (select from a where state <> \'idle\')')
+                .then((rows) => rows.length), 'it rests', 3 * LIMIT);
+
+            const before = busy(stack);
+
+            await release();
+            await converge(stack, [live]);
+            assert.ok(busy(stack) - before < 50, 'it waits for events');
         });
 
         test('locked whole queries: others get all', async (t) => {

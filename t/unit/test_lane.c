@@ -368,10 +368,10 @@ test_lane_locked(void **state)
 
     assert_null(take(t));
     assert_int_equal(kr_lanes_wanted(&t->ls), 0);
-    assert_int_equal(kr_lanes_next(&t->ls), t->now + KR_REST_MIN);
+    assert_int_equal(kr_lanes_next(&t->ls, 1), t->now + KR_REST_MIN);
 
     for (delay = 2 * KR_REST_MIN; delay < 3 * KR_REST_MAX; delay *= 2) {
-        t->now = kr_lanes_next(&t->ls);
+        t->now = kr_lanes_next(&t->ls, 1);
         assert_int_equal(kr_lanes_wanted(&t->ls), 0);
 
         x = take(t);
@@ -381,15 +381,22 @@ test_lane_locked(void **state)
         assert_null(take(t));
         again(t, x, KR_RUN_LOCKED);
         assert_null(take(t));
-        assert_int_equal(kr_lanes_next(&t->ls) - t->now,
+        assert_int_equal(kr_lanes_next(&t->ls, 1) - t->now,
                          delay < KR_REST_MAX ? delay : KR_REST_MAX);
     }
+
+    /* who has rested wants a connection, though none is idle to take it */
+    t->now = kr_lanes_next(&t->ls, 0);
+    kr_lanes_wake(&t->ls, t->now);
+    assert_int_not_equal(kr_lanes_wanted(&t->ls), 0);
+    assert_true(kr_lanes_next(&t->ls, 0) > t->now);
+    again(t, take(t), KR_RUN_LOCKED);
 
     /* others are not held up */
     x = add(t, KR_LANE_ASKS, 2, NULL);
     assert_ptr_equal(take(t), x);
 
-    t->now = kr_lanes_next(&t->ls);
+    t->now = kr_lanes_next(&t->ls, 1);
     x = take(t);
     assert_non_null(x);
     end(t, x, KR_RUN_QUICK);
@@ -411,7 +418,7 @@ test_lane_cancel(void **state)
     again(t, a, KR_RUN_LOCKED);
     kr_lanes_remove(&t->ls, a);
     assert_null(t->ls.resting);
-    assert_int_equal(kr_lanes_next(&t->ls), 0);
+    assert_int_equal(kr_lanes_next(&t->ls, 1), 0);
 
     /* it is known, and has its rest */
     a = add(t, KR_LANE_ROWS, 1, NULL);
@@ -481,7 +488,8 @@ test_lane_single(void **state)
 
     a = add(t, KR_LANE_ROWS, 1, NULL);
     assert_null(take(t));
-    assert_int_equal(kr_lanes_next(&t->ls), t->now + 700);
+    assert_int_equal(kr_lanes_next(&t->ls, 1), t->now + 700);
+    assert_int_equal(kr_lanes_next(&t->ls, 0), a->deadline);
 
     b = add(t, KR_LANE_ROWS, 2, NULL);
     assert_ptr_equal(take(t), b);
