@@ -1,4 +1,5 @@
 /* sources: kr_keys.c kr_row.c kr_json.c kr_value.c kr_value_order.c */
+/* sources: kr_value_number.c */
 /* sources: kr_buf.c */
 /* libs: -lpq */
 

@@ -4,6 +4,7 @@
 /* sources: kr_match.c kr_match_hash.c kr_match_index.c kr_match_pattern.c */
 /* sources: kr_match_predicate.c kr_match_search.c kr_match_value.c kr_op.c */
 /* sources: kr_value.c kr_value_order.c kr_decode.c kr_buf.c kr_lsn.c */
+/* sources: kr_value_number.c */
 /* sources: kr_decode_columns.c */
 /* libs: -lcrypto -ljansson */
 

@@ -2,6 +2,7 @@
 /* sources: kr_registry_tickets.c kr_registry_subject.c */
 /* sources: kr_registry_parts.c kr_spec.c kr_json.c kr_op.c */
 /* sources: kr_value.c kr_value_order.c */
+/* sources: kr_value_number.c */
 /* sources: kr_buf.c kr_lsn.c */
 /* libs: -lcrypto */
 

@@ -1,4 +1,5 @@
 /* sources: kr_row.c kr_json.c kr_value.c kr_value_order.c kr_buf.c */
+/* sources: kr_value_number.c */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* sources: kr_spec.c kr_json.c kr_buf.c kr_op.c kr_value.c */
+/* sources: kr_value_number.c */
 /* sources: kr_value_order.c */
 /* libs: -lcrypto */
 

@@ -1,6 +1,7 @@
 /* sources: kr_sql.c kr_sql_collect.c kr_sql_resolve.c kr_sql_template.c */
 /* sources: kr_sql_output.c kr_sql_probe.c kr_sql_rerun.c kr_sql_frame.c */
 /* sources: kr_sql_tree.c kr_op.c kr_value.c kr_buf.c */
+/* sources: kr_value_number.c */
 /* libs: -lpg_query */
 
 #include <setjmp.h>

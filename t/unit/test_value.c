@@ -1,4 +1,5 @@
 /* sources: kr_value.c kr_buf.c */
+/* sources: kr_value_number.c */
 
 #include <setjmp.h>
 #include <stdarg.h>
