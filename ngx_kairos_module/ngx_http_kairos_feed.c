@@ -4,7 +4,8 @@
  * A feed is idle (no connection; the timer runs to the next attempt),
  * connecting, open (HELLO is queued; RESUMEs go out, WELCOME may come) or up.
  * It is dropped in one place, ngx_http_kairos_feed_drop(), called only from
- * the feed's own events: whoever queues a frame never sees it vanish.
+ * the feed's own events: whoever queues a frame never sees it vanish.  What it
+ * reads and writes is in ngx_http_kairos_feed_io.c.
  */
 
 #include <ngx_config.h>
@@ -24,44 +25,16 @@
 #define NGX_HTTP_KAIROS_FEED_HANDSHAKE   10000
 #define NGX_HTTP_KAIROS_FEED_STABLE      5000
 
-/* bytes */
-#define NGX_HTTP_KAIROS_FEED_READ        16384
-#define NGX_HTTP_KAIROS_FEED_TURN        (1024 * 1024)
-#define NGX_HTTP_KAIROS_FEED_KEEP        (256 * 1024)
-#define NGX_HTTP_KAIROS_FEED_FULL        (1024 * 1024)
-
-/* past this the replicator does not keep up: the feed is dropped */
-#define NGX_HTTP_KAIROS_FEED_OUT_MAX     (2 * (size_t) KAIROS_FEED_MAX)
-
-/* a frame that is nearly there, and what came behind it */
-#define NGX_HTTP_KAIROS_FEED_IN_MAX                                          \
-    (KAIROS_FEED_HEADER + (size_t) KAIROS_FEED_MAX                           \
-     + NGX_HTTP_KAIROS_FEED_READ)
-
 
 static void ngx_http_kairos_feed_timer_handler(ngx_event_t *ev);
 static void ngx_http_kairos_feed_turn_handler(ngx_event_t *ev);
-static void ngx_http_kairos_feed_read_handler(ngx_event_t *rev);
 static void ngx_http_kairos_feed_write_handler(ngx_event_t *wev);
 
 static void ngx_http_kairos_feed_connect(ngx_http_kairos_feed_t *feed);
 static ngx_connection_t *ngx_http_kairos_feed_socket(
     ngx_http_kairos_feed_t *feed);
 static void ngx_http_kairos_feed_hello(ngx_http_kairos_feed_t *feed);
-static void ngx_http_kairos_feed_resume(ngx_http_kairos_feed_t *feed);
 static void ngx_http_kairos_feed_ready(ngx_http_kairos_feed_t *feed);
-static const char *ngx_http_kairos_feed_input(ngx_http_kairos_feed_t *feed);
-static const char *ngx_http_kairos_feed_frame(ngx_http_kairos_feed_t *feed,
-    kairos_feed_frame_t *f);
-static const char *ngx_http_kairos_feed_welcome(ngx_http_kairos_feed_t *feed,
-    kairos_feed_frame_t *f);
-static ngx_int_t ngx_http_kairos_feed_append(ngx_http_kairos_feed_t *feed,
-    const kairos_feed_frame_t *f);
-static void ngx_http_kairos_feed_flush(ngx_http_kairos_feed_t *feed);
-static void ngx_http_kairos_feed_fail(ngx_http_kairos_feed_t *feed,
-    const char *reason);
-static void ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed,
-    const char *reason, ngx_err_t err);
 
 
 static void
@@ -100,64 +73,6 @@ ngx_http_kairos_feed_turn_handler(ngx_event_t *ev)
     }
 
     ngx_http_kairos_feed_flush(feed);
-}
-
-
-/*
- * Reads what is there, but not more than a turn's share: then the rest waits
- * for the next turn, so that a burst of events holds up no client.
- */
-static void
-ngx_http_kairos_feed_read_handler(ngx_event_t *rev)
-{
-    ssize_t                  n;
-    size_t                   total;
-    const char              *reason;
-    ngx_connection_t        *c;
-    ngx_http_kairos_feed_t  *feed;
-
-    c = rev->data;
-    feed = c->data;
-
-    for (total = 0; total < NGX_HTTP_KAIROS_FEED_TURN; total += n) {
-
-        if (ngx_http_kairos_buf_reserve(&feed->in, NGX_HTTP_KAIROS_FEED_READ,
-                                         NGX_HTTP_KAIROS_FEED_IN_MAX, c->log)
-            != NGX_OK)
-        {
-            ngx_http_kairos_feed_drop(feed, "out of memory", 0);
-            return;
-        }
-
-        n = c->recv(c, feed->in.last, feed->in.end - feed->in.last);
-
-        if (n == NGX_AGAIN) {
-            ngx_http_kairos_buf_release(&feed->in,
-                                         NGX_HTTP_KAIROS_FEED_KEEP);
-
-            if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-                ngx_http_kairos_feed_drop(feed, "could not await input", 0);
-            }
-
-            return;
-        }
-
-        if (n == NGX_ERROR || n == 0) {
-            ngx_http_kairos_feed_drop(feed, n ? "could not read"
-                                              : "the peer closed", 0);
-            return;
-        }
-
-        feed->in.last += n;
-
-        reason = ngx_http_kairos_feed_input(feed);
-        if (reason != NULL) {
-            ngx_http_kairos_feed_drop(feed, reason, 0);
-            return;
-        }
-    }
-
-    ngx_post_event(rev, &ngx_posted_next_events);
 }
 
 
@@ -232,27 +147,6 @@ ngx_http_kairos_feed_start(ngx_http_kairos_feed_t *feed, ngx_cycle_t *cycle)
     ngx_http_kairos_feed_connect(feed);
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_kairos_feed_send(ngx_http_kairos_feed_t *feed,
-    const kairos_feed_frame_t *f)
-{
-    if (!feed->open || feed->failure != NULL) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_kairos_feed_append(feed, f);
-}
-
-
-ngx_uint_t
-ngx_http_kairos_feed_full(ngx_http_kairos_feed_t *feed)
-{
-    return feed->failure != NULL
-           || ngx_http_kairos_buf_used(&feed->out)
-              >= NGX_HTTP_KAIROS_FEED_FULL;
 }
 
 
@@ -374,17 +268,13 @@ ngx_http_kairos_feed_hello(ngx_http_kairos_feed_t *feed)
 
     feed->open = 1;
 
-    if (ngx_http_kairos_feed_append(feed, &f) == NGX_OK) {
+    if (ngx_http_kairos_feed_send(feed, &f) == NGX_OK) {
         ngx_http_kairos_feed_resume(feed);
     }
 }
 
 
-/*
- * Lets the handler queue RESUMEs, and READY behind the last.  They do not
- * wait for WELCOME: HELLO says all that the replicator needs to read them.
- */
-static void
+void
 ngx_http_kairos_feed_resume(ngx_http_kairos_feed_t *feed)
 {
     kairos_feed_frame_t  f;
@@ -424,67 +314,7 @@ ngx_http_kairos_feed_ready(ngx_http_kairos_feed_t *feed)
 }
 
 
-/*
- * Takes all whole frames from the input.  NULL, or why the feed is to be
- * dropped.
- */
-static const char *
-ngx_http_kairos_feed_input(ngx_http_kairos_feed_t *feed)
-{
-    int                     rc;
-    size_t                  used;
-    const char             *reason;
-    kairos_feed_frame_t     f;
-    ngx_http_kairos_buf_t  *in;
-
-    in = &feed->in;
-
-    for ( ;; ) {
-        rc = kairos_feed_decode(in->pos, ngx_http_kairos_buf_used(in), &f,
-                                &used);
-
-        if (rc == KAIROS_FEED_AGAIN) {
-            return NULL;
-        }
-
-        if (rc == KAIROS_FEED_ERROR) {
-            return "the peer sent what is no frame";
-        }
-
-        reason = ngx_http_kairos_feed_frame(feed, &f);
-        if (reason != NULL) {
-            return reason;
-        }
-
-        in->pos += used;
-    }
-}
-
-
-static const char *
-ngx_http_kairos_feed_frame(ngx_http_kairos_feed_t *feed,
-    kairos_feed_frame_t *f)
-{
-    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, feed->log, 0,
-                   "kairos feed frame type:%d req:%uL", (int) f->type, f->req);
-
-    if (f->type == KAIROS_FEED_WELCOME) {
-        return ngx_http_kairos_feed_welcome(feed, f);
-    }
-
-    if (!feed->welcomed) {
-        return "the peer sent a frame before WELCOME";
-    }
-
-    if (feed->handlers->frame(feed, f) != NGX_OK) {
-        return "the peer sent a frame out of place";
-    }
-
-    return feed->failure;
-}
-
-
-static const char *
+const char *
 ngx_http_kairos_feed_welcome(ngx_http_kairos_feed_t *feed,
     kairos_feed_frame_t *f)
 {
@@ -520,105 +350,7 @@ ngx_http_kairos_feed_welcome(ngx_http_kairos_feed_t *feed,
 }
 
 
-/*
- * Returns as ngx_http_kairos_feed_send() does.
- */
-static ngx_int_t
-ngx_http_kairos_feed_append(ngx_http_kairos_feed_t *feed,
-    const kairos_feed_frame_t *f)
-{
-    size_t                  size;
-    ngx_http_kairos_buf_t  *out;
-
-    size = kairos_feed_size(f);
-    if (size == 0) {
-        return NGX_DECLINED;
-    }
-
-    out = &feed->out;
-
-    if (ngx_http_kairos_buf_used(out) + size > NGX_HTTP_KAIROS_FEED_OUT_MAX) {
-        ngx_http_kairos_feed_fail(feed, "the peer does not read");
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_kairos_buf_reserve(out, size, NGX_HTTP_KAIROS_FEED_OUT_MAX,
-                                     feed->log)
-        != NGX_OK)
-    {
-        ngx_http_kairos_feed_fail(feed, "out of memory");
-        return NGX_ERROR;
-    }
-
-    out->last = kairos_feed_encode(out->last, f);
-
-    ngx_post_event(&feed->turn, &ngx_posted_events);
-
-    return NGX_OK;
-}
-
-
-/*
- * Writes what is queued, as far as the socket takes it; goes on with the
- * RESUMEs while there is room.
- */
-static void
-ngx_http_kairos_feed_flush(ngx_http_kairos_feed_t *feed)
-{
-    ssize_t                 n;
-    ngx_connection_t       *c;
-    ngx_http_kairos_buf_t  *out;
-
-    c = feed->connection;
-    out = &feed->out;
-
-    while (out->pos != out->last && c->write->ready) {
-
-        n = c->send(c, out->pos, ngx_http_kairos_buf_used(out));
-
-        if (n == NGX_ERROR) {
-            ngx_http_kairos_feed_drop(feed, "could not write", 0);
-            return;
-        }
-
-        if (n == NGX_AGAIN || n == 0) {
-            break;
-        }
-
-        out->pos += n;
-    }
-
-    ngx_http_kairos_buf_release(out, NGX_HTTP_KAIROS_FEED_KEEP);
-
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        ngx_http_kairos_feed_drop(feed, "could not await output", 0);
-        return;
-    }
-
-    if (feed->open && !feed->resumed && !ngx_http_kairos_feed_full(feed)) {
-        ngx_http_kairos_feed_resume(feed);
-    }
-}
-
-
-/*
- * For those that are called from elsewhere: the feed is dropped at the end
- * of the turn.
- */
-static void
-ngx_http_kairos_feed_fail(ngx_http_kairos_feed_t *feed, const char *reason)
-{
-    feed->failure = reason;
-
-    ngx_post_event(&feed->turn, &ngx_posted_events);
-}
-
-
-/*
- * Ends the connection, or the attempt to get one, and arms the next attempt.
- * The log is told at ERR once, until the feed has been up again.
- */
-static void
+void
 ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed, const char *reason,
     ngx_err_t err)
 {
