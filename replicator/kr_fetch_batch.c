@@ -26,11 +26,6 @@ static int kr_batch_take(kr_pending_t *pe);
 static int kr_batch_query(kr_pending_t *pe);
 static int kr_batch_pks(kr_pending_t *pe);
 static int kr_batch_column(kr_pending_t *pe, size_t column, kr_str_t *pks);
-static int kr_batch_visible(kr_pending_t *pe, const PGresult *res);
-static int kr_batch_match(kr_pending_t *pe, const PGresult *res);
-static int kr_batch_find(kr_pending_t *pe, const char *text, size_t len,
-    kr_item_t **it);
-static int kr_item_cmp(const void *one, const void *two);
 static void kr_batch_publish(kr_pending_t *pe);
 static void kr_batch_drop(kr_pending_t *pe);
 static void kr_batch_large(kr_pending_t *pe);
@@ -143,12 +138,12 @@ kr_batch_done(kr_job_t *job)
     case KR_JOB_DONE:
         pe->tries = 0;
 
-        if (!kr_batch_visible(pe, job->results[0])) {
+        if (!kr_fetch_visible(pe, job->results[0])) {
             kr_batch_wait(pe, 1, KR_BATCH_RETRY_MAX);
             break;
         }
 
-        if (kr_batch_match(pe, job->results[1]) != KR_OK) {
+        if (kr_fetch_match(pe, job->results[1]) != KR_OK) {
             /* a row that is not found would be told as a delete */
             kr_fetch_end(pe, "a row could not be told: subscribe again");
             break;
@@ -431,135 +426,6 @@ kr_batch_column(kr_pending_t *pe, size_t column, kr_str_t *pks)
     }
 
     return n == 0 ? KR_DECLINED : KR_OK;
-}
-
-
-/*
- * A commit is decoded a moment before it is visible: whether the refetch saw
- * all the changes that it answers for.
- */
-static int
-kr_batch_visible(kr_pending_t *pe, const PGresult *res)
-{
-    int             sees;
-    size_t          i, k;
-    kr_item_t      *it;
-    kr_snapshot_t   s;
-
-    if (PQntuples(res) != 1
-        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
-                             (size_t) PQgetlength(res, 0, 0), &s)
-           != KR_OK)
-    {
-        kr_log(KR_LOG_ERR, "could not read a snapshot's text");
-        return 0;
-    }
-
-    sees = 1;
-
-    for (i = pe->pos; i < pe->pos + pe->take && sees; i++) {
-        it = pe->items[i];
-
-        for (k = 0; k < it->nxids && sees && kr_item_asked(it); k++) {
-            sees = kr_snapshot_sees(&s, it->xids[k]);
-        }
-    }
-
-    kr_snapshot_free(&s);
-
-    return sees;
-}
-
-
-/* Gives each item its row.  KR_ERROR: no memory. */
-static int
-kr_batch_match(kr_pending_t *pe, const PGresult *res)
-{
-    int         row;
-    kr_item_t  *it, **sorted;
-
-    sorted = pe->items + pe->n;
-    memcpy(sorted, pe->items + pe->pos, pe->take * sizeof(kr_item_t *));
-    qsort(sorted, pe->take, sizeof(kr_item_t *), kr_item_cmp);
-
-    for (row = 0; row < PQntuples(res); row++) {
-
-        if (PQgetisnull(res, row, 0)) {
-            continue;
-        }
-
-        if (kr_batch_find(pe, PQgetvalue(res, row, 0),
-                          (size_t) PQgetlength(res, row, 0), &it)
-            != KR_OK)
-        {
-            return KR_ERROR;
-        }
-
-        if (it == NULL) {
-            continue;
-        }
-
-        it->json = PQgetvalue(res, row, 2);
-        it->json_len = (size_t) PQgetlength(res, row, 2);
-
-        if (!PQgetisnull(res, row, 1)) {
-            it->field = PQgetvalue(res, row, 1);
-            it->field_len = (size_t) PQgetlength(res, row, 1);
-        }
-    }
-
-    return KR_OK;
-}
-
-
-/* *it is NULL if nobody asked for this row. */
-static int
-kr_batch_find(kr_pending_t *pe, const char *text, size_t len, kr_item_t **it)
-{
-    kr_fetch_t      *fe;
-    kr_item_t        want, *p, **found;
-    const kr_buf_t  *key;
-
-    fe = pe->fetch;
-
-    kr_buf_reset(&fe->texts);
-
-    if (kr_key_texts(&pe->template->key, text, len, &fe->texts) != KR_OK) {
-        return KR_ERROR;
-    }
-
-    key = kr_item_key(fe, pe->template, fe->texts.data);
-
-    if (key->failed) {
-        return KR_ERROR;
-    }
-
-    want.key = key->data;
-    want.key_len = key->len;
-    p = &want;
-
-    found = bsearch(&p, pe->items + pe->n, pe->take, sizeof(kr_item_t *),
-                    kr_item_cmp);
-
-    *it = found == NULL ? NULL : *found;
-
-    return KR_OK;
-}
-
-
-static int
-kr_item_cmp(const void *one, const void *two)
-{
-    const kr_item_t  *a, *b;
-
-    a = *(kr_item_t *const *) one;
-    b = *(kr_item_t *const *) two;
-
-    if (a->key_len != b->key_len) {
-        return a->key_len < b->key_len ? -1 : 1;
-    }
-
-    return memcmp(a->key, b->key, a->key_len);
 }
 
 

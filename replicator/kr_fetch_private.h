@@ -1,8 +1,8 @@
 /*
  * What kr_fetch.c (a change and its routes), kr_fetch_parts.c (partitions),
- * kr_fetch_item.c (gathering), kr_fetch_batch.c (the refetch), kr_fetch_rows.c
- * (its events) and kr_fetch_stuck.c (refetches that hang) share; no other file
- * includes it.
+ * kr_fetch_item.c (gathering), kr_fetch_batch.c (the refetch),
+ * kr_fetch_match.c (its result), kr_fetch_rows.c (its events) and
+ * kr_fetch_stuck.c (refetches that hang) share; no other file includes it.
  */
 
 #ifndef _KR_FETCH_PRIVATE_H_INCLUDED_
@@ -191,6 +191,18 @@ void kr_fetch_shed(kr_fetch_t *fe);
 
 /* Cancels, lets go of all, frees; the template keeps no trace of it. */
 void kr_pending_free(kr_pending_t *pe);
+
+/*
+ * A commit is decoded a moment before it is visible: whether the refetch saw
+ * all the changes that it answers for.
+ */
+int kr_fetch_visible(kr_pending_t *pe, const PGresult *res);
+
+/*
+ * Gives each item under way its row.  KR_ERROR: a key of the result is none,
+ * or no memory.
+ */
+int kr_fetch_match(kr_pending_t *pe, const PGresult *res);
 
 /* Makes the events of the items under way. */
 void kr_fetch_publish(kr_pending_t *pe);

@@ -1,0 +1,139 @@
+/*
+ * What the result of a refetch says: whether it saw the changes, and which
+ * row is whose.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kr_fetch_private.h"
+#include "kr_log.h"
+
+
+static int kr_item_find(kr_pending_t *pe, const char *text, size_t len,
+    kr_item_t **it);
+static int kr_item_cmp(const void *one, const void *two);
+
+
+int
+kr_fetch_visible(kr_pending_t *pe, const PGresult *res)
+{
+    int             sees;
+    size_t          i, k;
+    kr_item_t      *it;
+    kr_snapshot_t   s;
+
+    if (PQntuples(res) != 1
+        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
+                             (size_t) PQgetlength(res, 0, 0), &s)
+           != KR_OK)
+    {
+        kr_log(KR_LOG_ERR, "could not read a snapshot's text");
+        return 0;
+    }
+
+    sees = 1;
+
+    for (i = pe->pos; i < pe->pos + pe->take && sees; i++) {
+        it = pe->items[i];
+
+        for (k = 0; k < it->nxids && sees && kr_item_asked(it); k++) {
+            sees = kr_snapshot_sees(&s, it->xids[k]);
+        }
+    }
+
+    kr_snapshot_free(&s);
+
+    return sees;
+}
+
+
+int
+kr_fetch_match(kr_pending_t *pe, const PGresult *res)
+{
+    int         row;
+    kr_item_t  *it, **sorted;
+
+    sorted = pe->items + pe->n;
+    memcpy(sorted, pe->items + pe->pos, pe->take * sizeof(kr_item_t *));
+    qsort(sorted, pe->take, sizeof(kr_item_t *), kr_item_cmp);
+
+    for (row = 0; row < PQntuples(res); row++) {
+
+        if (PQgetisnull(res, row, 0)) {
+            continue;
+        }
+
+        if (kr_item_find(pe, PQgetvalue(res, row, 0),
+                          (size_t) PQgetlength(res, row, 0), &it)
+            != KR_OK)
+        {
+            return KR_ERROR;
+        }
+
+        if (it == NULL) {
+            continue;
+        }
+
+        it->json = PQgetvalue(res, row, 2);
+        it->json_len = (size_t) PQgetlength(res, row, 2);
+
+        if (!PQgetisnull(res, row, 1)) {
+            it->field = PQgetvalue(res, row, 1);
+            it->field_len = (size_t) PQgetlength(res, row, 1);
+        }
+    }
+
+    return KR_OK;
+}
+
+
+/* *it is NULL if nobody asked for this row. */
+static int
+kr_item_find(kr_pending_t *pe, const char *text, size_t len, kr_item_t **it)
+{
+    kr_fetch_t      *fe;
+    kr_item_t        want, *p, **found;
+    const kr_buf_t  *key;
+
+    fe = pe->fetch;
+
+    kr_buf_reset(&fe->texts);
+
+    if (kr_key_texts(&pe->template->key, text, len, &fe->texts) != KR_OK) {
+        return KR_ERROR;
+    }
+
+    key = kr_item_key(fe, pe->template, fe->texts.data);
+
+    if (key->failed) {
+        return KR_ERROR;
+    }
+
+    want.key = key->data;
+    want.key_len = key->len;
+    p = &want;
+
+    found = bsearch(&p, pe->items + pe->n, pe->take, sizeof(kr_item_t *),
+                    kr_item_cmp);
+
+    *it = found == NULL ? NULL : *found;
+
+    return KR_OK;
+}
+
+
+static int
+kr_item_cmp(const void *one, const void *two)
+{
+    const kr_item_t  *a, *b;
+
+    a = *(kr_item_t *const *) one;
+    b = *(kr_item_t *const *) two;
+
+    if (a->key_len != b->key_len) {
+        return a->key_len < b->key_len ? -1 : 1;
+    }
+
+    return memcmp(a->key, b->key, a->key_len);
+}
