@@ -142,15 +142,7 @@ export const FAULTS = {
     'commits wait for a standby': {
         prepare: follow,
         mend: unfollow,
-
-        async do({ standby, step, random }) {
-            for (let i = 0; i < 10; i++) {
-                process.kill(standby.pid, 'SIGSTOP');
-                await pause(random.below(60));
-                process.kill(standby.pid, 'SIGCONT');
-                await step(1);
-            }
-        },
+        do: ({ step }) => step(),
     },
 
     'two at once': {
@@ -199,15 +191,30 @@ async function follow(run) {
         'select from pg_stat_replication where application_name = $1'
         + " and sync_state = 'sync'", [STANDBY])).length,
                 'the standby is synchronous');
+
+    run.falter = falter(run.standby, run.random.fork());
+}
+
+
+/* Now it answers at once, now it does not. */
+async function falter(standby, random) {
+    while (!standby.over) {
+        process.kill(standby.pid, 'SIGSTOP');
+        await pause(random.below(60));
+        process.kill(standby.pid, 'SIGCONT');
+        await pause(random.below(60));
+    }
 }
 
 
 /* First the server, or who writes waits for ever. */
-async function unfollow({ stack, standby }) {
+async function unfollow({ stack, standby, falter }) {
     await stack.sql('alter system reset synchronous_standby_names');
     await stack.sql('select pg_reload_conf()');
 
     if (standby) {
+        standby.over = true;
+        await falter;
         await standby.kill('SIGTERM', 'the standby');
     }
 }

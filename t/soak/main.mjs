@@ -56,7 +56,7 @@ async function once(fault, seed, seconds, sums) {
 
     try {
         const result = await run({
-            fault, seed, seconds, times: 2,
+            fault, seed, seconds, times: 2, bursts: 10,
             clients: Number(process.env.CLIENTS ?? 60),
             bulk: Number(process.env.BULK ?? 100000) });
 

@@ -19,6 +19,7 @@ import { Writers } from './writers.mjs';
 const SETTLE = 3 * LIMIT;       /* a view is right within, once it is quiet */
 const ROUNDS = 20;              /* so often, as long as it is not */
 const STEADY = 4;               /* each fourth client stays where it is */
+const REST = 8000;              /* ms; so often all must be right meanwhile */
 
 
 /*
@@ -28,6 +29,7 @@ const STEADY = 4;               /* each fourth client stays where it is */
  *   clients   how many; the last are one of phoenix.js and one of the SDK
  *   bulk      rows of the largest transaction
  *   seed      of everything random
+ *   bursts    how often all must be right in the end, after some changes
  *   settle    ms after which a view that is not right and hears nothing is
  *             not going to be
  *   drop(view, row, stage)  true: the view does not apply this row
@@ -39,7 +41,7 @@ const STEADY = 4;               /* each fourth client stays where it is */
  */
 export async function run(options) {
     const soak = new Run({ times: 2, seconds: 0, clients: 14, bulk: 3000,
-                           seed: 1, settle: SETTLE, ...options });
+                           seed: 1, bursts: 2, settle: SETTLE, ...options });
 
     try {
         await soak.begin();
@@ -61,6 +63,7 @@ class Run {
         this.coming = [];
         this.times = 0;
         this.stage = 'soak';
+        this.bad = 0;           /* how many views are wrong at its end */
     }
 
     async begin() {
@@ -164,9 +167,9 @@ class Run {
     async act() {
         const { times, seconds, clients } = this.options;
         const began = Date.now();
+        let rested = began;
 
-        this.step = (n = 30) => this.writers.progress(
-            n, (fn, what) => until(fn, what, 3 * LIMIT));
+        this.step = (n = 30) => this.writers.progress(n, patiently);
 
         while (this.clients.length < clients / 2) {
             this.come();
@@ -184,6 +187,14 @@ class Run {
                 this.times++;
                 await Promise.race([this.step(10 + this.random.below(40)),
                                     people]);
+
+                if (Date.now() - rested > REST) {
+                    if (await Promise.race([this.rest(), people])) {
+                        break;
+                    }
+
+                    rested = Date.now();
+                }
             }
 
         } finally {
@@ -193,10 +204,33 @@ class Run {
         await people;
     }
 
+    /*
+     * What a view misses may come with the next change: now and then nobody
+     * writes until all are right.  Gives how many are not.
+     */
+    async rest() {
+        this.still = true;
+        await this.writers.pause(patiently);
+
+        this.bad = await this.check(
+            'rest', `delete from items where id >= ${BULK}`);
+
+        if (!this.bad) {
+            this.still = false;
+            this.writers.resume();
+        }
+
+        return this.bad;
+    }
+
     /* What people do meanwhile. */
     async live() {
         while (!this.quiet) {
             await new Promise((resolve) => setTimeout(resolve, 60));
+
+            if (this.still) {
+                continue;
+            }
 
             if (this.clients.length < this.options.clients) {
                 this.come();
@@ -211,8 +245,14 @@ class Run {
     }
 
     async end() {
-        const { stack, writers, clients } = this;
+        const { writers, clients } = this;
         const views = clients.flatMap((c) => c.views);
+
+        for (let i = 0; i < this.options.bursts && !this.bad; i++) {
+            if (!await this.rest()) {
+                await this.step(5);
+            }
+        }
 
         await writers.stop();
 
@@ -220,18 +260,12 @@ class Run {
             ['quiet', `delete from items where id >= ${BULK}`],
             ['empty', EMPTY], ['full', FILL]])
         {
-            this.stage = stage;
-            views.forEach((view) => { view.heard = 0; });
-            await stack.sql(sql);
-
-            if (await this.settle(views)) {
-                break;
-            }
+            this.bad ||= await this.check(stage, sql);
         }
 
         /* and stay so: nothing of what is under way changes them */
 
-        if (this.wrong(views).length == 0) {
+        if (!this.bad) {
             await this.mark(views);
         }
 
@@ -247,6 +281,16 @@ class Run {
                  refused: this.refusals(), left: this.left,
                  diverged: diverged.length, hung: hung.length,
                  report: await describe(this, diverged, hung) };
+    }
+
+    async check(stage, sql) {
+        const views = this.clients.flatMap((c) => c.views);
+
+        this.stage = stage;
+        views.forEach((view) => { view.heard = 0; });
+        await this.stack.sql(sql);
+
+        return this.settle(views);
     }
 
     /*
@@ -267,10 +311,14 @@ class Run {
      */
     async settle(views) {
         const wrong = () => this.wrong(views).length;
+        const [{ end }] = await this.stack.sql(
+            'select pg_current_wal_lsn() as end');
         const read = async () => (await this.stack.sql(
-            'select confirmed_flush_lsn, sent_lsn from pg_replication_slots'
+            'select least(confirmed_flush_lsn, $2) as confirmed,'
+            + ' least(sent_lsn, $2) as sent'
+            + ' from pg_replication_slots'
             + ' left join pg_stat_replication on pid = active_pid'
-            + ' where slot_name = $1', [this.stack.slot]))
+            + ' where slot_name = $1', [this.stack.slot, end]))
             .map((row) => Object.values(row)).join();
         let seen = '', progress = true;
 
@@ -347,6 +395,11 @@ class Run {
 
         await this.stack?.stop();
     }
+}
+
+
+function patiently(fn, what) {
+    return until(fn, what, 3 * LIMIT);
 }
 
 

@@ -20,12 +20,27 @@ export class Writers {
         this.log = new Map();
         this.unnamed = 0;
         this.over = false;
+        this.idle = 0;          /* how many are paused */
         this.all = Array.from({ length: n }, () => this.write(random.fork()));
     }
 
     async stop() {
         this.over = true;
+        this.resume();
         await Promise.all(this.all);
+    }
+
+    /* Waits until none of them is within a transaction. */
+    async pause(until) {
+        this.idle = 0;
+        this.paused = new Promise((resolve) => { this.release = resolve; });
+
+        await until(() => this.idle == this.all.length, 'all writers rest');
+    }
+
+    resume() {
+        this.paused = undefined;
+        this.release?.();
     }
 
     /* Waits until n more transactions were committed. */
@@ -40,6 +55,12 @@ export class Writers {
         let client;
 
         while (!this.over) {
+            if (this.paused) {
+                this.idle++;
+                await this.paused;
+                continue;
+            }
+
             try {
                 client ??= await this.connect();
                 await this.transaction(client, r);
