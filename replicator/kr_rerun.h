@@ -37,6 +37,7 @@ typedef struct kr_guest_s  kr_guest_t;
  */
 struct kr_guest_s {
     void             (*done)(kr_guest_t *g);
+    const void        *asker;     /* its client, see kr_pool.h */
 
     /* the answer, valid in done() */
     const PGresult    *rows;      /* kr_sql_rerun()'s; NULL: there are none */

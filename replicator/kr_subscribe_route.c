@@ -350,6 +350,7 @@ static void
 kr_sub_ask(kr_sub_t *sub)
 {
     sub->guest.done = kr_sub_guested;
+    sub->guest.asker = sub->socket;
 
     if (kr_rerun_ask(sub->owner->routes->reruns, sub->route, &sub->guest)
         != KR_OK)

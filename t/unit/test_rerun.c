@@ -197,6 +197,7 @@ ask(test_t *t, kr_route_t *rt, guest_t *guest)
 {
     memset(guest, 0, sizeof(guest_t));
     guest->g.done = guest_done;
+    guest->g.asker = guest;
     assert_int_equal(kr_rerun_ask(t->rn, rt, &guest->g), KR_OK);
     assert_int_equal(guest->done, 0);
 }
@@ -423,7 +424,7 @@ test_rerun_rests(void **state)
 }
 
 
-/* What a client asks for does not wait among what others have. */
+/* What a client asks for waits among what it asks, not what others have. */
 static void
 test_rerun_lanes(void **state)
 {
@@ -439,11 +440,13 @@ test_rerun_lanes(void **state)
     assert_int_equal(njobs, 2);
     assert_int_equal(jobs[0]->lane, KR_LANE_RUNS);
     assert_int_equal(jobs[1]->lane, KR_LANE_RUNS);
+    assert_null(jobs[0]->asker);
     complete(0, SEES_ALL, one, 1);
     complete(0, SEES_ALL, one, 1);
 
     ask(t, &t->rt2, &guest);
     assert_int_equal(jobs[0]->lane, KR_LANE_ASKS);
+    assert_ptr_equal(jobs[0]->asker, &guest);
     complete(0, SEES_ALL, one, 1);
     assert_int_equal(guest.done, 1);
     assert_int_equal(t->txns.done, 11);
