@@ -102,6 +102,8 @@ struct kr_job_s {
                                            alone; NULL: of none */
     unsigned            patience;       /* ms, of an ASK for its turn; 0: eight
                                            seconds */
+    unsigned            begun:1;        /* an ASK that had a turn before: of
+                                           its asker's it is served first */
     void              (*done)(kr_job_t *job);
 
     /* filled by the pool; slow and asked can be read while it has the job */

@@ -8,6 +8,7 @@ static kr_job_t *kr_lane_take(kr_lanes_t *ls, kr_lane_e k, uint64_t now);
 static int kr_lane_room(const kr_lanes_t *ls, kr_lane_e k, uint64_t now);
 static kr_flow_t *kr_lane_next(const kr_lane_t *lane);
 static void kr_lane_put(kr_lanes_t *ls, kr_flow_t *fl, kr_job_t *job);
+static void kr_flow_put(kr_flow_t *fl, kr_job_t *job);
 static void kr_lane_drop(kr_lanes_t *ls, kr_job_t *job);
 static void kr_lanes_wait(kr_lanes_t *ls, kr_job_t *job);
 static kr_flow_t *kr_flow_get(kr_lanes_t *ls, kr_lane_e k, uint64_t id);
@@ -319,7 +320,7 @@ kr_lane_next(const kr_lane_t *lane)
 static void
 kr_lane_put(kr_lanes_t *ls, kr_flow_t *fl, kr_job_t *job)
 {
-    DL_APPEND(fl->jobs, job);
+    kr_flow_put(fl, job);
     job->flow = fl;
     job->slow = fl->lane == KR_LANE_SLOW;
 
@@ -328,6 +329,30 @@ kr_lane_put(kr_lanes_t *ls, kr_flow_t *fl, kr_job_t *job)
 
     } else if (!fl->resting) {
         ls->lanes[fl->lane].ready++;
+    }
+}
+
+
+/*
+ * What has begun is ended before something else is begun: if all took their
+ * first step before one took its second, none would be in time.
+ */
+static void
+kr_flow_put(kr_flow_t *fl, kr_job_t *job)
+{
+    kr_job_t  *p;
+
+    p = job->begun ? fl->jobs : NULL;
+
+    while (p != NULL && p->begun) {
+        p = p->next;
+    }
+
+    if (p != NULL) {
+        DL_PREPEND_ELEM(fl->jobs, p, job);
+
+    } else {
+        DL_APPEND(fl->jobs, job);
     }
 }
 

@@ -289,6 +289,7 @@ kr_rerun_start(kr_rerun_t *rr)
     job->lane = rr->served == NULL ? KR_LANE_RUNS : KR_LANE_ASKS;
     job->about = t->rerun;
     job->asker = rr->served == NULL ? NULL : rr->served->asker;
+    job->begun = rr->served != NULL;
     job->done = kr_rerun_done;
 
     rr->since = rn->routes->txns->first;

@@ -389,6 +389,7 @@ kr_sub_snap(kr_sub_t *sub)
     job->transaction = KR_JOB_SNAPSHOT;
     job->tables = sub->tables.data;
     job->max_bytes = sub->owner->max_bytes;
+    job->begun = 1;
     job->done = kr_sub_snapped;
 
     sub->since = sub->owner->routes->txns->first;

@@ -156,6 +156,43 @@ test_lane_turns(void **state)
 }
 
 
+/* The second step of one comes before the first of others, of one client. */
+static void
+test_lane_begun(void **state)
+{
+    kr_job_t  *a, *b, *c, *first, *x;
+    test_t    *t;
+    char       one, two;
+
+    t = *state;
+    kr_lanes_init(&t->ls, 1);
+
+    first = add(t, KR_LANE_ASKS, 1, &one);
+    x = add(t, KR_LANE_ASKS, 2, &two);
+    assert_ptr_equal(take(t), first);
+
+    a = add(t, KR_LANE_ASKS, 3, &one);
+    b = add(t, KR_LANE_ASKS, 4, &one);
+
+    first->begun = 1;
+    again(t, first, KR_RUN_QUICK);
+    c = add(t, KR_LANE_ASKS, 5, &one);
+    kr_lanes_remove(&t->ls, c);
+    c->begun = 1;
+    assert_int_equal(kr_lanes_add(&t->ls, c, t->now), KR_OK);
+
+    assert_ptr_equal(take(t), x);
+    end(t, x, KR_RUN_QUICK);
+    assert_ptr_equal(take(t), first);
+    end(t, first, KR_RUN_QUICK);
+    assert_ptr_equal(take(t), c);
+    end(t, c, KR_RUN_QUICK);
+    assert_ptr_equal(take(t), a);
+    end(t, a, KR_RUN_QUICK);
+    assert_ptr_equal(take(t), b);
+}
+
+
 /* A storm in one lane leaves the others their share. */
 static void
 test_lane_storm(void **state)
@@ -535,6 +572,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         case_of(test_lane_turns),
+        case_of(test_lane_begun),
         case_of(test_lane_storm),
         case_of(test_lane_limits),
         case_of(test_lane_reserve),
