@@ -157,8 +157,9 @@ const SHAPES = {
     'a union': { build: union('union all'), pk: 'src,id',
                  fields: ['owner', 'n', 'id'] },
     'an except': { build: union('except'), pk: 'src,id', fields: ['owner'] },
-    'an exact union': { build: union('union', 'order by n desc nulls last,'
-                                     + ' src, id limit 7'),
+    'an exact union': { build: union('union',
+                                     'order by n desc nulls last, src, id'
+                                     + ' limit 7'),
                         pk: 'src,id', fields: ['owner', 'n'], exact: true },
     'a with': { build: (where) => 'with i as (select * from items where'
                                   + ` ${SMALL} and state <> 'done') `
