@@ -71,7 +71,7 @@ REPL_OBJ    = $(patsubst %.c,$(B)/obj/%.o,$(wildcard replicator/*.c common/*.c))
 .SUFFIXES:
 
 .PHONY: all module replicator www run install-deps test unit corpus fuzz \
-        fuzzers debug-nginx nginx-test e2e valgrind browser lint sanitize \
+        fuzzers debug-nginx nginx-test e2e waits valgrind browser lint sanitize \
         soak bench install uninstall clean FORCE
 
 all: module replicator
@@ -169,7 +169,12 @@ fuzzers: $(CORPUS)
 # The other suites; tools/test runs them all.
 
 SUITES      = $(wildcard t/*.t)
-E2E         = $(wildcard t/e2e/*.test.mjs)
+# Those that wait for much longer than they work have a suite of their own.
+# What memory is taken with a sanitizer says nothing.
+
+WAITS       = $(addprefix t/e2e/,partitions.test.mjs silence.test.mjs)
+E2E         = $(filter-out $(WAITS) $(if $(SAN),t/e2e/memory.test.mjs),\
+                $(wildcard t/e2e/*.test.mjs))
 BROWSER     = $(wildcard t/browser/*.test.mjs)
 
 # Sanitized suites run in an nginx that is sanitized too.
@@ -187,6 +192,9 @@ nginx-test: module $(DEBUG_NGINX)
 
 e2e: all $(DEBUG_NGINX) $(B)/nomem.so t/node_modules/.package-lock.json
 	$(Q)B=$(B) tools/node-test $(E2E)
+
+waits: all $(DEBUG_NGINX) t/node_modules/.package-lock.json
+	$(Q)B=$(B) tools/node-test $(WAITS)
 
 # An allocator that fails now and then, for LD_PRELOAD.
 
