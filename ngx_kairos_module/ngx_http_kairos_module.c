@@ -500,6 +500,7 @@ static void
 ngx_http_kairos_exit_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                     i;
+    ngx_http_kairos_feed_t        *feed;
     ngx_http_kairos_link_t       **links;
     ngx_http_kairos_main_conf_t   *kmcf;
 
@@ -514,8 +515,16 @@ ngx_http_kairos_exit_process(ngx_cycle_t *cycle)
     links = kmcf->links.elts;
 
     for (i = 0; i < kmcf->links.nelts; i++) {
-        if (links[i]->feed != NULL) {
-            ngx_http_kairos_feed_stop(links[i]->feed);
+        feed = links[i]->feed;
+
+        if (feed != NULL) {
+            ngx_http_kairos_feed_stop(feed);
+        }
+
+        /* joins whose sockets are gone wait for an answer */
+
+        if (feed != NULL && feed->query != NULL) {
+            feed->handlers->down(feed);
         }
     }
 
