@@ -16,7 +16,6 @@ static size_t kr_judge_in(kr_judge_t *jd, const kr_sql_ref_t *ref,
     kr_aim_e of, size_t place, kr_found_t *found);
 static void kr_judge_missed(kr_judge_t *jd, const kr_sql_ref_t *ref,
     const kr_found_t *found, size_t n);
-static int kr_same(const kr_str_t *a, const kr_str_t *b);
 
 
 int
@@ -296,7 +295,7 @@ kr_judge_missed(kr_judge_t *jd, const kr_sql_ref_t *ref,
 }
 
 
-static int
+int
 kr_same(const kr_str_t *a, const kr_str_t *b)
 {
     return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;

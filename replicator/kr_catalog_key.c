@@ -17,6 +17,13 @@ static int kr_judge_match(kr_judge_t *jd, const kr_table_column_t **columns,
 static int kr_judge_has(const kr_table_column_t *const *columns, size_t n,
     const kr_table_column_t *column);
 static int kr_judge_key_types(kr_judge_t *jd);
+static int kr_judge_seen(kr_judge_t *jd);
+static int kr_judge_is_other(const kr_judge_t *jd, const kr_sql_out_t *out,
+    const kr_str_t *column);
+static int kr_judge_star(const kr_judge_t *jd, const kr_sql_out_t *out,
+    const kr_str_t *column);
+static int kr_judge_brings(const kr_table_t *t, const kr_str_t *called,
+    const kr_sql_out_t *out, const kr_str_t *column);
 static void kr_judge_columns(kr_buf_t *b, const kr_table_key_t *key);
 
 
@@ -241,7 +248,118 @@ kr_judge_key_types(kr_judge_t *jd)
         }
     }
 
+    return jd->aim->key_of_result ? KR_OK : kr_judge_seen(jd);
+}
+
+
+/*
+ * A client tells rows apart by the columns that are called like the key's:
+ * they must not be others.
+ */
+static int
+kr_judge_seen(kr_judge_t *jd)
+{
+    size_t           i, k;
+    kr_sql_out_t     out;
+    const kr_str_t  *column;
+
+    for (i = 0; i < kr_sql_outs(jd->sql); i++) {
+        kr_sql_out(jd->sql, i, &out);
+
+        for (k = 0; k < jd->aim->key->ncolumns; k++) {
+            column = &jd->aim->key->columns[k]->name;
+
+            if (!kr_judge_is_other(jd, &out, column)) {
+                continue;
+            }
+
+            kr_buf_printf(jd->reason, "the query has a column \"%s\" that is "
+                          "not that of the key, ", column->data);
+            kr_judge_name(jd->aim->key_table, jd->reason);
+            kr_buf_printf(jd->reason, ".\"%s\": give it another name with "
+                          "AS%s", column->data, out.star
+                          ? ", and each a place instead of \"*\"" : "");
+
+            return KR_DECLINED;
+        }
+    }
+
     return KR_OK;
+}
+
+
+static int
+kr_judge_is_other(const kr_judge_t *jd, const kr_sql_out_t *out,
+    const kr_str_t *column)
+{
+    if (out->star) {
+        return kr_judge_star(jd, out, column);
+    }
+
+    if (!kr_same(&out->name, column)) {
+        return 0;
+    }
+
+    return !kr_same(&out->column, column)
+           || (out->table.len != 0
+               && !kr_same(&out->table,
+                           kr_catalog_called(jd->sql, jd->aim->key_place)));
+}
+
+
+/* Of columns that become one no "*" brings two. */
+static int
+kr_judge_star(const kr_judge_t *jd, const kr_sql_out_t *out,
+    const kr_str_t *column)
+{
+    size_t                 i, n;
+    const kr_str_t        *items;
+    const kr_sql_table_t  *tables;
+
+    if (out->table.len == 0 && kr_sql_merges(jd->sql)) {
+        return 0;
+    }
+
+    tables = kr_sql_tables(jd->sql, &n);
+
+    for (i = 0; i < n; i++) {
+        if (tables[i].top && i != jd->aim->key_place
+            && kr_judge_brings(&jd->facts->tables[i],
+                               kr_catalog_called(jd->sql, i), out, column))
+        {
+            return 1;
+        }
+    }
+
+    items = kr_sql_items(jd->sql, &n);
+
+    for (i = 0; i < n && jd->shape != NULL; i++) {
+        if (kr_judge_brings(&jd->shape->items[i], &items[i], out, column)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+kr_judge_brings(const kr_table_t *t, const kr_str_t *called,
+    const kr_sql_out_t *out, const kr_str_t *column)
+{
+    size_t  i;
+
+    if (out->table.len != 0 && !kr_same(&out->table, called)) {
+        return 0;
+    }
+
+    for (i = 0; i < t->ncolumns; i++) {
+        if (kr_same(&t->columns[i].name, column)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -85,6 +85,8 @@ const kr_table_t *kr_judge_read(const kr_judge_t *jd);
 /* kr_catalog_key.c: finds the aim's key, likewise. */
 int kr_judge_key(kr_judge_t *jd);
 
+int kr_same(const kr_str_t *a, const kr_str_t *b);
+
 /* a is a client's, b the catalog's; ASCII letters alone are folded */
 int kr_same_folded(const kr_str_t *a, const kr_str_t *b);
 

@@ -171,6 +171,26 @@ int kr_sql_resolve_result(const kr_sql_t *sql, const kr_str_t *name,
 
 
 /*
+ * What the query's SELECT list has at a place, in the case that PostgreSQL
+ * reads: "p.id AS post" is of the table "p", the column "id" and has the name
+ * "post"; a cast of a column is that column.  Empty: nothing is written, and
+ * of name: it is not known.  Not of a set operation.
+ */
+typedef struct {
+    kr_str_t      table;
+    kr_str_t      column;
+    kr_str_t      name;
+    unsigned      star:1;     /* all columns, of the table if it is written */
+} kr_sql_out_t;
+
+size_t kr_sql_outs(const kr_sql_t *sql);
+void kr_sql_out(const kr_sql_t *sql, size_t place, kr_sql_out_t *out);
+
+/* Whether a join has NATURAL or USING, which makes one column of two. */
+int kr_sql_merges(const kr_sql_t *sql);
+
+
+/*
  * What a template is made for; names as in the catalog, not quoted.  To be
  * zeroed before it is filled.
  *

@@ -36,7 +36,6 @@ static int kr_sql_itself(const kr_sql_search_t *s);
 static const PgQuery__ColumnRef *kr_sql_ref_of(const PgQuery__Node *target);
 static const char *kr_sql_field(const PgQuery__ColumnRef *ref, size_t from);
 static int kr_sql_is_star(const PgQuery__ColumnRef *ref);
-static const char *kr_sql_output_name(const PgQuery__ResTarget *target);
 
 
 int
@@ -302,8 +301,7 @@ kr_sql_is_star(const PgQuery__ColumnRef *ref)
 }
 
 
-/* As PostgreSQL names a column that has no AS; "" where it is not known. */
-static const char *
+const char *
 kr_sql_output_name(const PgQuery__ResTarget *target)
 {
     const PgQuery__Node  *val;

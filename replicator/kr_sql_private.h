@@ -108,6 +108,12 @@ int kr_sql_output(const kr_sql_t *sql, const kr_sql_part_t *table,
     const kr_sql_part_t *column, kr_str_t *name);
 
 /*
+ * Likewise: the name of a column, as PostgreSQL names it if it has no AS; ""
+ * where that is not known.
+ */
+const char *kr_sql_output_name(const PgQuery__ResTarget *target);
+
+/*
  * kr_sql_frame.c: what templates are made with.
  *
  * Parses the text of a frame.  KR_OK: to be freed by kr_sql_tree_free().

@@ -548,8 +548,12 @@ describe('a WITH or a sub-select is all that there is', () => {
         const a = await open(t, query, '48', { table_field: 'u.id',
                                                pk: 's.id',
                                                topic: 'users:id' });
-        const b = await open(t, query, '48', { table_field: 's.userid',
-                                               pk: 'u.id' });
+        await assert.rejects(open(t, query, '48', { table_field: 's.userid',
+                                                    pk: 'u.id' }),
+                             /a column "id" that is not that of the key/);
+
+        const b = await open(t, query.replace('s.*', 's.id as post, s.userid'),
+                             '48', { table_field: 's.userid', pk: 'u.id' });
 
         b.pks = ['uid'];
         await stack.sql('insert into posts (id, userid) values (360, 48)');
@@ -558,6 +562,34 @@ describe('a WITH or a sub-select is all that there is', () => {
         await stack.sql('delete from posts where id = 360');
         assert.deepEqual(ops(await a.next()), ['delete 360']);
         assert.deepEqual(ops(await b.next()), ['delete 48']);
+    });
+
+    test('what is called like the key is the key', async (t) => {
+        const more = { pk: 'p.id', table_field: 'p.id', topic: 'posts:id' };
+        const join = 'join users u on u.id = p.userid';
+        const other = /a column "id" that is not that of the key, .*"id": give/;
+
+        for (const query of [`select * from posts p ${join}`,
+                             `select u.id, p.content from posts p ${join}`,
+                             `select p.id, u.* from posts p ${join}`,
+                             'select p.userid as id from posts p',
+                             'select p.id + 1 as id from posts p',
+                             'select p.*, q.* from posts p, posts q',
+                             'select * from posts p'
+                             + ' join (select 1 as id) s on true']) {
+            await refused(t, query, other, more);
+        }
+
+        for (const query of [`select p.*, u.name from posts p ${join}`,
+                             `select p.*, u.id as who from posts p ${join}`,
+                             'select * from posts p join users u using (id)',
+                             'select * from posts p natural join banned b',
+                             'select id::text, content from posts p',
+                             `select content from posts p ${join}`]) {
+            const live = await open(t, query, '1', more);
+
+            assert.ok(Array.isArray(live.response.rows));
+        }
     });
 
     test('recursive: the whole tree, as long as it has an end', async (t) => {

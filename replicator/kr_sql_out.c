@@ -1,0 +1,102 @@
+/*
+ * The SELECT list of a query, as it is written.
+ */
+
+#include <string.h>
+
+#include "kr_sql_private.h"
+
+
+static int kr_sql_from_merges(const PgQuery__Node *from);
+static void kr_sql_out_str(kr_str_t *s, const char *text);
+static void kr_sql_out_column(kr_sql_out_t *out,
+    const PgQuery__ColumnRef *ref);
+
+
+size_t
+kr_sql_outs(const kr_sql_t *sql)
+{
+    return kr_sql_tree_select(sql->tree)->n_target_list;
+}
+
+
+void
+kr_sql_out(const kr_sql_t *sql, size_t place, kr_sql_out_t *out)
+{
+    const PgQuery__Node       *val;
+    const PgQuery__ResTarget  *target;
+
+    target = kr_sql_tree_select(sql->tree)->target_list[place]->res_target;
+    val = target->val;
+
+    memset(out, 0, sizeof(kr_sql_out_t));
+    kr_sql_out_str(&out->name, kr_sql_output_name(target));
+
+    while (val != NULL && val->node_case == PG_QUERY__NODE__NODE_TYPE_CAST) {
+        val = val->type_cast->arg;
+    }
+
+    if (val != NULL && val->node_case == PG_QUERY__NODE__NODE_COLUMN_REF) {
+        kr_sql_out_column(out, val->column_ref);
+    }
+}
+
+
+int
+kr_sql_merges(const kr_sql_t *sql)
+{
+    size_t                      i;
+    const PgQuery__SelectStmt  *stmt;
+
+    stmt = kr_sql_tree_select(sql->tree);
+
+    for (i = 0; i < stmt->n_from_clause; i++) {
+        if (kr_sql_from_merges(stmt->from_clause[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* The tree was walked before: it is not too deep. */
+static int
+kr_sql_from_merges(const PgQuery__Node *from)
+{
+    if (from == NULL || from->node_case != PG_QUERY__NODE__NODE_JOIN_EXPR) {
+        return 0;
+    }
+
+    return from->join_expr->is_natural
+           || from->join_expr->n_using_clause != 0
+           || kr_sql_from_merges(from->join_expr->larg)
+           || kr_sql_from_merges(from->join_expr->rarg);
+}
+
+
+static void
+kr_sql_out_str(kr_str_t *s, const char *text)
+{
+    s->data = text;
+    s->len = strlen(text);
+}
+
+
+static void
+kr_sql_out_column(kr_sql_out_t *out, const PgQuery__ColumnRef *ref)
+{
+    size_t  n;
+
+    n = ref->n_fields;
+
+    if (n > 1) {
+        kr_sql_out_str(&out->table, kr_sql_name(ref->fields[n - 2]));
+    }
+
+    out->star = ref->fields[n - 1]->node_case == PG_QUERY__NODE__NODE_A_STAR;
+
+    if (!out->star) {
+        kr_sql_out_str(&out->column, kr_sql_name(ref->fields[n - 1]));
+    }
+}
