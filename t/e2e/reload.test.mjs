@@ -313,7 +313,7 @@ describe('another binary', () => {
         const stack = await start(t, {
             directives: 'kairos_drain 300ms;',
             /* the new binary gets no other variables */
-            main: 'env LD_PRELOAD; env ASAN_OPTIONS; env UBSAN_OPTIONS;' });
+            main: 'env ASAN_OPTIONS; env LSAN_OPTIONS; env UBSAN_OPTIONS;' });
 
         await daemonize(stack);
 

@@ -78,7 +78,7 @@ export const FAULTS = {
 
     'nginx replaced': {
         /* the new binary gets no other variables */
-        main: 'env ASAN_OPTIONS; env UBSAN_OPTIONS;',
+        main: 'env ASAN_OPTIONS; env LSAN_OPTIONS; env UBSAN_OPTIONS;',
         prepare: ({ stack }) => daemonize(stack),
         do: ({ stack }) => replaceBinary(stack),
     },
