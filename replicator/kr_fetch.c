@@ -12,10 +12,9 @@
 
 static void kr_fetch_orphaned(kr_pending_t *pe);
 
-static int kr_fetch_truncate(kr_fetch_t *fe, const kr_change_t *c,
+static int kr_fetch_whole(kr_fetch_t *fe, const kr_change_t *c,
     kr_txn_t *txn);
-static int kr_fetch_unreadable(kr_fetch_t *fe, const kr_change_t *c,
-    kr_txn_t *txn);
+static int kr_fetch_truncated(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn);
 static int kr_fetch_hit(kr_fetch_t *fe, const kr_change_t *c,
     const kr_hit_t *hit, kr_txn_t *txn);
 static int kr_fetch_row(kr_fetch_t *fe, const kr_change_t *c,
@@ -105,12 +104,8 @@ kr_fetch_table(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn, int late)
     long       i, n;
     kr_hit_t  *hits;
 
-    if (c->action == KR_TRUNCATE) {
-        return kr_fetch_truncate(fe, c, txn);
-    }
-
-    if (c->action == KR_UNREADABLE) {
-        return kr_fetch_unreadable(fe, c, txn);
+    if (c->action == KR_TRUNCATE || c->action == KR_UNREADABLE) {
+        return kr_fetch_whole(fe, c, txn);
     }
 
     n = kr_match_change(fe->routes->registry->match, c, &hits);
@@ -236,8 +231,9 @@ kr_fetch_orphaned(kr_pending_t *pe)
 }
 
 
+/* A change that names no row: every route of the table is concerned. */
 static int
-kr_fetch_truncate(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
+kr_fetch_whole(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
 {
     int          rc;
     long         i, n;
@@ -259,15 +255,12 @@ kr_fetch_truncate(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
         if (rt->template->plan == KR_PLAN_RERUN) {
             rc = kr_rerun_touch(fe->reruns, rt, txn);
 
-        } else if (rt->keys_lost) {
-            rc = kr_fetch_doom(fe, rt, "the table was truncated, and what its"
-                               " subscribers hold is not known: subscribe"
-                               " again");
+        } else if (c->action == KR_UNREADABLE) {
+            rc = kr_fetch_doom(fe, rt, "a change of the table could not be"
+                               " read: subscribe again");
 
         } else {
-            /* snapshots that are older, and on their way, are not wanted */
-            rt->settled = fe->routes->txns->begun;
-            rc = kr_fetch_verify(fe, rt, txn);
+            rc = kr_fetch_truncated(fe, rt, txn);
         }
     }
 
@@ -275,37 +268,19 @@ kr_fetch_truncate(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
 }
 
 
-/* Which row it was is not known, only that there was one. */
 static int
-kr_fetch_unreadable(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
+kr_fetch_truncated(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
 {
-    int          rc;
-    long         i, n;
-    kr_hit_t    *hits;
-    kr_route_t  *rt;
-
-    n = kr_match_table(fe->routes->registry->match, &c->schema, &c->table,
-                       &hits);
-
-    if (n < 0) {
-        return KR_ERROR;
+    if (rt->keys_lost) {
+        return kr_fetch_doom(fe, rt, "the table was truncated, and what its"
+                             " subscribers hold is not known: subscribe"
+                             " again");
     }
 
-    rc = KR_OK;
+    /* snapshots that are older, and on their way, are not wanted */
+    rt->settled = fe->routes->txns->begun;
 
-    for (i = 0; i < n && rc == KR_OK; i++) {
-        rt = hits[i].route;
-
-        if (rt->template->plan == KR_PLAN_RERUN) {
-            rc = kr_rerun_touch(fe->reruns, rt, txn);
-
-        } else {
-            rc = kr_fetch_doom(fe, rt, "a change of the table could not be"
-                               " read: subscribe again");
-        }
-    }
-
-    return rc;
+    return kr_fetch_verify(fe, rt, txn);
 }
 
 
