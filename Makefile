@@ -63,8 +63,16 @@ PKG_LIBS    = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS))) \
 NGX_INC     = $(addprefix -I $(N)/,src/core src/event src/event/modules \
                 src/os/unix src/http src/http/modules src/http/v2 objs)
 
-MODULE_SRC  = $(wildcard ngx_kairos_module/*.[ch] common/*.[ch])
-REPL_OBJ    = $(patsubst %.c,$(B)/obj/%.o,$(wildcard replicator/*.c common/*.c))
+# a folder of sources is included by its files' base names, which are unique
+FOLDERS     = $(filter %/,$(wildcard $(1) $(addsuffix */,$(1))))
+MODULE_DIR  = $(call FOLDERS,ngx_kairos_module/)
+REPL_DIR    = $(call FOLDERS,replicator/)
+MODULE_INC  = $(addprefix -I,common $(MODULE_DIR:/=))
+REPL_INC    = $(addprefix -I,common $(REPL_DIR:/=))
+
+MODULE_SRC  = $(wildcard $(addsuffix *.[ch],$(MODULE_DIR) common/))
+REPL_OBJ    = $(patsubst %.c,$(B)/obj/%.o,\
+                $(wildcard $(addsuffix *.c,$(REPL_DIR) common/)))
 
 
 .DELETE_ON_ERROR:
@@ -118,19 +126,19 @@ $(B)/obj/common/%.o: common/%.c $(B)/flags
 $(B)/obj/replicator/%.o: replicator/%.c $(B)/flags
 	@echo "  CC        $<"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -Icommon -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(PKG_CFLAGS) $(REPL_INC) -MMD -MP -c -o $@ $<
 
 $(B)/obj/ngx_kairos_module/%.o: ngx_kairos_module/%.c $(N)/.configured
 	@echo "  CC        $<"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -Wno-unused-parameter $(NGX_INC) -MMD -MP -Icommon \
-	    -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) -Wno-unused-parameter $(NGX_INC) $(MODULE_INC) \
+	    -MMD -MP -c -o $@ $<
 
 $(B)/obj/t/%.o: t/%.c $(N)/.configured
 	@echo "  CC        $<"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -Wno-unused-parameter $(PKG_CFLAGS) $(NGX_INC) \
-	    -MMD -MP -Icommon -Ingx_kairos_module -Ireplicator -It -c -o $@ $<
+	    $(MODULE_INC) $(REPL_INC) -It -MMD -MP -c -o $@ $<
 
 
 # Unit tests and fuzz drivers name what they are linked with in comments;
@@ -220,7 +228,8 @@ t/node_modules/.package-lock.json: t/package.json t/package-lock.json
 	$(Q)touch $@
 
 lint: $(N)/.configured
-	$(Q)NGX_INC='$(NGX_INC)' PKG_CFLAGS='$(PKG_CFLAGS)' tools/lint
+	$(Q)INC='$(MODULE_INC) $(REPL_INC)' NGX_INC='$(NGX_INC)' \
+	    PKG_CFLAGS='$(PKG_CFLAGS)' tools/lint
 
 sanitize:
 	$(Q)+$(MAKE) SAN=1 unit corpus nginx-test e2e

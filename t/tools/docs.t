@@ -15,7 +15,8 @@ binmode $_, ':utf8' for Test::More->builder->output,
 
 chdir abs_path(dirname(__FILE__) . '/../..') or die "chdir: $!\n";
 
-my $module = 'ngx_kairos_module/ngx_http_kairos';
+my %path = map { m{.*/ngx_http_kairos_(.*)} ? ($1 => $_) : () }
+           glob 'ngx_kairos_module/*.[ch] ngx_kairos_module/*/*.[ch]';
 my %unit = (k => 1024, m => 1024 ** 2, ms => 1, s => 1000, d => 86400 * 1000);
 
 
@@ -27,6 +28,15 @@ sub slurp
     local $/;
 
     return <$in>;
+}
+
+
+# A file of the module, by its name without the prefix.
+sub source
+{
+    my ($name) = @_;
+
+    return slurp($path{$name} // die "there is no $name in the module\n");
 }
 
 
@@ -53,7 +63,7 @@ sub literals
 sub commands
 {
     my %found;
-    my $text = slurp("${module}_module.c");
+    my $text = source("module.c");
     my ($table) = $text =~ /ngx_http_kairos_commands\[\] = \{(.*?)\n\};/s;
 
     while ($table =~ /ngx_string\("(\w+)"\),\s*(\S+),\s*(\w+),\s*\w+,\s*
@@ -77,7 +87,7 @@ sub commands
 # field => the default's text in C, of the merge functions.
 sub defaults
 {
-    my $text = slurp("${module}_conf.c") . slurp("${module}_conf_auth.c");
+    my $text = source("conf.c") . source("conf_auth.c");
     my %found;
 
     while ($text =~ /ngx_conf_merge_(?:\w+_)?value\(\s*conf->([\w.]+),\s*
@@ -164,15 +174,14 @@ for my $name (sort keys %commands) {
 
 
 # What nginx says, the parts between the values.
-my @texts = map { literals(slurp($_)) }
-            "${module}_conf.c", "${module}_conf_auth.c", "${module}_module.c",
-            "${module}_jwt.c", "${module}_origin.c", "${module}_shm.c";
+my @texts = map { literals(source($_)) }
+            qw(conf.c conf_auth.c module.c jwt.c origin.c shm.c);
 
 # nginx's own, and what is filled in
 push @texts, map { "kairos_auth is on and there is no $_" } @texts;
 push @texts, 'open() ', 'failed', 'is no file of 1 to 65536 bytes',
              'invalid value, invalid number', 'value must be between 0 and '
-             . $1 if slurp("${module}_module.c")
+             . $1 if source("module.c")
                      =~ /ngx_conf_check_num_bounds, 0, (\d+)/;
 
 for my $table ($page =~ /^\| what nginx says[^\n]*\n\|[-|]+\n((?:\|.*\n)+)/mg)
@@ -193,9 +202,7 @@ for my $table ($page =~ /^\| what nginx says[^\n]*\n\|[-|]+\n((?:\|.*\n)+)/mg)
 }
 
 # and the other way round: what the configuration is refused for
-for my $text (map { literals(slurp($_)) } "${module}_conf.c",
-                  "${module}_conf_auth.c", "${module}_module.c")
-{
+for my $text (map { literals(source($_)) } qw(conf.c conf_auth.c module.c)) {
     next if $text !~ /[a-z]{3,} .*%/ || $text =~ /^kairos cannot serve/;
 
     my ($start) = grep { /\w{3}/ && length > 8 } split /"?%\w+"?/, $text;
@@ -214,9 +221,9 @@ for my $text (map { literals(slurp($_)) } "${module}_conf.c",
 my $protocol = slurp('docs/protocol.md');
 my ($codes) = $protocol =~ /^\| the server closes with.*?\n\n/ms
               ? $& : die "there is no table of close codes\n";
-my %name = slurp("${module}_ws.h")
+my %name = source("ws.h")
            =~ /define NGX_HTTP_KAIROS_WS_(\w+) +(1\d{3})\b/g;
-my $sources = join '', map { slurp($_) } glob "${module}_*.c";
+my $sources = join '', map { source($_) } grep { /\.c$/ } sort keys %path;
 
 for my $name (sort keys %name) {
     my $sent = $sources =~ /NGX_HTTP_KAIROS_WS_$name\b/
@@ -243,7 +250,7 @@ is_deeply(\%said, \%frame, 'the frames of the feed');
 
 
 # Bounds that cannot be configured.
-my %bound = (join '', map { slurp($_) } glob "${module}_*.[ch]")
+my %bound = (join '', map { source($_) } sort keys %path)
             =~ /define NGX_HTTP_KAIROS_(\w+) +(\d+)/g;
 
 for (['QUERY_PER_FEED', qr/^\| (\d+) subscribes and joins/m],

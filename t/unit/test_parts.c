@@ -1,5 +1,5 @@
-/* sources: kr_registry.c kr_registry_def.c kr_registry_people.c */
-/* sources: kr_registry_parts.c kr_registry_subject.c kr_registry_tickets.c */
+/* sources: kr_registry.c kr_registry_def.c kr_registry_members.c */
+/* sources: kr_registry_parts.c kr_registry_tables.c kr_registry_tickets.c */
 /* sources: kr_spec.c kr_json.c */
 /* sources: kr_match.c kr_match_hash.c kr_match_index.c kr_match_pattern.c */
 /* sources: kr_match_predicate.c kr_match_search.c kr_match_value.c kr_op.c */

@@ -1,5 +1,5 @@
-/* sources: kr_registry.c kr_registry_def.c kr_registry_people.c */
-/* sources: kr_registry_tickets.c kr_registry_subject.c */
+/* sources: kr_registry.c kr_registry_def.c kr_registry_members.c */
+/* sources: kr_registry_tickets.c kr_registry_tables.c */
 /* sources: kr_registry_parts.c kr_spec.c kr_json.c kr_op.c */
 /* sources: kr_value.c kr_value_order.c */
 /* sources: kr_value_number.c */

@@ -1,4 +1,4 @@
-/* sources: kr_server.c kr_server_io.c kr_event.c kr_log.c kairos_feed.c */
+/* sources: kr_server.c kr_server_io.c kr_loop.c kr_log.c kairos_feed.c */
 /* libs: -levent_core -Wl,--wrap=malloc */
 
 #include <errno.h>

@@ -1,0 +1,274 @@
+/*
+ * A socket: one client's WebSocket connection after the upgrade.  Knows
+ * frames and its send queue, nothing of channels or topics.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_SESSION_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_SESSION_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_http_kairos_buf.h"
+#include "ngx_http_kairos_jwt.h"
+#include "ngx_http_kairos_msg.h"
+#include "ngx_http_kairos_phx.h"
+#include "ngx_http_kairos_slot.h"
+#include "ngx_http_kairos_topic.h"
+#include "ngx_http_kairos_ws.h"
+
+
+/* bytes of the buffer that all sockets of a worker read into */
+#define NGX_HTTP_KAIROS_READ_BUFFER  16384
+
+
+typedef struct ngx_http_kairos_session_s   ngx_http_kairos_session_t;
+typedef struct ngx_http_kairos_sessions_s  ngx_http_kairos_sessions_t;
+typedef struct ngx_http_kairos_hub_s       ngx_http_kairos_hub_t;
+typedef struct ngx_http_kairos_feed_s      ngx_http_kairos_feed_t;
+typedef struct ngx_http_kairos_asker_s     ngx_http_kairos_asker_t;
+
+
+/*
+ * What the layer above does with a socket's messages; one const table,
+ * given at creation.
+ */
+typedef struct {
+    /*
+     * A whole message; data may be changed and is valid during the call.
+     * The handler may call ngx_http_kairos_session_close(): the session
+     * stays allocated until the handler has returned.
+     */
+    void  (*message)(ngx_http_kairos_session_t *ks, ngx_uint_t binary,
+                     u_char *data, size_t len);
+
+    /*
+     * The session ends, for whatever reason; called exactly once, before
+     * its memory is released.
+     */
+    void  (*gone)(ngx_http_kairos_session_t *ks);
+
+    /* Its token is void from now on; the handler closes the session. */
+    void  (*expired)(ngx_http_kairos_session_t *ks);
+} ngx_http_kairos_session_handlers_t;
+
+
+/* what a location's directives allow a socket; lives with the cycle */
+typedef struct {
+    size_t                        message_size;
+    size_t                        queue_size;
+    ngx_uint_t                    max_channels;
+    ngx_uint_t                    max_pending;    /* subscribes and joins */
+    ngx_msec_t                    idle_timeout;
+    ngx_msec_t                    drain;
+    ngx_uint_t                    message_rate;   /* a second; 0: any */
+    ngx_http_kairos_quota_t       quota;
+} ngx_http_kairos_limits_t;
+
+
+/* all sockets of one worker; public for its creator alone */
+struct ngx_http_kairos_sessions_s {
+    ngx_event_t                   turn;      /* posted: flush, end */
+    ngx_queue_t                   dirty;
+    uint64_t                      last_id;
+    ngx_uint_t                    nsessions;
+    u_char                       *buffer;    /* that all read into */
+    ngx_log_t                    *log;
+};
+
+
+/*
+ * What a delivery touches comes first, in two cache lines.  The first part is
+ * private to ngx_http_kairos_session*.c, except that others read vsn,
+ * connection and limits, and the creator sets vsn.
+ */
+struct ngx_http_kairos_session_s {
+    ngx_http_kairos_phx_vsn_e     vsn;
+    unsigned                      draining:1;   /* drain_at is set */
+    unsigned                      ending:1;     /* _close() was called */
+    unsigned                      gone:1;       /* handlers->gone() was */
+    unsigned                      peer_closed:1;
+    unsigned                      deaf:1;       /* no frames to be read */
+    unsigned                      shut:1;       /* sending side closed */
+    unsigned                      lost:1;       /* the connection is dead */
+    unsigned                      counted:1;    /* place_admit() took it */
+    unsigned                      paused:1;     /* not read for a while */
+    unsigned                      fast:1;       /* it was said of it */
+    unsigned                      held:1;       /* it published when the ring
+                                                   was crowded */
+
+    ngx_connection_t             *connection;
+    ngx_http_kairos_sessions_t   *sessions;
+    ngx_queue_t                   dirty;     /* in sessions->dirty, or empty */
+    const ngx_http_kairos_limits_t            *limits;
+
+    ngx_http_kairos_msg_t       **queue;     /* a ring of queue_cap, 2^n */
+    uint32_t                      queue_cap;
+    uint32_t                      queue_head;
+    uint32_t                      queue_len;
+    size_t                        queue_sent;   /* bytes of the head */
+    size_t                        queue_bytes;  /* of all */
+    ngx_msec_t                    active;    /* last byte in or out */
+    ngx_http_kairos_place_t      *place;     /* where it is counted */
+
+    ngx_msec_t                    drain_at;
+    time_t                        expires;   /* of the token; 0: never */
+    const char                   *reason;    /* of the close frame */
+    uint16_t                      code;
+
+    uint32_t                      credit;    /* thousandths of messages */
+    uint32_t                      credited;  /* msec, low bits of the clock */
+    ngx_http_kairos_seat_t        seat;      /* if it is counted */
+
+    ngx_http_kairos_ws_reader_t   reader;
+    ngx_http_kairos_buf_t         input;     /* read, not yet looked at */
+    ngx_http_kairos_buf_t         partial;   /* the start of a message */
+
+    /* public */
+    uint64_t                      id;        /* never reused in a worker */
+    uint64_t                      client;    /* the same for each socket of
+                                                one client, as far as can be
+                                                told; set by the creator */
+    ngx_http_kairos_hub_t        *hub;
+    ngx_http_kairos_topics_t     *topics;    /* of the hub */
+    ngx_http_kairos_feed_t       *feed;      /* NULL: pub/sub only */
+    ngx_http_kairos_asker_t      *asker;     /* of query.c; NULL at first */
+    ngx_queue_t                   channels;  /* owned by channel.c */
+    ngx_uint_t                    nchannels;
+    ngx_str_t                     claims;    /* of the token, JSON, or empty;
+                                                by ngx_alloc(), owned */
+    const ngx_http_kairos_jwt_policy_t        *policy;    /* NULL: no token */
+    const ngx_http_kairos_session_handlers_t  *handlers;
+};
+
+
+ngx_int_t ngx_http_kairos_sessions_init(ngx_http_kairos_sessions_t *sessions,
+    ngx_cycle_t *cycle);
+
+/*
+ * For exit_process: sends 1001 to each client that the worker still has, as
+ * far as that needs no waiting, and frees it with its connection.
+ */
+void ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle);
+
+/*
+ * Makes a session that does nothing yet; its creator sets hub, topics, feed
+ * and vsn, asks for its admission, then starts or discards it.  NULL: no
+ * memory (logged).
+ */
+ngx_http_kairos_session_t *ngx_http_kairos_session_create(
+    ngx_http_kairos_sessions_t *sessions, ngx_http_kairos_place_t *place,
+    const ngx_http_kairos_limits_t *limits,
+    const ngx_http_kairos_session_handlers_t *handlers, ngx_log_t *log);
+
+/*
+ * Counts the session in its place, until it ends, if limits->quota leaves
+ * room; address and user are keys of the place, or 0.
+ */
+ngx_http_kairos_admission_e ngx_http_kairos_session_admit(
+    ngx_http_kairos_session_t *ks, uint64_t address, uint64_t user,
+    ngx_log_t *log);
+
+/* Frees a session that was not started. */
+void ngx_http_kairos_session_discard(ngx_http_kairos_session_t *ks);
+
+/*
+ * Keeps bytes that came before the start.  NGX_ERROR: no memory (logged).
+ */
+ngx_int_t ngx_http_kairos_session_feed_input(ngx_http_kairos_session_t *ks,
+    u_char *data, size_t len, ngx_log_t *log);
+
+/*
+ * The socket may live until this time, by these claims, which are copied;
+ * before or after its start.  NGX_ERROR: no memory (logged), all is as it
+ * was.
+ */
+ngx_int_t ngx_http_kairos_session_permit(ngx_http_kairos_session_t *ks,
+    const ngx_str_t *claims, time_t expires, ngx_log_t *log);
+
+/*
+ * Takes the connection, which nobody else may use any more.  The session
+ * ends it with ngx_http_close_connection(), by itself.
+ */
+void ngx_http_kairos_session_start(ngx_http_kairos_session_t *ks,
+    ngx_connection_t *c);
+
+/*
+ * Appends the message to the socket's send queue (takes a reference) and
+ * marks the socket to be flushed at the end of this turn of the event loop.
+ * Past the limit on queued bytes the socket is marked to be closed (1013);
+ * the call is always safe and needs no check.
+ */
+void ngx_http_kairos_session_send(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_msg_t *msg);
+
+/*
+ * Reads no more of what the client sends while the place is crowded.
+ */
+void ngx_http_kairos_session_hold(ngx_http_kairos_session_t *ks);
+
+/*
+ * The only way to end a session: queues a close frame (code NO_STATUS: one
+ * without a code) and ends the session from a posted event, never within the
+ * caller.  reason is static text, for the client and the log, or NULL.
+ * Calls after the first do nothing.
+ */
+void ngx_http_kairos_session_close(ngx_http_kairos_session_t *ks,
+    ngx_uint_t code, const char *reason);
+
+
+/*
+ * What the client should have got could not be made, for lack of memory: the
+ * session ends with 1011, so that its client knows, and comes back.
+ */
+void ngx_http_kairos_session_fail(ngx_http_kairos_session_t *ks);
+
+
+/* among ngx_http_kairos_session*.c */
+
+/*
+ * Reads and takes in what is there, within a budget; the rest waits for the
+ * next turn of the event loop.  NGX_ERROR: the connection is dead.
+ */
+ngx_int_t ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks);
+
+/* Sets the timer to what comes first. */
+void ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks);
+
+/*
+ * Milliseconds until the next message may be read, as far as can be told; 0:
+ * now.
+ */
+ngx_msec_t ngx_http_kairos_session_wait(ngx_http_kairos_session_t *ks);
+
+/* The timer of a paused socket: it is read again, or the timer is set. */
+void ngx_http_kairos_session_resume(ngx_http_kairos_session_t *ks);
+
+/* The connection is of no use any more: no close frame, no waiting. */
+void ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks);
+
+/*
+ * Writes what is queued.  NGX_OK: all is with the kernel; NGX_AGAIN: the
+ * write event will tell; NGX_ERROR: the connection is dead.
+ */
+ngx_int_t ngx_http_kairos_session_flush(ngx_http_kairos_session_t *ks);
+
+/*
+ * Queues the frame, without a look at the limit.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_kairos_session_queue(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_msg_t *msg);
+
+/*
+ * Drops what is queued and was not begun; all: also what was.
+ */
+void ngx_http_kairos_session_drop(ngx_http_kairos_session_t *ks,
+    ngx_uint_t all);
+
+/* Marks the socket for the turn's end. */
+void ngx_http_kairos_session_mark(ngx_http_kairos_session_t *ks);
+
+
+#endif /* _NGX_HTTP_KAIROS_SESSION_H_INCLUDED_ */

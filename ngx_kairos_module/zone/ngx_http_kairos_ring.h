@@ -1,0 +1,73 @@
+/*
+ * The ring: what one worker publishes, all workers of the zone read, each
+ * from its own position, in the same order.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_RING_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_RING_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "ngx_http_kairos_record.h"
+#include "ngx_http_kairos_session.h"
+#include "ngx_http_kairos_shm.h"
+#include "ngx_http_kairos_slot.h"
+
+
+/* one const table, given when the ring is opened */
+typedef struct {
+    /* a message for this worker's members; valid during the call */
+    void  (*message)(ngx_http_kairos_hub_t *hub,
+                     const ngx_http_kairos_phx_msg_t *m);
+
+    /* messages were overwritten before this worker read them */
+    void  (*overrun)(ngx_http_kairos_hub_t *hub);
+} ngx_http_kairos_ring_handlers_t;
+
+
+/* one worker's end of a zone's ring */
+typedef struct {
+    ngx_http_kairos_zone_t                 *zone;
+    ngx_http_kairos_place_t                *place;
+    ngx_http_kairos_hub_t                  *hub;
+    const ngx_http_kairos_ring_handlers_t  *handlers;
+    ngx_log_t                              *log;
+
+    ngx_http_kairos_slot_t                 *slot;      /* NULL: none free */
+    ngx_connection_t                       *connection; /* of its eventfd */
+    ngx_event_t                             poll;      /* without a slot */
+
+    ngx_atomic_uint_t                       position;
+    u_char                                 *buffer;    /* of a record */
+    size_t                                  buffer_size;
+} ngx_http_kairos_ring_t;
+
+
+/*
+ * For init_process: starts to read from here on, woken through the place's
+ * slot if it has one.  NGX_ERROR: no memory or no connection (logged).
+ */
+ngx_int_t ngx_http_kairos_ring_open(ngx_http_kairos_ring_t *ring,
+    ngx_http_kairos_place_t *place, ngx_http_kairos_hub_t *hub,
+    const ngx_http_kairos_ring_handlers_t *handlers, ngx_cycle_t *cycle);
+
+/* For exit_process, before the place is given back; calls no handler. */
+void ngx_http_kairos_ring_close(ngx_http_kairos_ring_t *ring);
+
+/* Whether ngx_http_kairos_ring_publish() will take the message. */
+ngx_uint_t ngx_http_kairos_ring_fits(const ngx_http_kairos_ring_t *ring,
+    const ngx_http_kairos_phx_msg_t *m);
+
+/*
+ * Appends the message, then hands this worker all that it has not read yet,
+ * this message the last.  NGX_OK; NGX_DECLINED: it is larger than a quarter
+ * of the ring, or a name is too long, nobody got it.
+ */
+ngx_int_t ngx_http_kairos_ring_publish(ngx_http_kairos_ring_t *ring,
+    const ngx_http_kairos_phx_msg_t *m);
+
+
+#endif /* _NGX_HTTP_KAIROS_RING_H_INCLUDED_ */

@@ -1,0 +1,98 @@
+/*
+ * A worker's place in a zone: its slot, what it counts there, and who may
+ * still come in.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_SLOT_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_SLOT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_kairos_shm.h"
+
+
+typedef struct {
+    ngx_http_kairos_zone_t      *zone;
+    ngx_http_kairos_slot_t      *slot;       /* NULL: none was free */
+    ngx_http_kairos_counters_t  *counters;   /* the slot's, or own */
+    ngx_http_kairos_counters_t   own;
+    time_t                       warned;     /* of a tally without room */
+    ngx_atomic_uint_t            slowest;    /* see _place_crowded() */
+    ngx_msec_t                   since;
+} ngx_http_kairos_place_t;
+
+
+/* how many sockets a location's directives allow; 0: any number */
+typedef struct {
+    ngx_uint_t                   connections;    /* of the zone */
+    ngx_uint_t                   per_address;
+    ngx_uint_t                   per_user;
+} ngx_http_kairos_quota_t;
+
+
+/* what a socket takes of the zone's tally: cells' numbers, 0: none */
+typedef struct {
+    uint32_t                     address;
+    uint32_t                     user;
+} ngx_http_kairos_seat_t;
+
+
+typedef enum {
+    NGX_HTTP_KAIROS_ADMITTED = 0,
+    NGX_HTTP_KAIROS_FULL,              /* by quota->connections */
+    NGX_HTTP_KAIROS_FULL_ADDRESS,
+    NGX_HTTP_KAIROS_FULL_USER
+} ngx_http_kairos_admission_e;
+
+
+/*
+ * For init_process: takes a slot that is free, or whose worker was killed.
+ * A worker that finds none counts for itself alone: its sockets are seen by
+ * no other worker, as one that is killed could not be taken back.
+ */
+void ngx_http_kairos_place_open(ngx_http_kairos_place_t *place,
+    ngx_http_kairos_zone_t *zone);
+
+/* For exit_process: gives the slot back, with all that was admitted. */
+void ngx_http_kairos_place_close(ngx_http_kairos_place_t *place);
+
+/*
+ * A number for the text, of this zone and nobody can choose it; never 0.
+ * kind tells addresses from users.
+ */
+uint64_t ngx_http_kairos_place_key(const ngx_http_kairos_place_t *place,
+    const char *kind, const ngx_str_t *text);
+
+/*
+ * Counts a socket with this address and user (0: not known, no limit) if the
+ * quota leaves room, and fills the seat; else says which part did not, and
+ * counts that.  Two workers never share the last seat.
+ */
+ngx_http_kairos_admission_e ngx_http_kairos_place_admit(
+    ngx_http_kairos_place_t *place, const ngx_http_kairos_quota_t *quota,
+    uint64_t address, uint64_t user, ngx_http_kairos_seat_t *seat,
+    ngx_log_t *log);
+
+/* The end of an admitted socket. */
+void ngx_http_kairos_place_leave(ngx_http_kairos_place_t *place,
+    const ngx_http_kairos_seat_t *seat);
+
+/*
+ * Whether some other worker has half of the ring to read yet, so that who
+ * publishes should wait.  A worker that reads nothing for a second is waited
+ * for no longer: it will be overrun.
+ */
+ngx_uint_t ngx_http_kairos_place_crowded(ngx_http_kairos_place_t *place);
+
+/*
+ * The sum over all workers, also those that ended or were killed.  They go on
+ * counting meanwhile, so the numbers are not of the same instant.  What other
+ * workers without a slot count is not known.
+ */
+void ngx_http_kairos_place_sum(ngx_http_kairos_place_t *place,
+    ngx_http_kairos_counters_t *sum);
+
+
+#endif /* _NGX_HTTP_KAIROS_SLOT_H_INCLUDED_ */

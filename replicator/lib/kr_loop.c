@@ -1,0 +1,25 @@
+#include "kr_log.h"
+#include "kr_loop.h"
+
+
+void
+kr_event_add(struct event *ev)
+{
+    if (event_add(ev, NULL) != 0) {
+        kr_no_memory("an event");
+    }
+}
+
+
+void
+kr_event_timer(struct event *ev, uint64_t ms)
+{
+    struct timeval  tv;
+
+    tv.tv_sec = (time_t) (ms / 1000);
+    tv.tv_usec = (suseconds_t) (ms % 1000 * 1000);
+
+    if (event_add(ev, &tv) != 0) {
+        kr_no_memory("a timer");
+    }
+}

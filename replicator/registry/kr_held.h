@@ -1,0 +1,71 @@
+/*
+ * The keys of the rows that the subscribers of a route with the plan ROWS may
+ * hold: those of their snapshots and of the events since.  With them a
+ * TRUNCATE is told row by row, and a row that nobody has is not taken from
+ * anybody.
+ *
+ * Bounded per route and in all; beyond, a route has no such set any more: a
+ * TRUNCATE resets it, and deletes are sent to be safe.  So it is with a route
+ * that a worker resumes, whose members were given rows by another process.
+ */
+
+#ifndef _KR_HELD_H_INCLUDED_
+#define _KR_HELD_H_INCLUDED_
+
+
+#include <libpq-fe.h>
+
+#include "kr_registry.h"
+
+
+#define KR_KEYS_ROUTE_MAX  10000
+#define KR_KEYS_BYTES_MAX  (128ul * 1024 * 1024)     /* of all routes */
+
+
+/* how much there is, of all routes; zeroed memory is nothing */
+typedef struct {
+    size_t            bytes;
+} kr_keys_t;
+
+
+struct kr_held_s {
+    uint64_t          lsn;           /* of the last snapshot with the row */
+    size_t            texts_len;
+    UT_hash_handle    hh;
+    char              data[];        /* texts, then the bytes; see kr_row.h */
+};
+
+
+/*
+ * A subscriber is given these rows, whose keys are in the first column, as
+ * kr_sql_rerun() prints them.  All that they show was committed before lsn.
+ * To be called before its cursor is settled.
+ */
+void kr_keys_snapshot(kr_keys_t *ks, kr_route_t *rt, const PGresult *rows,
+    uint64_t lsn);
+
+/*
+ * A row was sent; bytes is its key, texts the key's texts.  lsn is that of the
+ * snapshot that it was sent in, 0 if it was sent in an event.
+ */
+void kr_keys_add(kr_keys_t *ks, kr_route_t *rt, const char *texts,
+    size_t texts_len, const char *bytes, size_t len, uint64_t lsn);
+
+/*
+ * A row was taken away, by the commit that ends at lsn.  Who has it from a
+ * snapshot after that commit has it still: it had come back meanwhile.
+ */
+void kr_keys_remove(kr_keys_t *ks, kr_route_t *rt, const char *bytes,
+    size_t len, uint64_t lsn);
+
+/* Whether somebody may hold the row; 1 also if it is not known. */
+int kr_keys_has(const kr_route_t *rt, const char *bytes, size_t len);
+
+/* It is not known any more what the members hold. */
+void kr_keys_lose(kr_keys_t *ks, kr_route_t *rt);
+
+/* Frees the set. */
+void kr_keys_clear(kr_keys_t *ks, kr_route_t *rt);
+
+
+#endif /* _KR_HELD_H_INCLUDED_ */

@@ -1,0 +1,219 @@
+/*
+ * What kr_fetch.c (a change and its routes), kr_change_parts.c (partitions),
+ * kr_fetch_item.c (gathering), kr_fetch_batch.c (the refetch),
+ * kr_fetch_result.c (its result), kr_fetch_events.c (its events) and
+ * kr_fetch_stuck.c (refetches that hang) share; no other file includes it.
+ */
+
+#ifndef _KR_FETCH_PRIVATE_H_INCLUDED_
+#define _KR_FETCH_PRIVATE_H_INCLUDED_
+
+
+#include "kr_fetch.h"
+#include "kr_hash.h"
+#include "kr_row.h"
+
+
+typedef enum {
+    KR_ROW_NONE = 0,
+    KR_ROW_DELETE,
+    KR_ROW_INSERT,
+    KR_ROW_UPDATE,
+    KR_ROW_KINDS
+} kr_row_e;
+
+
+/* a route that a waiting row touches */
+typedef struct {
+    kr_route_t         *route;       /* held */
+    unsigned            old:1;       /* the row may have been there before
+                                        the first of its changes */
+    unsigned            new:1;       /* and is there after the last */
+    unsigned            inserted:1;  /* the first was an insert */
+    unsigned            many:1;      /* there was more than one */
+    unsigned            verify:1;    /* it did not change itself: only that it
+                                        is not there is told */
+    unsigned            kind:3;      /* kr_row_e, once it was fetched */
+} kr_touch_t;
+
+
+/* a row that waits for its refetch; in a hash by its key */
+typedef struct {
+    kr_txn_t           *txn;         /* of the first change; held */
+    char               *texts;       /* its key, in both forms of kr_row.h, */
+    size_t              texts_len;   /* in one piece of memory */
+    char               *key;
+    size_t              key_len;
+
+    uint32_t           *xids;        /* of its changes */
+    size_t              nxids;
+    kr_touch_t         *touches;
+    size_t              ntouches;
+    size_t              size;        /* of touches */
+
+    uint64_t            born;        /* number of the first change */
+    unsigned            deleted:1;   /* the last change was a delete */
+    unsigned            unsure:1;    /* which was the last is not known */
+    unsigned            large:1;     /* too large to be fetched */
+
+    /* from the result that is at hand */
+    const char         *json;        /* NULL: the query does not return it */
+    size_t              json_len;
+    const char         *field;       /* NULL: SQL's NULL */
+    size_t              field_len;
+
+    UT_hash_handle      hh;
+} kr_item_t;
+
+
+/*
+ * What a template has to fetch.  It is made with the first row and freed
+ * when there is none left.  One refetch at a time: items[0 .. n) is the
+ * batch, items[pos .. pos + take) is under way, gathering what comes
+ * meanwhile.
+ */
+struct kr_pending_s {
+    kr_job_t            job;
+    kr_fetch_t         *fetch;
+    kr_template_t      *template;
+
+    kr_item_t          *gathering;   /* in order of their first change */
+    kr_item_t         **items;       /* 2 * n: the batch in order, and room
+                                        to have it by key */
+    size_t              n;
+    size_t              pos;
+    size_t              take;
+    size_t              limit;       /* of take; less when rows are large */
+
+    kr_buf_t            pks[KR_KEY_MAX];     /* the parameters, */
+    kr_buf_t            param;               /* and the predicate's */
+    struct event       *timer;
+    unsigned            delay;       /* ms, of the next wait */
+    unsigned            tries;       /* that failed in a row */
+
+    unsigned            running:1;   /* the job is the pool's */
+    unsigned            busy:1;      /* its functions stand on the stack */
+    unsigned            orphan:1;    /* the template is gone */
+    unsigned            dirty:1;     /* to be started by the commit */
+    unsigned            window:1;    /* the timer is that of the window */
+    unsigned            ripe:1;      /* the window is over */
+
+    kr_pending_t       *prev;        /* of all */
+    kr_pending_t       *next;
+    kr_pending_t       *dprev;       /* of the dirty */
+    kr_pending_t       *dnext;
+};
+
+
+/* a route that cannot go on, to be reset when the change was given to all */
+typedef struct {
+    kr_route_t         *route;       /* held */
+    const char         *reason;
+} kr_doom_t;
+
+
+typedef struct kr_probe_s  kr_probe_t;
+
+
+struct kr_fetch_s {
+    struct event_base  *base;
+    kr_pool_t          *pool;
+    kr_routes_t        *routes;
+    kr_reruns_t        *reruns;
+    kr_pending_t       *pending;
+    kr_pending_t       *dirty;
+    kr_probe_t         *probes;      /* kr_change_parts.c's */
+    kr_doom_t          *dooms;
+    size_t              ndooms;
+    size_t              load;
+    uint64_t            changes;     /* that were gathered */
+    kr_buf_t            from;        /* texts of a change's old key */
+    kr_buf_t            to;          /* and of its new one */
+    kr_buf_t            texts;
+    kr_buf_t            key;
+    size_t              batch_size;
+    size_t              chunk_size;
+    size_t              max_bytes;
+    unsigned            flush_interval;  /* ms; 0: no window */
+    unsigned            paused:1;
+    unsigned            early:1;     /* a batch is full before the commit */
+    unsigned            late:1;      /* the change at hand is out of order */
+};
+
+
+/* the row is asked for; if not, it is known not to be there, or too large */
+#define kr_item_asked(it)                                                     \
+    ((!(it)->deleted || (it)->unsure) && !(it)->large)
+
+
+/*
+ * Gives a change to the routes of its table.  late: it comes out of its
+ * order, see kr_change_parts.c.  KR_ERROR: no memory.
+ */
+int kr_fetch_table(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn,
+    int late);
+
+/*
+ * The routes of a table cannot go on, for a reason that is static text; those
+ * that kr_fetch_table() has found are such too.  kr_fetch_doomed() resets
+ * them, when nobody reads the index.
+ */
+int kr_fetch_doom_table(kr_fetch_t *fe, const kr_relation_t *table,
+    const char *reason);
+void kr_fetch_doomed(kr_fetch_t *fe);
+
+/*
+ * Gives a change to the routes of the partitioned tables that its own table
+ * is a part of, now or when it is known which these are.  KR_ERROR: no
+ * memory.
+ */
+int kr_fetch_parents(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn);
+void kr_probes_free(kr_fetch_t *fe);
+
+/*
+ * Notes the change of a row for a route; texts is the row's key.
+ * KR_ERROR: no memory.
+ */
+int kr_fetch_touch(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
+    kr_txn_t *txn, const kr_buf_t *texts);
+
+/* All that the route's subscribers may hold is to be looked at. */
+int kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn);
+
+/* Fetches all that there is, or as much as can be now. */
+void kr_fetch_run(kr_pending_t *pe);
+
+/* Ends all routes of the template, and with the last the template. */
+void kr_fetch_end(kr_pending_t *pe, const char *reason);
+
+/* Makes room for others if the stream is not read on. */
+void kr_fetch_shed(kr_fetch_t *fe);
+
+/* Cancels, lets go of all, frees; the template keeps no trace of it. */
+void kr_pending_free(kr_pending_t *pe);
+
+/*
+ * A commit is decoded a moment before it is visible: whether the refetch saw
+ * all the changes that it answers for.
+ */
+int kr_fetch_visible(kr_pending_t *pe, const PGresult *res);
+
+/*
+ * Gives each item under way its row.  KR_ERROR: a key of the result is none,
+ * or no memory.
+ */
+int kr_fetch_match(kr_pending_t *pe, const PGresult *res);
+
+/* Makes the events of the items under way. */
+void kr_fetch_publish(kr_pending_t *pe);
+
+void kr_item_free(kr_fetch_t *fe, kr_item_t *it);
+size_t kr_item_load(const kr_item_t *it);
+void kr_fetch_loaded(kr_fetch_t *fe, long n);
+
+/* The key of these texts; it is in fe->key. */
+const kr_buf_t *kr_item_key(kr_fetch_t *fe, const kr_template_t *t,
+    const char *texts);
+
+
+#endif /* _KR_FETCH_PRIVATE_H_INCLUDED_ */

@@ -1,0 +1,114 @@
+/* sources: kr_held.c kr_row.c kr_json.c kr_value.c kr_value_order.c */
+/* sources: kr_value_number.c */
+/* sources: kr_buf.c */
+/* libs: -lpq */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kr_held.h"
+
+
+static kr_keys_t   keys;
+static kr_route_t  route;
+
+
+static int
+setup(void **state)
+{
+    memset(&keys, 0, sizeof(kr_keys_t));
+    memset(&route, 0, sizeof(kr_route_t));
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    kr_keys_clear(&keys, &route);
+    assert_int_equal(keys.bytes, 0);
+
+    return 0;
+}
+
+
+static void
+add(const char *key, uint64_t lsn)
+{
+    kr_keys_add(&keys, &route, key, strlen(key) + 1, key, strlen(key), lsn);
+}
+
+
+static void
+test_keys_events(void **state)
+{
+    assert_false(kr_keys_has(&route, "a", 1));
+
+    add("a", 0);
+    add("b", 0);
+    assert_true(kr_keys_has(&route, "a", 1));
+
+    kr_keys_remove(&keys, &route, "a", 1, 10);
+    assert_false(kr_keys_has(&route, "a", 1));
+    assert_true(kr_keys_has(&route, "b", 1));
+}
+
+
+/*
+ * The delete is read late, the row was back when the snapshot was taken: the
+ * one who has it must be told of its next delete.
+ */
+static void
+test_keys_snapshot_after_delete(void **state)
+{
+    add("a", 0);
+    add("a", 20);
+
+    kr_keys_remove(&keys, &route, "a", 1, 10);
+    assert_true(kr_keys_has(&route, "a", 1));
+
+    kr_keys_remove(&keys, &route, "a", 1, 20);
+    assert_true(kr_keys_has(&route, "a", 1));
+
+    kr_keys_remove(&keys, &route, "a", 1, 21);
+    assert_false(kr_keys_has(&route, "a", 1));
+}
+
+
+/* Beyond the bound nothing is known, and nothing is kept. */
+static void
+test_keys_bound(void **state)
+{
+    int   i;
+    char  key[16];
+
+    for (i = 0; i <= KR_KEYS_ROUTE_MAX; i++) {
+        memset(key, 0, sizeof(key));
+        memcpy(key, &i, sizeof(i));
+        kr_keys_add(&keys, &route, key, sizeof(key), key, sizeof(key), 0);
+    }
+
+    assert_true(route.keys_lost);
+    assert_null(route.held);
+    assert_true(kr_keys_has(&route, "never added", 11));
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(test_keys_events, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_keys_snapshot_after_delete,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_keys_bound, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("keys", tests, NULL, NULL);
+}

@@ -1,0 +1,445 @@
+/* sources: ngx_http_kairos_slot.c ngx_http_kairos_tally.c */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_sha1.h>
+
+#include "ngx_http_kairos_slot.h"
+
+
+#define SLOTS  3
+
+
+typedef struct {
+    ngx_http_kairos_wakes_t      wakes;
+    ngx_slab_pool_t              shpool;
+    ngx_http_kairos_zone_t       zone;
+    ngx_http_kairos_shared_t    *sh;
+    ngx_http_kairos_cell_t      *cells;
+} test_t;
+
+
+ngx_pid_t             ngx_pid;
+volatile ngx_msec_t   ngx_current_msec;
+volatile ngx_time_t  *ngx_cached_time;
+
+static ngx_time_t     now;
+static ngx_uint_t     warnings;
+
+
+/* nginx, as far as a place sees it; the key is the text's first byte */
+
+void
+ngx_shmtx_lock(ngx_shmtx_t *mtx)
+{
+    assert_int_equal(mtx->spin, 0);
+    mtx->spin = 1;
+}
+
+
+void
+ngx_shmtx_unlock(ngx_shmtx_t *mtx)
+{
+    assert_int_equal(mtx->spin, 1);
+    mtx->spin = 0;
+}
+
+
+void
+ngx_sha1_init(ngx_sha1_t *ctx)
+{
+    ngx_memzero(ctx, sizeof(ngx_sha1_t));
+}
+
+
+void
+ngx_sha1_update(ngx_sha1_t *ctx, const void *data, size_t size)
+{
+    ctx->a = size ? *(const u_char *) data : 0;
+}
+
+
+void
+ngx_sha1_final(u_char result[20], ngx_sha1_t *ctx)
+{
+    ngx_memzero(result, 20);
+    result[0] = (u_char) ctx->a;
+}
+
+
+void
+ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
+    const char *fmt, ...)
+{
+    (void) log;
+    (void) err;
+    (void) fmt;
+
+    assert_int_equal(level, NGX_LOG_WARN);
+    warnings++;
+}
+
+
+static int
+start(void **state)
+{
+    test_t  *t;
+
+    t = calloc(1, sizeof(test_t));
+    assert_non_null(t);
+
+    t->sh = calloc(1, sizeof(ngx_http_kairos_shared_t)
+                      + SLOTS * sizeof(ngx_http_kairos_slot_t));
+    t->cells = calloc(NGX_HTTP_KAIROS_TALLY_MIN,
+                      sizeof(ngx_http_kairos_cell_t));
+    assert_non_null(t->sh);
+    assert_non_null(t->cells);
+
+    t->wakes.n = SLOTS;
+    t->sh->nslots = SLOTS;
+    t->sh->tally.cells = t->cells;
+    t->sh->tally.n = NGX_HTTP_KAIROS_TALLY_MIN;
+    t->zone.sh = t->sh;
+    t->zone.shpool = &t->shpool;
+    t->zone.wakes = &t->wakes;
+
+    ngx_pid = getpid();
+    ngx_cached_time = &now;
+    now.sec = 1000;
+    warnings = 0;
+
+    *state = t;
+
+    return 0;
+}
+
+
+static int
+finish(void **state)
+{
+    test_t  *t = *state;
+
+    free(t->sh);
+    free(t->cells);
+    free(t);
+
+    return 0;
+}
+
+
+/* a process that was there, and is not any more */
+static ngx_pid_t
+dead(void)
+{
+    ngx_pid_t  pid;
+
+    pid = fork();
+
+    if (pid == 0) {
+        _exit(0);
+    }
+
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+
+    return pid;
+}
+
+
+static ngx_http_kairos_admission_e
+admit(ngx_http_kairos_place_t *place, const ngx_http_kairos_quota_t *quota,
+    uint64_t address, uint64_t user, ngx_http_kairos_seat_t *seat)
+{
+    ngx_log_t  log;
+
+    ngx_memzero(&log, sizeof(ngx_log_t));
+    log.log_level = NGX_LOG_DEBUG;
+
+    return ngx_http_kairos_place_admit(place, quota, address, user, seat,
+                                       &log);
+}
+
+
+static void
+test_each_limit(void **state)
+{
+    test_t  *t = *state;
+
+    ngx_http_kairos_seat_t      a, b, c;
+    ngx_http_kairos_place_t     one, two;
+    ngx_http_kairos_quota_t     quota = { 3, 2, 1 };
+    ngx_http_kairos_counters_t  sum;
+
+    ngx_http_kairos_place_open(&one, &t->zone);
+    ngx_http_kairos_place_open(&two, &t->zone);
+    assert_ptr_not_equal(one.slot, two.slot);
+
+    assert_int_equal(admit(&one, &quota, 7, 1, &a), NGX_HTTP_KAIROS_ADMITTED);
+    assert_int_equal(admit(&two, &quota, 7, 1, &b),
+                     NGX_HTTP_KAIROS_FULL_USER);
+    assert_int_equal(admit(&two, &quota, 7, 2, &b), NGX_HTTP_KAIROS_ADMITTED);
+    assert_int_equal(admit(&one, &quota, 7, 3, &c),
+                     NGX_HTTP_KAIROS_FULL_ADDRESS);
+    assert_int_equal(admit(&one, &quota, 0, 0, &c), NGX_HTTP_KAIROS_ADMITTED);
+    assert_int_equal(c.address, 0);
+    assert_int_equal(admit(&two, &quota, 9, 9, &c), NGX_HTTP_KAIROS_FULL);
+
+    ngx_http_kairos_place_sum(&one, &sum);
+    assert_true(sum.sockets == 3);
+    assert_true(sum.opened == 3);
+    assert_true(sum.refused_connections == 1);
+    assert_true(sum.refused_address == 1);
+    assert_true(sum.refused_user == 1);
+    assert_true(sum.uncounted == 0);
+
+    ngx_http_kairos_place_leave(&one, &a);
+    assert_int_equal(admit(&two, &quota, 7, 1, &a), NGX_HTTP_KAIROS_ADMITTED);
+
+    ngx_http_kairos_place_sum(&one, &sum);
+    assert_true(sum.sockets == 3);
+    assert_true(sum.opened == 4);
+}
+
+
+static void
+test_a_killed_worker(void **state)
+{
+    test_t  *t = *state;
+
+    ngx_http_kairos_seat_t      seat;
+    ngx_http_kairos_place_t     killed, other;
+    ngx_http_kairos_quota_t     quota = { 2, 1, 0 };
+    ngx_http_kairos_counters_t  sum;
+
+    ngx_http_kairos_place_open(&other, &t->zone);
+    ngx_http_kairos_place_open(&killed, &t->zone);
+
+    assert_int_equal(admit(&killed, &quota, 1, 0, &seat),
+                     NGX_HTTP_KAIROS_ADMITTED);
+    assert_int_equal(admit(&killed, &quota, 2, 0, &seat),
+                     NGX_HTTP_KAIROS_ADMITTED);
+    assert_int_equal(admit(&other, &quota, 3, 0, &seat),
+                     NGX_HTTP_KAIROS_FULL);
+
+    killed.counters->messages_in = 5;
+    killed.counters->channels = 4;
+    killed.counters->feeds = 1;
+    killed.slot->pid = (ngx_atomic_uint_t) dead();
+
+    /* whoever is refused looks who is there */
+    assert_int_equal(admit(&other, &quota, 1, 0, &seat),
+                     NGX_HTTP_KAIROS_ADMITTED);
+
+    ngx_http_kairos_place_sum(&other, &sum);
+    assert_true(sum.sockets == 1);
+    assert_true(sum.opened == 3);
+    assert_true(sum.channels == 0);
+    assert_true(sum.feeds == 0);
+    assert_true(sum.messages_in == 5);
+
+    ngx_http_kairos_place_open(&killed, &t->zone);
+    assert_true(killed.slot != NULL && killed.slot != other.slot);
+    assert_true(killed.counters->sockets == 0);
+    assert_true(killed.counters->messages_in == 5);
+}
+
+
+static void
+test_an_orderly_end(void **state)
+{
+    test_t  *t = *state;
+
+    ngx_http_kairos_seat_t      seat;
+    ngx_http_kairos_place_t     place, next;
+    ngx_http_kairos_quota_t     quota = { 1, 1, 1 };
+    ngx_http_kairos_counters_t  sum;
+
+    ngx_http_kairos_place_open(&place, &t->zone);
+    assert_int_equal(admit(&place, &quota, 1, 1, &seat),
+                     NGX_HTTP_KAIROS_ADMITTED);
+
+    ngx_http_kairos_place_close(&place);
+    ngx_http_kairos_place_open(&next, &t->zone);
+
+    assert_int_equal(admit(&next, &quota, 1, 1, &seat),
+                     NGX_HTTP_KAIROS_ADMITTED);
+
+    ngx_http_kairos_place_sum(&next, &sum);
+    assert_true(sum.sockets == 1);
+    assert_true(sum.opened == 2);
+}
+
+
+static void
+test_no_slot(void **state)
+{
+    test_t  *t = *state;
+
+    ngx_uint_t                  i;
+    ngx_http_kairos_seat_t      seat;
+    ngx_http_kairos_place_t     places[SLOTS + 1], *last;
+    ngx_http_kairos_quota_t     quota = { 2, 1, 0 };
+    ngx_http_kairos_counters_t  sum;
+
+    for (i = 0; i <= SLOTS; i++) {
+        ngx_http_kairos_place_open(&places[i], &t->zone);
+    }
+
+    last = &places[SLOTS];
+    assert_null(last->slot);
+
+    assert_int_equal(admit(&places[0], &quota, 1, 0, &seat),
+                     NGX_HTTP_KAIROS_ADMITTED);
+
+    /* it sees the others, and counts its own for itself */
+    assert_int_equal(admit(last, &quota, 1, 0, &seat),
+                     NGX_HTTP_KAIROS_FULL_ADDRESS);
+    assert_int_equal(admit(last, &quota, 2, 0, &seat),
+                     NGX_HTTP_KAIROS_ADMITTED);
+    assert_int_equal(seat.address, 0);
+    assert_int_equal(admit(last, &quota, 3, 0, &seat), NGX_HTTP_KAIROS_FULL);
+    assert_int_equal(warnings, 0);
+
+    ngx_http_kairos_place_sum(last, &sum);
+    assert_true(sum.sockets == 2);
+
+    ngx_http_kairos_place_sum(&places[0], &sum);
+    assert_true(sum.sockets == 1);
+
+    ngx_http_kairos_place_leave(last, &seat);
+    assert_int_equal(admit(last, &quota, 3, 0, &seat),
+                     NGX_HTTP_KAIROS_ADMITTED);
+}
+
+
+static void
+test_no_room_in_the_tally(void **state)
+{
+    test_t  *t = *state;
+
+    ngx_uint_t                  i;
+    ngx_http_kairos_seat_t      seat;
+    ngx_http_kairos_place_t     place;
+    ngx_http_kairos_quota_t     quota = { 0, 1, 0 };
+    ngx_http_kairos_counters_t  sum;
+
+    ngx_http_kairos_place_open(&place, &t->zone);
+
+    for (i = 0; i < 2 * NGX_HTTP_KAIROS_TALLY_MIN; i++) {
+        assert_int_equal(admit(&place, &quota, 1 + i, 0, &seat),
+                         NGX_HTTP_KAIROS_ADMITTED);
+    }
+
+    ngx_http_kairos_place_sum(&place, &sum);
+    assert_true(sum.sockets == 2 * NGX_HTTP_KAIROS_TALLY_MIN);
+    assert_true(sum.uncounted > NGX_HTTP_KAIROS_TALLY_MIN);
+    assert_int_equal(warnings, 1);
+
+    /* the limit still holds for who is counted, and the log is not filled */
+    assert_int_equal(admit(&place, &quota, 1, 0, &seat),
+                     NGX_HTTP_KAIROS_FULL_ADDRESS);
+
+    now.sec += 60;
+    assert_int_equal(admit(&place, &quota, i, 0, &seat),
+                     NGX_HTTP_KAIROS_ADMITTED);
+    assert_int_equal(seat.address, 0);
+    assert_int_equal(warnings, 2);
+    ngx_http_kairos_place_leave(&place, &seat);
+}
+
+
+/* who publishes waits for the slowest, and for no one that is stuck */
+static void
+test_a_crowded_ring(void **state)
+{
+    test_t  *t = *state;
+
+    ngx_http_kairos_place_t  writer, slow, stuck;
+
+    t->sh->size = 1000;
+    t->sh->head = 5000;
+    ngx_current_msec = 70000;
+
+    ngx_http_kairos_place_open(&writer, &t->zone);
+    ngx_http_kairos_place_open(&slow, &t->zone);
+    ngx_http_kairos_place_open(&stuck, &t->zone);
+    writer.slot->position = 1;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+
+    t->sh->head = 5499;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+
+    t->sh->head = 5500;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    ngx_current_msec += 999;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+
+    /* it reads, if little: another second */
+    slow.slot->position = 5001;
+    stuck.slot->position = 5001;
+    t->sh->head = 5501;
+    ngx_current_msec++;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    ngx_current_msec += 999;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    ngx_current_msec++;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+
+    /* one was overrun, the other is waited for */
+    t->sh->head = 6002;
+    slow.slot->position = 5502;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    slow.slot->position = 6002;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+
+    /* a reader may be ahead of what was seen of the head; the dead are not */
+    slow.slot->position = 6100;
+    stuck.slot->position = 5100;
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    ngx_http_kairos_place_close(&stuck);
+    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+}
+
+
+static void
+test_a_key_is_not_0(void **state)
+{
+    test_t  *t = *state;
+
+    ngx_str_t                text;
+    ngx_http_kairos_place_t  place;
+
+    ngx_http_kairos_place_open(&place, &t->zone);
+
+    ngx_str_set(&text, "a");
+    assert_true(ngx_http_kairos_place_key(&place, "user", &text) == 'a');
+
+    ngx_str_null(&text);
+    assert_true(ngx_http_kairos_place_key(&place, "user", &text) == 1);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(test_each_limit, start, finish),
+        cmocka_unit_test_setup_teardown(test_a_killed_worker, start, finish),
+        cmocka_unit_test_setup_teardown(test_an_orderly_end, start, finish),
+        cmocka_unit_test_setup_teardown(test_no_slot, start, finish),
+        cmocka_unit_test_setup_teardown(test_no_room_in_the_tally, start,
+                                        finish),
+        cmocka_unit_test_setup_teardown(test_a_crowded_ring, start, finish),
+        cmocka_unit_test_setup_teardown(test_a_key_is_not_0, start, finish),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
