@@ -14,6 +14,7 @@
 
 #include "kairos_feed.h"
 #include "ngx_http_kairos_buf.h"
+#include "ngx_http_kairos_hub.h"
 #include "ngx_http_kairos_session.h"
 
 

@@ -16,7 +16,6 @@
 #include "ngx_http_kairos_msg.h"
 #include "ngx_http_kairos_phx.h"
 #include "ngx_http_kairos_slot.h"
-#include "ngx_http_kairos_topic.h"
 #include "ngx_http_kairos_ws.h"
 
 
@@ -26,7 +25,6 @@
 
 typedef struct ngx_http_kairos_session_s   ngx_http_kairos_session_t;
 typedef struct ngx_http_kairos_sessions_s  ngx_http_kairos_sessions_t;
-typedef struct ngx_http_kairos_hub_s       ngx_http_kairos_hub_t;
 typedef struct ngx_http_kairos_feed_s      ngx_http_kairos_feed_t;
 typedef struct ngx_http_kairos_asker_s     ngx_http_kairos_asker_t;
 
@@ -131,8 +129,8 @@ struct ngx_http_kairos_session_s {
     uint64_t                      client;    /* the same for each socket of
                                                 one client, as far as can be
                                                 told; set by the creator */
-    ngx_http_kairos_hub_t        *hub;
-    ngx_http_kairos_topics_t     *topics;    /* of the hub */
+    struct ngx_http_kairos_hub_s     *hub;
+    struct ngx_http_kairos_topics_s  *topics;    /* of the hub */
     ngx_http_kairos_feed_t       *feed;      /* NULL: pub/sub only */
     ngx_http_kairos_asker_t      *asker;     /* of query.c; NULL at first */
     ngx_queue_t                   channels;  /* owned by channel.c */

@@ -12,9 +12,11 @@
 #include <ngx_event.h>
 
 #include "ngx_http_kairos_record.h"
-#include "ngx_http_kairos_session.h"
 #include "ngx_http_kairos_shm.h"
 #include "ngx_http_kairos_slot.h"
+
+
+typedef struct ngx_http_kairos_hub_s  ngx_http_kairos_hub_t;
 
 
 /* one const table, given when the ring is opened */

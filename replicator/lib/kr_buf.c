@@ -162,6 +162,34 @@ kr_buf_ident(kr_buf_t *b, const char *data, size_t len)
 
 
 void
+kr_buf_array(kr_buf_t *b, const kr_str_t *values, size_t n)
+{
+    char    ch;
+    size_t  i, k;
+
+    kr_buf_str(b, "{");
+
+    for (i = 0; i < n; i++) {
+        kr_buf_str(b, i == 0 ? "\"" : ",\"");
+
+        for (k = 0; k < values[i].len; k++) {
+            ch = values[i].data[k];
+
+            if (ch == '"' || ch == '\\') {
+                kr_buf_append(b, "\\", 1);
+            }
+
+            kr_buf_append(b, &ch, 1);
+        }
+
+        kr_buf_str(b, "\"");
+    }
+
+    kr_buf_str(b, "}");
+}
+
+
+void
 kr_buf_reset(kr_buf_t *b)
 {
     b->len = 0;

@@ -47,6 +47,12 @@ void kr_buf_json(kr_buf_t *b, const char *data, size_t len);
 /* Appends as an SQL identifier: always quoted, quotes doubled. */
 void kr_buf_ident(kr_buf_t *b, const char *data, size_t len);
 
+/*
+ * Appends the strings as an array literal of PostgreSQL, each in double
+ * quotes: the text of a parameter of type text[].
+ */
+void kr_buf_array(kr_buf_t *b, const kr_str_t *values, size_t n);
+
 void kr_buf_reset(kr_buf_t *b);     /* keeps the memory */
 void kr_buf_free(kr_buf_t *b);
 

@@ -17,7 +17,7 @@
 #define _KR_MATCH_H_INCLUDED_
 
 
-#include "kr_decode.h"
+#include "kr_change.h"
 #include "kr_op.h"
 
 
@@ -106,7 +106,7 @@ int kr_match_watches(const kr_match_t *m, const kr_str_t *schema,
  * The old value is that of the identity; the new value that of the new row,
  * or, if it is absent there (an unchanged TOAST value), the old value.  A
  * null of numeric, real or double precision may be a NaN or an infinity (see
- * kr_decode.h), so it touches the routes of these too.
+ * kr_change.h), so it touches the routes of these too.
  */
 long kr_match_change(kr_match_t *m, const kr_change_t *c, kr_hit_t **hits);
 

@@ -316,7 +316,7 @@ kr_ask_tables(kr_ask_t *ask, const kr_sql_t *sql, kr_str_t *s)
             from += s[i].len;
         }
 
-        kr_array_literal(&ask->tables, s, n);
+        kr_buf_array(&ask->tables, s, n);
     }
 
     kr_buf_free(&names);
@@ -337,13 +337,13 @@ kr_ask_functions(kr_ask_t *ask, const kr_sql_t *sql, kr_str_t *s)
         s[i] = f[i].schema;
     }
 
-    kr_array_literal(&ask->schemas, s, n);
+    kr_buf_array(&ask->schemas, s, n);
 
     for (i = 0; i < n; i++) {
         s[i] = f[i].name;
     }
 
-    kr_array_literal(&ask->names, s, n);
+    kr_buf_array(&ask->names, s, n);
 }
 
 
@@ -359,17 +359,17 @@ kr_ask_uses(kr_ask_t *ask, const kr_sql_use_t *uses, size_t n, kr_str_t *s)
                      : uses[i].kind == KR_SQL_TYPE ? 1 : 2];
     }
 
-    kr_array_literal(&ask->kinds, s, n);
+    kr_buf_array(&ask->kinds, s, n);
 
     for (i = 0; i < n; i++) {
         s[i] = uses[i].schema;
     }
 
-    kr_array_literal(&ask->use_schemas, s, n);
+    kr_buf_array(&ask->use_schemas, s, n);
 
     for (i = 0; i < n; i++) {
         s[i] = uses[i].name;
     }
 
-    kr_array_literal(&ask->use_names, s, n);
+    kr_buf_array(&ask->use_names, s, n);
 }

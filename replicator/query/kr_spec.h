@@ -1,7 +1,6 @@
 /*
  * What a client asked for: the payload of its "subscribe" push, judged as
- * far as that goes without the database, and the identity of the route that
- * serves it.
+ * far as that goes without the database.
  */
 
 #ifndef _KR_SPEC_H_INCLUDED_
@@ -18,8 +17,6 @@
 #define KR_SPEC_VALUES_MAX  10000     /* of one field_value */
 #define KR_SPEC_NAME_MAX    255       /* bytes of event */
 #define KR_SPEC_PKS_MAX     8         /* columns of pk */
-
-#define KR_TOPIC_LEN        67        /* "rt:" and 64 hexadecimal digits */
 
 
 /* strings point into text, or are static; none is NULL but where said */
@@ -53,15 +50,6 @@ typedef struct {
 int kr_spec_parse(kr_spec_t *s, const char *json, size_t len,
     kr_buf_t *reason);
 void kr_spec_free(kr_spec_t *s);
-
-/*
- * Writes the topic of the route that is identified by these parts, in this
- * order, with its '\0' at p (KR_TOPIC_LEN + 1 bytes).  KR_OK or KR_ERROR.
- */
-int kr_spec_topic(char *p, const kr_str_t *parts, size_t n);
-
-/* Appends the array literal of these strings, for a parameter of text[]. */
-void kr_array_literal(kr_buf_t *out, const kr_str_t *values, size_t n);
 
 
 #endif /* _KR_SPEC_H_INCLUDED_ */

@@ -242,7 +242,7 @@ kr_registry_topic(const kr_route_def_t *def, char *topic)
         parts[n++] = p->values[i];
     }
 
-    rc = kr_spec_topic(topic, parts, n);
+    rc = kr_topic_hash(topic, parts, n);
 
     free(parts);
 

@@ -19,8 +19,9 @@
 #include "kr_hash.h"
 #include "kr_lsn.h"
 #include "kr_match.h"
-#include "kr_spec.h"
 
+
+#define KR_TOPIC_LEN      67         /* "rt:" and 64 hexadecimal digits */
 
 #define KR_ROUTES_MAX     1000000    /* beyond, a subscribe is refused */
 #define KR_WAITING_MAX    1000       /* subscriptions of one socket that it

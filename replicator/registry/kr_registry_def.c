@@ -255,7 +255,7 @@ kr_route_param(const kr_predicate_t *p)
     }
 
     memset(&b, 0, sizeof(kr_buf_t));
-    kr_array_literal(&b, p->values, p->nvalues);
+    kr_buf_array(&b, p->values, p->nvalues);
 
     if (b.failed) {
         kr_buf_free(&b);

@@ -44,7 +44,7 @@ kr_watched_names(kr_buf_t *out, const kr_watched_t *w, size_t n)
     }
 
     if (!names.failed) {
-        kr_array_literal(out, s, k);
+        kr_buf_array(out, s, k);
     }
 
     out->failed |= names.failed;

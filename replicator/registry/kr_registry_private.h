@@ -9,6 +9,14 @@
 #include "kr_registry.h"
 
 
+/*
+ * kr_registry_topic.c: writes the topic of the route that these parts, in
+ * this order, identify: "rt:", a hash, and '\0' (KR_TOPIC_LEN + 1 bytes at
+ * p).  The length of each part belongs to the identity.  KR_OK, or KR_ERROR:
+ * libcrypto has no memory.
+ */
+int kr_topic_hash(char *p, const kr_str_t *parts, size_t n);
+
 /* A copy of the definition, in no list; NULL: no memory. */
 kr_route_t *kr_route_create(const kr_route_def_t *def, const char *topic);
 void kr_route_free(kr_route_t *rt);

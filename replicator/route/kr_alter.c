@@ -323,14 +323,14 @@ kr_alter_params(kr_alters_t *al)
     }
 
     kr_buf_reset(&al->schemas);
-    kr_array_literal(&al->schemas, s, al->nasked);
+    kr_buf_array(&al->schemas, s, al->nasked);
 
     for (i = 0; i < al->nasked; i++) {
         s[i] = al->asked[i].name;
     }
 
     kr_buf_reset(&al->tables);
-    kr_array_literal(&al->tables, s, al->nasked);
+    kr_buf_array(&al->tables, s, al->nasked);
 
     free(s);
 

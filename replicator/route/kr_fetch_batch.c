@@ -418,7 +418,7 @@ kr_batch_column(kr_pending_t *pe, size_t column, kr_str_t *pks)
     b = &pe->pks[column];
 
     kr_buf_reset(b);
-    kr_array_literal(b, pks, n);
+    kr_buf_array(b, pks, n);
 
     if (b->failed) {
         kr_buf_free(b);

@@ -52,7 +52,7 @@ kr_sub_cast(kr_sub_t *sub)
     kr_buf_reset(&sub->values);
     kr_buf_reset(&sub->cast);
 
-    kr_array_literal(&sub->values, sub->spec.values, sub->spec.nvalues);
+    kr_buf_array(&sub->values, sub->spec.values, sub->spec.nvalues);
 
     kr_buf_printf(&sub->cast, "SELECT %s::%s::pg_catalog.text FROM "
                   "pg_catalog.unnest($1::text[]) WITH ORDINALITY AS u(v, n) "

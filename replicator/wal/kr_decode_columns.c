@@ -19,23 +19,6 @@ static int kr_decode_value(kr_decoder_t *d, kr_column_t *cl);
 static int kr_decode_bytea(kr_decoder_t *d, kr_column_t *cl);
 
 
-const kr_column_t *
-kr_column_find(const kr_column_t *columns, size_t n, const kr_str_t *name)
-{
-    size_t  i;
-
-    for (i = 0; i < n; i++) {
-        if (columns[i].name.len == name->len
-            && memcmp(columns[i].name.data, name->data, name->len) == 0)
-        {
-            return &columns[i];
-        }
-    }
-
-    return NULL;
-}
-
-
 int
 kr_decode_string(kr_decoder_t *d, kr_str_t *v)
 {

@@ -1,5 +1,5 @@
 /* sources: kr_decode.c kr_json.c kr_lsn.c kr_buf.c */
-/* sources: kr_decode_columns.c */
+/* sources: kr_change.c kr_decode_columns.c */
 
 /*
  * Any bytes as a line of wal2json: no crash, and what is read of it lies

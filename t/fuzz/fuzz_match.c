@@ -1,8 +1,7 @@
 /* sources: kr_match.c kr_match_index.c kr_match_hash.c kr_match_value.c */
 /* sources: kr_match_pattern.c kr_match_search.c kr_match_predicate.c */
-/* sources: kr_op.c kr_value.c kr_value_order.c kr_decode.c kr_json.c */
+/* sources: kr_op.c kr_value.c kr_value_order.c kr_change.c kr_json.c */
 /* sources: kr_value_number.c */
-/* sources: kr_decode_columns.c */
 /* sources: kr_lsn.c kr_buf.c */
 
 /*

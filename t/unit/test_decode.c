@@ -1,5 +1,5 @@
 /* sources: kr_decode.c kr_json.c kr_lsn.c kr_buf.c */
-/* sources: kr_decode_columns.c */
+/* sources: kr_change.c kr_decode_columns.c */
 /* libs: -Wl,--wrap=malloc -Wl,--wrap=realloc */
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* sources: kr_registry_names.c kr_spec.c kr_json.c kr_buf.c kr_op.c */
+/* sources: kr_registry_names.c kr_buf.c kr_op.c */
 /* sources: kr_value.c kr_value_order.c */
 /* sources: kr_value_number.c */
 /* libs: -lcrypto */

@@ -1,11 +1,10 @@
 /* sources: kr_registry.c kr_registry_def.c kr_registry_members.c */
 /* sources: kr_registry_parts.c kr_registry_tables.c kr_registry_tickets.c */
-/* sources: kr_spec.c kr_json.c */
+/* sources: kr_registry_topic.c */
 /* sources: kr_match.c kr_match_hash.c kr_match_index.c kr_match_pattern.c */
 /* sources: kr_match_predicate.c kr_match_search.c kr_match_value.c kr_op.c */
-/* sources: kr_value.c kr_value_order.c kr_decode.c kr_buf.c kr_lsn.c */
+/* sources: kr_value.c kr_value_order.c kr_change.c kr_buf.c kr_lsn.c */
 /* sources: kr_value_number.c */
-/* sources: kr_decode_columns.c */
 /* libs: -lcrypto -ljansson */
 
 #include <setjmp.h>

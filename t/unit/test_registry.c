@@ -1,6 +1,6 @@
 /* sources: kr_registry.c kr_registry_def.c kr_registry_members.c */
 /* sources: kr_registry_tickets.c kr_registry_tables.c */
-/* sources: kr_registry_parts.c kr_spec.c kr_json.c kr_op.c */
+/* sources: kr_registry_parts.c kr_registry_topic.c kr_op.c */
 /* sources: kr_value.c kr_value_order.c */
 /* sources: kr_value_number.c */
 /* sources: kr_buf.c kr_lsn.c */
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "kr_registry.h"
+#include "kr_registry_private.h"
 
 
 #define GRACE  8000
@@ -444,6 +444,28 @@ test_registry_lost(void **state)
 }
 
 
+/* The length of each part belongs to the identity. */
+static void
+test_registry_topic(void **state)
+{
+    char  a[KR_TOPIC_LEN + 1], b[KR_TOPIC_LEN + 1];
+
+    static const kr_str_t  one[] = { kr_str("ab"), kr_str("c") };
+    static const kr_str_t  two[] = { kr_str("a"), kr_str("bc") };
+
+    (void) state;
+
+    assert_int_equal(kr_topic_hash(a, one, 2), KR_OK);
+    assert_int_equal(kr_topic_hash(b, two, 2), KR_OK);
+    assert_int_equal(strlen(a), KR_TOPIC_LEN);
+    assert_memory_equal(a, "rt:", 3);
+    assert_string_not_equal(a, b);
+
+    assert_int_equal(kr_topic_hash(b, one, 2), KR_OK);
+    assert_string_equal(a, b);
+}
+
+
 int
 main(void)
 {
@@ -462,6 +484,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_registry_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_registry_tickets, setup,
                                         teardown),
+        cmocka_unit_test(test_registry_topic),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* sources: kr_route.c kr_route_join.c kr_backlog.c kr_answer.c kr_txn.c */
 /* sources: kr_registry.c kr_registry_def.c kr_registry_members.c */
 /* sources: kr_registry_tickets.c kr_registry_tables.c */
-/* sources: kr_registry_parts.c kr_spec.c kr_json.c kr_op.c */
+/* sources: kr_registry_parts.c kr_registry_topic.c kr_json.c kr_op.c */
 /* sources: kr_value.c kr_value_order.c kr_held.c kr_row.c */
 /* sources: kr_value_number.c */
 /* sources: kr_buf.c kr_lsn.c kr_loop.c kairos_feed.c */

@@ -96,7 +96,7 @@ test_spec_values(void **state)
                                        strlen(cases[i].json), &reason),
                          KR_OK);
         kr_buf_reset(&out);
-        kr_array_literal(&out, s.values, s.nvalues);
+        kr_buf_array(&out, s.values, s.nvalues);
         assert_string_equal(out.data, cases[i].literal);
         kr_spec_free(&s);
     }
@@ -253,28 +253,6 @@ test_spec_key(void **state)
 }
 
 
-/* Where a part ends is part of the identity. */
-static void
-test_spec_topic(void **state)
-{
-    char  a[KR_TOPIC_LEN + 1], b[KR_TOPIC_LEN + 1];
-
-    static const kr_str_t  one[] = { kr_str("ab"), kr_str("c") };
-    static const kr_str_t  two[] = { kr_str("a"), kr_str("bc") };
-
-    (void) state;
-
-    assert_int_equal(kr_spec_topic(a, one, 2), KR_OK);
-    assert_int_equal(kr_spec_topic(b, two, 2), KR_OK);
-    assert_int_equal(strlen(a), KR_TOPIC_LEN);
-    assert_memory_equal(a, "rt:", 3);
-    assert_string_not_equal(a, b);
-
-    assert_int_equal(kr_spec_topic(b, one, 2), KR_OK);
-    assert_string_equal(a, b);
-}
-
-
 int
 main(void)
 {
@@ -284,7 +262,6 @@ main(void)
         cmocka_unit_test(test_spec_refused),
         cmocka_unit_test(test_spec_many),
         cmocka_unit_test(test_spec_key),
-        cmocka_unit_test(test_spec_topic),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
