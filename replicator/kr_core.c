@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kr_answer.h"
+#include "kr_clock.h"
 #include "kr_core_private.h"
 #include "kr_log.h"
 

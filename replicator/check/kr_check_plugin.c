@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
 #include "kr_check_private.h"
+#include "kr_clock.h"
 #include "kr_decode.h"
 
 
@@ -18,7 +18,6 @@ static int kr_check_try(kr_check_t *ck, const char *sql,
     ExecStatusType wanted);
 static int kr_check_wait(PGconn *conn, int ms);
 static void kr_check_cancel(PGconn *conn);
-static long long kr_check_now(void);
 static void kr_check_plugin_fault(kr_check_t *ck);
 
 
@@ -138,13 +137,13 @@ static int
 kr_check_wait(PGconn *conn, int ms)
 {
     int            rc;
-    long long      end, now;
+    uint64_t       end, now;
     struct pollfd  pfd;
 
-    end = kr_check_now() + ms;
+    end = kr_now() + (uint64_t) ms;
 
     while (PQisBusy(conn)) {
-        now = kr_check_now();
+        now = kr_now();
         if (now >= end) {
             return KR_AGAIN;
         }
@@ -180,17 +179,6 @@ kr_check_cancel(PGconn *conn)
         (void) PQcancel(cancel, error, sizeof(error));
         PQfreeCancel(cancel);
     }
-}
-
-
-static long long
-kr_check_now(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
 

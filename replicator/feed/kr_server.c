@@ -129,7 +129,7 @@ kr_server_drain(kr_server_t *srv, int ms)
     event_del(srv->accept);
     event_del(srv->resume);
 
-    kr_event_timer(srv->deadline, (uint64_t) ms);
+    kr_loop_timer(srv->deadline, (uint64_t) ms);
 
     event_active(srv->flush, EV_TIMEOUT, 0);
 }
@@ -230,7 +230,7 @@ kr_server_too_many(kr_server_t *srv)
     kr_log(KR_LOG_ERR, "could not accept a worker: %s", strerror(errno));
 
     event_del(srv->accept);
-    kr_event_timer(srv->resume, KR_SERVER_PAUSE);
+    kr_loop_timer(srv->resume, KR_SERVER_PAUSE);
 }
 
 
@@ -244,7 +244,7 @@ kr_server_resume(evutil_socket_t fd, short what, void *data)
 
     srv = data;
 
-    kr_event_add(srv->accept);
+    kr_loop_add(srv->accept);
 }
 
 

@@ -200,7 +200,7 @@ kr_conn_flush(kr_conn_t *cn)
 
     if (cn->out != NULL) {
         cn->blocked = 1;
-        kr_event_add(cn->write);
+        kr_loop_add(cn->write);
     }
 }
 

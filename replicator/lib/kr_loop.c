@@ -3,7 +3,7 @@
 
 
 void
-kr_event_add(struct event *ev)
+kr_loop_add(struct event *ev)
 {
     if (event_add(ev, NULL) != 0) {
         kr_no_memory("an event");
@@ -12,7 +12,7 @@ kr_event_add(struct event *ev)
 
 
 void
-kr_event_timer(struct event *ev, uint64_t ms)
+kr_loop_timer(struct event *ev, uint64_t ms)
 {
     struct timeval  tv;
 

@@ -13,10 +13,10 @@
 
 
 /* Of a descriptor or a signal, without a time-out. */
-void kr_event_add(struct event *ev);
+void kr_loop_add(struct event *ev);
 
 /* A timer, or an event that ms bounds. */
-void kr_event_timer(struct event *ev, uint64_t ms);
+void kr_loop_timer(struct event *ev, uint64_t ms);
 
 
 #endif /* _KR_LOOP_H_INCLUDED_ */

@@ -8,14 +8,11 @@
 #include <string.h>
 
 #include "kr_match_private.h"
+#include "kr_oid.h"
 #include "kr_value.h"
 
 
 #define KR_MATCH_HITS  64
-
-#define KR_FLOAT4OID   700
-#define KR_FLOAT8OID   701
-#define KR_NUMERICOID  1700
 
 
 /* what is known of a column's value in the old row, or in the new one */
@@ -289,6 +286,6 @@ kr_match_text(kr_match_t *m, kr_match_column_t *cl, const char *text,
 static int
 kr_match_may_be_special(uint32_t type)
 {
-    return type == KR_NUMERICOID || type == KR_FLOAT4OID
-           || type == KR_FLOAT8OID;
+    return type == KR_OID_NUMERIC || type == KR_OID_FLOAT4
+           || type == KR_OID_FLOAT8;
 }

@@ -7,12 +7,8 @@
 #include <string.h>
 
 #include "kr_match.h"
+#include "kr_oid.h"
 #include "kr_value.h"
-
-
-#define KR_TEXTOID     25
-#define KR_BPCHAROID   1042
-#define KR_VARCHAROID  1043
 
 
 static int kr_predicate_list(const kr_predicate_t *p, const kr_str_t *text);
@@ -25,8 +21,8 @@ int
 kr_predicate_exact(const kr_predicate_t *p)
 {
     return !kr_op_is_range(p->op) || p->c_collation
-           || (p->type != KR_TEXTOID && p->type != KR_BPCHAROID
-               && p->type != KR_VARCHAROID);
+           || (p->type != KR_OID_TEXT && p->type != KR_OID_BPCHAR
+               && p->type != KR_OID_VARCHAR);
 }
 
 
@@ -123,7 +119,7 @@ kr_predicate_pattern(const kr_predicate_t *p, const kr_str_t *text)
     v = &p->values[0];
     len = text->len;
 
-    while (p->type == KR_BPCHAROID && len != 0
+    while (p->type == KR_OID_BPCHAR && len != 0
            && text->data[len - 1] == ' ')
     {
         len--;

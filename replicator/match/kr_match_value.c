@@ -8,10 +8,8 @@
 #include <string.h>
 
 #include "kr_match_private.h"
+#include "kr_oid.h"
 #include "kr_value.h"
-
-
-#define KR_TEXTOID  25
 
 
 static kr_match_value_t *kr_match_make_value(kr_match_t *m,
@@ -35,7 +33,7 @@ kr_match_route_key(const kr_match_column_t *cl, const kr_str_t *value,
 
     rc = cl->kind == KR_KIND_ORDER
          ? kr_value_order(cl->type, value->data, value->len, key)
-         : kr_value_key(kr_match_by_length(cl) ? KR_TEXTOID : cl->type,
+         : kr_value_key(kr_match_by_length(cl) ? KR_OID_TEXT : cl->type,
                         value->data, value->len, key);
 
     return key->failed ? KR_ERROR : rc != KR_OK ? KR_DECLINED : KR_OK;

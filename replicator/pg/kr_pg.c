@@ -137,7 +137,7 @@ kr_pg_connect(kr_pg_t *pg, const kr_config_t *cf)
         return KR_ERROR;
     }
 
-    kr_event_timer(pg->timer, KR_PG_CONNECT_TIMEOUT * 1000);
+    kr_loop_timer(pg->timer, KR_PG_CONNECT_TIMEOUT * 1000);
 
     return KR_OK;
 }
@@ -179,10 +179,10 @@ kr_pg_read(kr_pg_t *pg, int on, int ms)
     }
 
     if (ms != 0) {
-        kr_event_timer(pg->read, (uint64_t) ms);
+        kr_loop_timer(pg->read, (uint64_t) ms);
 
     } else {
-        kr_event_add(pg->read);
+        kr_loop_add(pg->read);
     }
 }
 
@@ -200,7 +200,7 @@ kr_pg_flush(kr_pg_t *pg)
     }
 
     if (rc > 0) {
-        kr_event_add(pg->write);
+        kr_loop_add(pg->write);
     }
 
     return KR_OK;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kr_clock.h"
 #include "kr_log.h"
 #include "kr_pool_private.h"
 
@@ -106,13 +107,13 @@ kr_pool_dispatch(kr_pool_t *pool)
 {
     kr_job_t    *job;
     kr_link_t   *ln;
-    kr_place_t   place;
+    kr_reservation_t   place;
 
-    kr_lanes_wake(&pool->lanes, kr_pool_now());
+    kr_lanes_wake(&pool->lanes, kr_now());
 
     while ((ln = kr_pool_link(pool, KR_LINK_IDLE)) != NULL) {
 
-        job = kr_lanes_take(&pool->lanes, &place, kr_pool_now());
+        job = kr_lanes_take(&pool->lanes, &place, kr_now());
         if (job == NULL) {
             break;
         }
@@ -120,7 +121,7 @@ kr_pool_dispatch(kr_pool_t *pool)
         ln->place = place;
 
         if (kr_link_start(ln, job) != KR_OK) {
-            kr_lanes_end(&pool->lanes, &place, KR_RUN_ENDED, kr_pool_now());
+            kr_lanes_end(&pool->lanes, &place, KR_RUN_ENDED, kr_now());
             kr_pool_queue(pool, job);
             kr_pool_lose(ln, KR_JOB_LOST, 1);
             break;

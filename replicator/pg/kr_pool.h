@@ -91,8 +91,9 @@ struct kr_job_s {
     kr_statement_t      statements[KR_JOB_STATEMENTS];
     int                 nstatements;
     kr_job_kind_e       transaction;
-    const char         *tables;         /* a SNAPSHOT's: kr_watched_names(),
-                                           or NULL; one statement less */
+    const char         *tables;         /* a SNAPSHOT's, an array literal of
+                                           quoted names; NULL: one statement
+                                           less */
     size_t              max_bytes;      /* of all results; 0: no limit */
     kr_lane_e           lane;           /* not SLOW */
     const char         *about;          /* jobs about the same are slow or

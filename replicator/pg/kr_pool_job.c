@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/evp.h>
 
+#include "kr_clock.h"
 #include "kr_pool_private.h"
 
 
@@ -46,7 +46,7 @@ kr_pool_run(kr_pool_t *pool, kr_job_t *job)
     }
 
     job->id = kr_job_id(job);
-    job->asked = kr_pool_now();
+    job->asked = kr_now();
     job->deadline = job->asked + (job->patience != 0 ? job->patience
                                                      : KR_POOL_WAIT);
     job->took = 0;
@@ -101,7 +101,7 @@ kr_pool_stuck(const kr_pool_t *pool, const kr_job_t *job, uint64_t behind)
 {
     return job->slow
            && (behind > pool->cf->stuck_wal
-               || kr_pool_now() - job->asked
+               || kr_now() - job->asked
                   > (uint64_t) pool->cf->stuck_time);
 }
 
@@ -109,7 +109,7 @@ kr_pool_stuck(const kr_pool_t *pool, const kr_job_t *job, uint64_t behind)
 void
 kr_pool_queue(kr_pool_t *pool, kr_job_t *job)
 {
-    if (kr_lanes_add(&pool->lanes, job, kr_pool_now()) != KR_OK) {
+    if (kr_lanes_add(&pool->lanes, job, kr_now()) != KR_OK) {
         DL_APPEND(pool->refused, job);
         event_active(pool->turn, EV_TIMEOUT, 0);
     }
@@ -126,7 +126,7 @@ kr_pool_tried(kr_link_t *ln, kr_job_status_e *status)
 
     pool = ln->pool;
     job = ln->job;
-    now = kr_pool_now();
+    now = kr_now();
     took = now - ln->place.began;
 
     run = kr_pool_judge(ln, *status, took);
@@ -197,7 +197,7 @@ kr_pool_wait(evutil_socket_t fd, short what, void *data)
     (void) what;
 
     pool = data;
-    now = kr_pool_now();
+    now = kr_now();
 
     while (pool->lanes.waiting != NULL
            && pool->lanes.waiting->deadline <= now)
@@ -231,7 +231,7 @@ kr_pool_arm_wait(kr_pool_t *pool)
         return;
     }
 
-    now = kr_pool_now();
+    now = kr_now();
     next = next > now ? next - now : 0;
 
     tv.tv_sec = (time_t) (next / 1000);
@@ -268,17 +268,6 @@ kr_job_done(kr_job_t *job, kr_job_status_e status, const char *sqlstate,
     for (i = 0; i < KR_JOB_STATEMENTS; i++) {
         PQclear(results[i]);
     }
-}
-
-
-uint64_t
-kr_pool_now(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
 }
 
 

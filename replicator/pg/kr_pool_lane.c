@@ -14,7 +14,7 @@ static void kr_lanes_wait(kr_lanes_t *ls, kr_job_t *job);
 static kr_flow_t *kr_flow_get(kr_lanes_t *ls, kr_lane_e k, uint64_t id);
 static void kr_flow_turn(kr_lanes_t *ls, kr_flow_t *fl);
 static void kr_flow_unturn(kr_lanes_t *ls, kr_flow_t *fl);
-static void kr_flow_judge(kr_lanes_t *ls, kr_flow_t *fl);
+static void kr_flow_unref(kr_lanes_t *ls, kr_flow_t *fl);
 static void kr_flow_free(kr_lanes_t *ls, kr_flow_t *fl);
 static kr_flow_t *kr_slow_find(const kr_lanes_t *ls, uint64_t id,
     uint64_t now);
@@ -87,7 +87,7 @@ kr_lanes_remove(kr_lanes_t *ls, kr_job_t *job)
     fl = job->flow;
 
     kr_lane_drop(ls, job);
-    kr_flow_judge(ls, fl);
+    kr_flow_unref(ls, fl);
 
     DL_DELETE2(ls->waiting, job, dprev, dnext);
     ls->asks -= job->lane == KR_LANE_ASKS;
@@ -106,7 +106,7 @@ kr_lanes_later(kr_lanes_t *ls, kr_job_t *job, uint64_t deadline)
 
 
 kr_job_t *
-kr_lanes_take(kr_lanes_t *ls, kr_place_t *at, uint64_t now)
+kr_lanes_take(kr_lanes_t *ls, kr_reservation_t *at, uint64_t now)
 {
     unsigned   i;
     kr_job_t  *job;
@@ -137,7 +137,7 @@ kr_lanes_take(kr_lanes_t *ls, kr_place_t *at, uint64_t now)
 
 
 void
-kr_lanes_end(kr_lanes_t *ls, const kr_place_t *at, kr_run_e run,
+kr_lanes_end(kr_lanes_t *ls, const kr_reservation_t *at, kr_run_e run,
     uint64_t now)
 {
     kr_flow_t  *fl;
@@ -171,7 +171,7 @@ kr_lanes_end(kr_lanes_t *ls, const kr_place_t *at, kr_run_e run,
         kr_slow_learn(ls, fl, run, now);
     }
 
-    kr_flow_judge(ls, fl);
+    kr_flow_unref(ls, fl);
 }
 
 
@@ -261,7 +261,7 @@ kr_lane_take(kr_lanes_t *ls, kr_lane_e k, uint64_t now)
 
         if (slow != NULL) {
             kr_lane_put(ls, slow, job);
-            kr_flow_judge(ls, fl);
+            kr_flow_unref(ls, fl);
             continue;
         }
 
@@ -276,7 +276,7 @@ kr_lane_take(kr_lanes_t *ls, kr_lane_e k, uint64_t now)
             kr_flow_turn(ls, fl);
         }
 
-        kr_flow_judge(ls, fl);
+        kr_flow_unref(ls, fl);
 
         return job;
     }
@@ -357,7 +357,7 @@ kr_flow_put(kr_flow_t *fl, kr_job_t *job)
 }
 
 
-/* The flow stays, see kr_flow_judge(). */
+/* The flow stays, see kr_flow_unref(). */
 static void
 kr_lane_drop(kr_lanes_t *ls, kr_job_t *job)
 {
@@ -468,7 +468,7 @@ kr_flow_unturn(kr_lanes_t *ls, kr_flow_t *fl)
 
 /* Frees it, if nothing is left to remember. */
 static void
-kr_flow_judge(kr_lanes_t *ls, kr_flow_t *fl)
+kr_flow_unref(kr_lanes_t *ls, kr_flow_t *fl)
 {
     if (fl->jobs == NULL && fl->running == 0 && fl->known == 0) {
         kr_flow_free(ls, fl);

@@ -82,7 +82,7 @@ typedef struct {
     kr_lane_e        lane;
     uint64_t         id;
     uint64_t         began;      /* ms */
-} kr_place_t;
+} kr_reservation_t;
 
 
 void kr_lanes_init(kr_lanes_t *ls, unsigned size);
@@ -104,8 +104,8 @@ void kr_lanes_later(kr_lanes_t *ls, kr_job_t *job, uint64_t deadline);
  * The next job that may run, and its place, which is given back by
  * kr_lanes_end(); NULL: none may.
  */
-kr_job_t *kr_lanes_take(kr_lanes_t *ls, kr_place_t *at, uint64_t now);
-void kr_lanes_end(kr_lanes_t *ls, const kr_place_t *at, kr_run_e run,
+kr_job_t *kr_lanes_take(kr_lanes_t *ls, kr_reservation_t *at, uint64_t now);
+void kr_lanes_end(kr_lanes_t *ls, const kr_reservation_t *at, kr_run_e run,
     uint64_t now);
 
 /* How many jobs might run if there were more connections. */

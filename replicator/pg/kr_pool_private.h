@@ -28,7 +28,7 @@ typedef struct {
     kr_link_state_e     state;
 
     kr_job_t           *job;          /* NULL: its owner cancelled it */
-    kr_place_t          place;        /* that it took */
+    kr_reservation_t          place;        /* that it took */
     int                 answer;       /* which one is read now: before 0 the
                                          BEGIN and what belongs to it */
     int                 nstatements;  /* the job's, and ours */
@@ -81,9 +81,6 @@ void kr_link_finish(kr_link_t *ln, kr_job_status_e status);
 
 /* Lets go what the job had of results. */
 void kr_link_drop_results(kr_link_t *ln);
-
-/* ms; of the monotonic clock */
-uint64_t kr_pool_now(void);
 
 /*
  * The try on the link is over, with an error that is pg's.  KR_AGAIN: the job

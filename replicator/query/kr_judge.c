@@ -6,10 +6,8 @@
 #include <string.h>
 
 #include "kr_catalog_private.h"
+#include "kr_oid.h"
 #include "kr_value.h"
-
-
-#define KR_TEXTOID  25
 
 
 static int kr_judge_place(kr_judge_t *jd, kr_found_t *place,
@@ -282,7 +280,7 @@ kr_judge_field(kr_judge_t *jd)
 uint32_t
 kr_column_type(const kr_table_column_t *c)
 {
-    return c->enumerated ? KR_TEXTOID : c->base;
+    return c->enumerated ? KR_OID_TEXT : c->base;
 }
 
 

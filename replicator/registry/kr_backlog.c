@@ -12,14 +12,14 @@ static void kr_backlog_free(kr_backlog_t *bl, kr_entry_t *e);
 
 void
 kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
-    const kr_row_t *rows, size_t nrows, uint64_t now)
+    const kr_row_mark_t *rows, size_t nrows, uint64_t now)
 {
     size_t       size;
     kr_entry_t  *e;
 
     bl->number++;
 
-    size = sizeof(kr_entry_t) + nrows * sizeof(kr_row_t);
+    size = sizeof(kr_entry_t) + nrows * sizeof(kr_row_mark_t);
 
     e = size + b->len > bl->route_max ? NULL : malloc(size);
 
@@ -35,7 +35,7 @@ kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
     e->block = kr_block_hold(b);
     e->size = size + b->len;
     e->nrows = nrows;
-    memcpy(e->rows, rows, nrows * sizeof(kr_row_t));
+    memcpy(e->rows, rows, nrows * sizeof(kr_row_mark_t));
 
     DL_APPEND(rt->entries, e);
     DL_APPEND2(bl->entries, e, aprev, anext);

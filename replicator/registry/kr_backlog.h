@@ -24,7 +24,7 @@
 typedef struct {
     uint32_t            xid;         /* of its last change */
     uint32_t            end;         /* of its JSON, within those of all */
-} kr_row_t;
+} kr_row_mark_t;
 
 
 struct kr_entry_s {
@@ -39,7 +39,7 @@ struct kr_entry_s {
     kr_entry_t         *aprev;       /* of all */
     kr_entry_t         *anext;
     size_t              nrows;
-    kr_row_t            rows[];
+    kr_row_mark_t            rows[];
 };
 
 
@@ -60,7 +60,7 @@ typedef struct {
  * no memory) is as one that was dropped.
  */
 void kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
-    const kr_row_t *rows, size_t nrows, uint64_t now);
+    const kr_row_mark_t *rows, size_t nrows, uint64_t now);
 
 /* Drops what is older than bl->keep. */
 void kr_backlog_expire(kr_backlog_t *bl, uint64_t now);

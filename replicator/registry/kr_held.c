@@ -5,27 +5,28 @@
 #include "kr_row.h"
 
 
-#define kr_held_size(held, len)                                               \
-    (sizeof(kr_held_t) + (held)->texts_len + (len))
+#define kr_held_row_size(held, len)                                           \
+    (sizeof(kr_held_row_t) + (held)->texts_len + (len))
 
 
-static void kr_held_free(kr_keys_t *ks, kr_route_t *rt, kr_held_t *held);
+static void kr_held_row_free(kr_held_rows_t *ks, kr_route_t *rt,
+    kr_held_row_t *held);
 
 
 void
-kr_keys_snapshot(kr_keys_t *ks, kr_route_t *rt, const PGresult *rows,
+kr_held_snapshot(kr_held_rows_t *ks, kr_route_t *rt, const PGresult *rows,
     uint64_t lsn)
 {
     int              row, rc;
     kr_buf_t         texts, bytes;
-    const kr_key_t  *key;
+    const kr_key_columns_t  *key;
 
     memset(&texts, 0, sizeof(kr_buf_t));
     memset(&bytes, 0, sizeof(kr_buf_t));
 
     key = &rt->template->key;
 
-    for (row = 0; row < PQntuples(rows) && !rt->keys_lost; row++) {
+    for (row = 0; row < PQntuples(rows) && !rt->held_lost; row++) {
 
         if (PQgetisnull(rows, row, 0)) {
             continue;
@@ -41,11 +42,11 @@ kr_keys_snapshot(kr_keys_t *ks, kr_route_t *rt, const PGresult *rows,
         }
 
         if (rc != KR_OK || bytes.failed) {
-            kr_keys_lose(ks, rt);
+            kr_held_lose(ks, rt);
             break;
         }
 
-        kr_keys_add(ks, rt, texts.data, texts.len, bytes.data, bytes.len,
+        kr_held_add(ks, rt, texts.data, texts.len, bytes.data, bytes.len,
                     lsn);
     }
 
@@ -55,13 +56,13 @@ kr_keys_snapshot(kr_keys_t *ks, kr_route_t *rt, const PGresult *rows,
 
 
 void
-kr_keys_add(kr_keys_t *ks, kr_route_t *rt, const char *texts,
+kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const char *texts,
     size_t texts_len, const char *bytes, size_t len, uint64_t lsn)
 {
     size_t      size;
-    kr_held_t  *held;
+    kr_held_row_t  *held;
 
-    if (rt->keys_lost) {
+    if (rt->held_lost) {
         return;
     }
 
@@ -75,18 +76,18 @@ kr_keys_add(kr_keys_t *ks, kr_route_t *rt, const char *texts,
         return;
     }
 
-    size = sizeof(kr_held_t) + texts_len + len;
+    size = sizeof(kr_held_row_t) + texts_len + len;
 
-    if (HASH_COUNT(rt->held) >= KR_KEYS_ROUTE_MAX
-        || ks->bytes + size > KR_KEYS_BYTES_MAX)
+    if (HASH_COUNT(rt->held) >= KR_HELD_ROUTE_MAX
+        || ks->bytes + size > KR_HELD_BYTES_MAX)
     {
-        kr_keys_lose(ks, rt);
+        kr_held_lose(ks, rt);
         return;
     }
 
     held = malloc(size);
     if (held == NULL) {
-        kr_keys_lose(ks, rt);
+        kr_held_lose(ks, rt);
         return;
     }
 
@@ -99,7 +100,7 @@ kr_keys_add(kr_keys_t *ks, kr_route_t *rt, const char *texts,
 
     if (held->hh.tbl == NULL) {
         free(held);
-        kr_keys_lose(ks, rt);
+        kr_held_lose(ks, rt);
         return;
     }
 
@@ -108,25 +109,25 @@ kr_keys_add(kr_keys_t *ks, kr_route_t *rt, const char *texts,
 
 
 void
-kr_keys_remove(kr_keys_t *ks, kr_route_t *rt, const char *bytes, size_t len,
-    uint64_t lsn)
+kr_held_remove(kr_held_rows_t *ks, kr_route_t *rt, const char *bytes,
+    size_t len, uint64_t lsn)
 {
-    kr_held_t  *held;
+    kr_held_row_t  *held;
 
     HASH_FIND(hh, rt->held, bytes, len, held);
 
     if (held != NULL && lsn > held->lsn) {
-        kr_held_free(ks, rt, held);
+        kr_held_row_free(ks, rt, held);
     }
 }
 
 
 int
-kr_keys_has(const kr_route_t *rt, const char *bytes, size_t len)
+kr_held_has(const kr_route_t *rt, const char *bytes, size_t len)
 {
-    kr_held_t  *held;
+    kr_held_row_t  *held;
 
-    if (rt->keys_lost) {
+    if (rt->held_lost) {
         return 1;
     }
 
@@ -137,26 +138,26 @@ kr_keys_has(const kr_route_t *rt, const char *bytes, size_t len)
 
 
 void
-kr_keys_lose(kr_keys_t *ks, kr_route_t *rt)
+kr_held_lose(kr_held_rows_t *ks, kr_route_t *rt)
 {
-    rt->keys_lost = 1;
-    kr_keys_clear(ks, rt);
+    rt->held_lost = 1;
+    kr_held_clear(ks, rt);
 }
 
 
 void
-kr_keys_clear(kr_keys_t *ks, kr_route_t *rt)
+kr_held_clear(kr_held_rows_t *ks, kr_route_t *rt)
 {
     while (rt->held != NULL) {
-        kr_held_free(ks, rt, rt->held);
+        kr_held_row_free(ks, rt, rt->held);
     }
 }
 
 
 static void
-kr_held_free(kr_keys_t *ks, kr_route_t *rt, kr_held_t *held)
+kr_held_row_free(kr_held_rows_t *ks, kr_route_t *rt, kr_held_row_t *held)
 {
-    ks->bytes -= kr_held_size(held, held->hh.keylen);
+    ks->bytes -= kr_held_row_size(held, held->hh.keylen);
 
     HASH_DELETE(hh, rt->held, held);
     free(held);

@@ -18,17 +18,17 @@
 #include "kr_registry.h"
 
 
-#define KR_KEYS_ROUTE_MAX  10000
-#define KR_KEYS_BYTES_MAX  (128ul * 1024 * 1024)     /* of all routes */
+#define KR_HELD_ROUTE_MAX  10000
+#define KR_HELD_BYTES_MAX  (128ul * 1024 * 1024)     /* of all routes */
 
 
 /* how much there is, of all routes; zeroed memory is nothing */
 typedef struct {
     size_t            bytes;
-} kr_keys_t;
+} kr_held_rows_t;
 
 
-struct kr_held_s {
+struct kr_held_row_s {
     uint64_t          lsn;           /* of the last snapshot with the row */
     size_t            texts_len;
     UT_hash_handle    hh;
@@ -41,31 +41,31 @@ struct kr_held_s {
  * kr_sql_rerun() prints them.  All that they show was committed before lsn.
  * To be called before its cursor is settled.
  */
-void kr_keys_snapshot(kr_keys_t *ks, kr_route_t *rt, const PGresult *rows,
+void kr_held_snapshot(kr_held_rows_t *ks, kr_route_t *rt, const PGresult *rows,
     uint64_t lsn);
 
 /*
  * A row was sent; bytes is its key, texts the key's texts.  lsn is that of the
  * snapshot that it was sent in, 0 if it was sent in an event.
  */
-void kr_keys_add(kr_keys_t *ks, kr_route_t *rt, const char *texts,
+void kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const char *texts,
     size_t texts_len, const char *bytes, size_t len, uint64_t lsn);
 
 /*
  * A row was taken away, by the commit that ends at lsn.  Who has it from a
  * snapshot after that commit has it still: it had come back meanwhile.
  */
-void kr_keys_remove(kr_keys_t *ks, kr_route_t *rt, const char *bytes,
+void kr_held_remove(kr_held_rows_t *ks, kr_route_t *rt, const char *bytes,
     size_t len, uint64_t lsn);
 
 /* Whether somebody may hold the row; 1 also if it is not known. */
-int kr_keys_has(const kr_route_t *rt, const char *bytes, size_t len);
+int kr_held_has(const kr_route_t *rt, const char *bytes, size_t len);
 
 /* It is not known any more what the members hold. */
-void kr_keys_lose(kr_keys_t *ks, kr_route_t *rt);
+void kr_held_lose(kr_held_rows_t *ks, kr_route_t *rt);
 
 /* Frees the set. */
-void kr_keys_clear(kr_keys_t *ks, kr_route_t *rt);
+void kr_held_clear(kr_held_rows_t *ks, kr_route_t *rt);
 
 
 #endif /* _KR_HELD_H_INCLUDED_ */

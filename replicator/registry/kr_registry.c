@@ -7,9 +7,9 @@
 static int kr_registry_topic(const kr_route_def_t *def, char *topic);
 static int kr_registry_index(kr_registry_t *reg, kr_route_t *rt);
 static int kr_registry_watch(kr_registry_t *reg, kr_route_t *rt,
-    const kr_watched_t *w);
+    const kr_route_table_t *w);
 static void kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt,
-    size_t nwatched);
+    size_t ntables);
 
 
 kr_registry_t *
@@ -122,7 +122,7 @@ kr_registry_add(kr_registry_t *reg, const kr_route_def_t *def,
         return rc;
     }
 
-    kr_route_judge(reg, rt, now);
+    kr_route_update_idle(reg, rt, now);
     *out = rt;
 
     return KR_OK;
@@ -145,7 +145,7 @@ kr_registry_remove(kr_registry_t *reg, kr_route_t *rt)
         rt->idle = 0;
     }
 
-    kr_registry_unindex(reg, rt, rt->nwatched);
+    kr_registry_unindex(reg, rt, rt->ntables);
     HASH_DELETE(hh, reg->routes, rt);
     rt->removed = 1;
 
@@ -178,7 +178,7 @@ kr_route_unhold(kr_route_t *rt)
 
 
 void
-kr_route_judge(kr_registry_t *reg, kr_route_t *rt, uint64_t now)
+kr_route_update_idle(kr_registry_t *reg, kr_route_t *rt, uint64_t now)
 {
     unsigned  idle;
 
@@ -260,8 +260,8 @@ kr_registry_index(kr_registry_t *reg, kr_route_t *rt)
     rc = rt->predicate.result ? KR_OK
          : kr_match_add(reg->match, &rt->predicate, rt);
 
-    for (i = 0; rc == KR_OK && i < rt->nwatched; i++) {
-        rc = kr_registry_watch(reg, rt, &rt->watched[i]);
+    for (i = 0; rc == KR_OK && i < rt->ntables; i++) {
+        rc = kr_registry_watch(reg, rt, &rt->tables[i]);
 
         if (rc != KR_OK) {
             kr_registry_unindex(reg, rt, i);
@@ -273,14 +273,15 @@ kr_registry_index(kr_registry_t *reg, kr_route_t *rt)
 
 
 static int
-kr_registry_watch(kr_registry_t *reg, kr_route_t *rt, const kr_watched_t *w)
+kr_registry_watch(kr_registry_t *reg, kr_route_t *rt,
+    const kr_route_table_t *w)
 {
-    if (kr_subject_add(reg, &w->table) != KR_OK) {
+    if (kr_watched_table_add(reg, &w->table) != KR_OK) {
         return KR_ERROR;
     }
 
     if (w->parted && kr_parent_add(reg, w) != KR_OK) {
-        kr_subject_leave(reg, &w->table);
+        kr_watched_table_leave(reg, &w->table);
         return KR_ERROR;
     }
 
@@ -292,7 +293,7 @@ kr_registry_watch(kr_registry_t *reg, kr_route_t *rt, const kr_watched_t *w)
             kr_parent_leave(reg, w);
         }
 
-        kr_subject_leave(reg, &w->table);
+        kr_watched_table_leave(reg, &w->table);
         return KR_ERROR;
     }
 
@@ -301,13 +302,13 @@ kr_registry_watch(kr_registry_t *reg, kr_route_t *rt, const kr_watched_t *w)
 
 
 static void
-kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt, size_t nwatched)
+kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt, size_t ntables)
 {
     size_t               i;
-    const kr_watched_t  *w;
+    const kr_route_table_t  *w;
 
-    for (i = 0; i < nwatched; i++) {
-        w = &rt->watched[i];
+    for (i = 0; i < ntables; i++) {
+        w = &rt->tables[i];
 
         if (!w->main) {
             kr_match_unwatch(reg->match, &w->table.schema, &w->table.name,
@@ -318,7 +319,7 @@ kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt, size_t nwatched)
             kr_parent_leave(reg, w);
         }
 
-        kr_subject_leave(reg, &w->table);
+        kr_watched_table_leave(reg, &w->table);
     }
 
     if (!rt->predicate.result) {

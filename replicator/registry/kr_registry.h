@@ -29,7 +29,7 @@
 #define KR_TICKETS        9          /* of one route, see kr_ticket_t */
 #define KR_LOST_MAX       10000
 #define KR_KEY_MAX        4          /* columns of a key */
-#define KR_STRANGERS_MAX  10000      /* tables known to be no part of any;
+#define KR_NONPARTITIONS_MAX  10000      /* tables known to be no part of any;
                                         beyond, all are forgotten */
 
 
@@ -38,7 +38,7 @@ typedef struct kr_conn_s      kr_conn_t;
 typedef struct kr_entry_s     kr_entry_t;
 typedef struct kr_pending_s   kr_pending_t;
 typedef struct kr_rerun_s     kr_rerun_t;
-typedef struct kr_held_s      kr_held_t;
+typedef struct kr_held_row_s      kr_held_row_t;
 
 typedef struct kr_worker_s    kr_worker_t;
 typedef struct kr_socket_s    kr_socket_t;
@@ -47,7 +47,7 @@ typedef struct kr_cursor_s    kr_cursor_t;
 typedef struct kr_template_s  kr_template_t;
 typedef struct kr_parent_s    kr_parent_t;
 typedef struct kr_leaf_s      kr_leaf_t;
-typedef struct kr_subject_s   kr_subject_t;
+typedef struct kr_watched_table_s   kr_watched_table_t;
 
 
 /* how a change of a table becomes events */
@@ -63,7 +63,7 @@ typedef struct {
     size_t           n;
     kr_str_t         names[KR_KEY_MAX];
     uint32_t         types[KR_KEY_MAX];
-} kr_key_t;
+} kr_key_columns_t;
 
 
 typedef struct {
@@ -84,11 +84,11 @@ typedef struct {
     unsigned         parted:1;   /* a partitioned table: changes name leaves */
     size_t           nleaves;    /* those that there are now */
     kr_relation_t   *leaves;
-} kr_watched_t;
+} kr_route_table_t;
 
 
 /* a table that routes read, each once */
-struct kr_subject_s {
+struct kr_watched_table_s {
     char            *name;       /* the hash's: schema, NUL, name, NUL */
     size_t           name_len;
     kr_relation_t    table;      /* points into it */
@@ -130,7 +130,7 @@ struct kr_template_s {
     char            *refetch;
     char            *rerun;
     char            *snapshot;
-    kr_key_t         key;
+    kr_key_columns_t         key;
     kr_pending_t    *pending;    /* kr_fetch's */
     uint64_t         oldest;     /* commit of the oldest change that waits
                                     for its refetch; UINT64_MAX: none */
@@ -164,15 +164,15 @@ struct kr_route_s {
                                     that wait for their refetch */
     unsigned         removed:1;  /* not in the registry any more */
     unsigned         idle:1;     /* in the registry's list of these */
-    unsigned         keys_lost:1;    /* it is not known what members hold */
+    unsigned         held_lost:1;    /* it is not known what members hold */
 
     kr_template_t   *template;
     kr_route_t      *tprev;      /* of the template */
     kr_route_t      *tnext;
     kr_predicate_t   predicate;  /* strings are owned */
     char            *param;      /* the predicate's, of each statement */
-    size_t           nwatched;
-    kr_watched_t    *watched;    /* likewise */
+    size_t           ntables;
+    kr_route_table_t    *tables;    /* likewise */
     char            *event;
     char            *spec;       /* what JOINED gives and RESUME gives back */
 
@@ -204,7 +204,7 @@ struct kr_route_s {
     kairos_position_t  dropped_position;
 
     kr_rerun_t      *rerun;      /* kr_rerun's */
-    kr_held_t       *held;       /* kr_keys' */
+    kr_held_row_t       *held;       /* kr_keys' */
 
     /* kr_fetch's */
     void            *build;          /* while it makes events of a batch */
@@ -289,10 +289,10 @@ typedef struct {
     kr_route_t      *routes;
     kr_template_t   *templates;
     kr_worker_t     *workers;
-    kr_subject_t    *subjects;
+    kr_watched_table_t    *watched;
     kr_parent_t     *parents;
     kr_leaf_t       *leaves;
-    size_t           strangers;  /* leaves without a parent */
+    size_t           nonpartitions;  /* leaves without a parent */
 
     /* in order of time */
     kr_route_t      *idle;
@@ -333,10 +333,10 @@ typedef struct {
     kr_str_t             refetch;
     kr_str_t             rerun;
     kr_str_t             snapshot;
-    kr_key_t             key;
+    kr_key_columns_t             key;
     kr_predicate_t       predicate;  /* values sorted, each once */
-    size_t               nwatched;
-    const kr_watched_t  *watched;    /* the main table, too, if any */
+    size_t               ntables;
+    const kr_route_table_t  *tables;    /* the main table, too, if any */
     kr_str_t             alias;
     kr_str_t             event;
     kr_str_t             claims;     /* those that the rows depend on */
@@ -372,14 +372,14 @@ kr_route_t *kr_route_hold(kr_route_t *rt);
 void kr_route_unhold(kr_route_t *rt);
 
 /* The table among those that routes read, or NULL. */
-kr_subject_t *kr_subject_find(kr_registry_t *reg,
+kr_watched_table_t *kr_watched_table_find(kr_registry_t *reg,
     const kr_relation_t *table);
 
 /*
  * Appends PostgreSQL's array of the quoted names of these tables and of their
  * partitions.  KR_ERROR: no memory.
  */
-int kr_watched_names(kr_buf_t *out, const kr_watched_t *w, size_t n);
+int kr_route_tables_names(kr_buf_t *out, const kr_route_table_t *w, size_t n);
 
 /* What is known of a table as a part of others, or NULL: nothing. */
 kr_leaf_t *kr_leaf_find(kr_registry_t *reg, const kr_relation_t *table);
@@ -393,7 +393,7 @@ int kr_leaf_learn(kr_registry_t *reg, const kr_relation_t *table,
     const kr_relation_t *parents, size_t n, uint64_t now, int *grown);
 
 /* Puts the route into the list of idle ones, or out of it, as it is now. */
-void kr_route_judge(kr_registry_t *reg, kr_route_t *rt, uint64_t now);
+void kr_route_update_idle(kr_registry_t *reg, kr_route_t *rt, uint64_t now);
 
 /* n more members of the worker; KR_ERROR: no memory. */
 int kr_member_add(kr_registry_t *reg, kr_route_t *rt, kr_worker_t *wk,
@@ -424,7 +424,7 @@ void kr_tickets_free(kr_route_t *rt);
 kr_socket_t *kr_socket_get(kr_worker_t *wk, uint64_t id, int add);
 
 /* Freed if nothing is left of it. */
-void kr_socket_judge(kr_socket_t *so);
+void kr_socket_release(kr_socket_t *so);
 
 /* Closed: its cursors end; requests under way find so->gone. */
 void kr_socket_gone(kr_registry_t *reg, kr_socket_t *so, uint64_t now);

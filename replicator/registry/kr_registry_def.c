@@ -10,7 +10,7 @@
 
 static int kr_route_predicate(kr_predicate_t *p, const kr_predicate_t *from);
 static int kr_route_watched(kr_route_t *rt, const kr_route_def_t *def);
-static void kr_watched_free(kr_watched_t *w);
+static void kr_watched_free(kr_route_table_t *w);
 static char *kr_route_param(const kr_predicate_t *p);
 static kr_template_t *kr_template_create(const kr_route_def_t *def,
     kr_buf_t *hash);
@@ -65,12 +65,12 @@ kr_route_free(kr_route_t *rt)
         }
     }
 
-    for (i = 0; i < rt->nwatched; i++) {
-        kr_watched_free(&rt->watched[i]);
+    for (i = 0; i < rt->ntables; i++) {
+        kr_watched_free(&rt->tables[i]);
     }
 
     kr_tickets_free(rt);
-    free(rt->watched);
+    free(rt->tables);
     free(p->values);
     free((char *) p->schema.data);
     free((char *) p->table.data);
@@ -181,23 +181,23 @@ static int
 kr_route_watched(kr_route_t *rt, const kr_route_def_t *def)
 {
     size_t               i, k;
-    kr_watched_t        *w;
-    const kr_watched_t  *from;
+    kr_route_table_t        *w;
+    const kr_route_table_t  *from;
 
-    if (def->nwatched == 0) {
+    if (def->ntables == 0) {
         return KR_OK;
     }
 
-    rt->watched = calloc(def->nwatched, sizeof(kr_watched_t));
-    if (rt->watched == NULL) {
+    rt->tables = calloc(def->ntables, sizeof(kr_route_table_t));
+    if (rt->tables == NULL) {
         return KR_ERROR;
     }
 
-    rt->nwatched = def->nwatched;
+    rt->ntables = def->ntables;
 
-    for (i = 0; i < def->nwatched; i++) {
-        w = &rt->watched[i];
-        from = &def->watched[i];
+    for (i = 0; i < def->ntables; i++) {
+        w = &rt->tables[i];
+        from = &def->tables[i];
 
         w->main = from->main;
         w->parted = from->parted;
@@ -229,7 +229,7 @@ kr_route_watched(kr_route_t *rt, const kr_route_def_t *def)
 
 
 static void
-kr_watched_free(kr_watched_t *w)
+kr_watched_free(kr_route_table_t *w)
 {
     size_t  i;
 

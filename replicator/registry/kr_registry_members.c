@@ -34,7 +34,7 @@ kr_member_add(kr_registry_t *reg, kr_route_t *rt, kr_worker_t *wk, uint32_t n)
 
         DL_APPEND(rt->members, mb);
         DL_APPEND2(wk->members, mb, wprev, wnext);
-        kr_route_judge(reg, rt, 0);
+        kr_route_update_idle(reg, rt, 0);
     }
 
     mb->n += n;
@@ -73,7 +73,7 @@ kr_member_free(kr_registry_t *reg, kr_member_t *mb, uint64_t now)
     DL_DELETE2(mb->worker->members, mb, wprev, wnext);
     free(mb);
 
-    kr_route_judge(reg, rt, now);
+    kr_route_update_idle(reg, rt, now);
 }
 
 
@@ -110,7 +110,7 @@ kr_socket_get(kr_worker_t *wk, uint64_t id, int add)
 
 
 void
-kr_socket_judge(kr_socket_t *so)
+kr_socket_release(kr_socket_t *so)
 {
     kr_worker_t  *wk;
 
@@ -142,7 +142,7 @@ kr_socket_gone(kr_registry_t *reg, kr_socket_t *so, uint64_t now)
     so->gone = 1;
 
     so->n--;
-    kr_socket_judge(so);
+    kr_socket_release(so);
 }
 
 
@@ -164,7 +164,7 @@ kr_cursor_add(kr_registry_t *reg, kr_route_t *rt, kr_socket_t *so,
 
     DL_APPEND(rt->cursors, cu);
     DL_APPEND2(so->cursors, cu, sprev, snext);
-    kr_route_judge(reg, rt, 0);
+    kr_route_update_idle(reg, rt, 0);
 
     return cu;
 }
@@ -223,10 +223,10 @@ kr_cursor_free(kr_registry_t *reg, kr_cursor_t *cu, uint64_t now)
     kr_snapshot_free(&cu->snapshot);
     free(cu);
 
-    kr_route_judge(reg, rt, now);
+    kr_route_update_idle(reg, rt, now);
 
     so->n--;
-    kr_socket_judge(so);
+    kr_socket_release(so);
 }
 
 

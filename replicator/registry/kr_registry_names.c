@@ -14,7 +14,7 @@ static size_t kr_names_of(kr_buf_t *names, const kr_relation_t *tables,
 
 /* Where each name begins in the buffer is known when it moves no more. */
 int
-kr_watched_names(kr_buf_t *out, const kr_watched_t *w, size_t n)
+kr_route_tables_names(kr_buf_t *out, const kr_route_table_t *w, size_t n)
 {
     size_t     i, k, max, offset;
     kr_buf_t   names;

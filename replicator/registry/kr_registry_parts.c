@@ -15,7 +15,7 @@ static kr_leaf_t *kr_leaf_get(kr_registry_t *reg,
 static void kr_leaf_unlink(kr_registry_t *reg, kr_leaf_t *leaf,
     const kr_parent_t *parent);
 static void kr_leaf_free(kr_registry_t *reg, kr_leaf_t *leaf);
-static void kr_strangers_forget(kr_registry_t *reg);
+static void kr_nonpartitions_forget(kr_registry_t *reg);
 static kr_parent_t *kr_parent_find(kr_registry_t *reg,
     const kr_relation_t *table);
 static kr_parent_t *kr_parent_get(kr_registry_t *reg,
@@ -23,7 +23,7 @@ static kr_parent_t *kr_parent_get(kr_registry_t *reg,
 
 
 int
-kr_parent_add(kr_registry_t *reg, const kr_watched_t *w)
+kr_parent_add(kr_registry_t *reg, const kr_route_table_t *w)
 {
     int           grown;
     size_t        i;
@@ -48,7 +48,7 @@ kr_parent_add(kr_registry_t *reg, const kr_watched_t *w)
 
 
 void
-kr_parent_leave(kr_registry_t *reg, const kr_watched_t *w)
+kr_parent_leave(kr_registry_t *reg, const kr_route_table_t *w)
 {
     kr_leaf_t    *leaf, *next;
     kr_parent_t  *p;
@@ -69,7 +69,7 @@ kr_parent_leave(kr_registry_t *reg, const kr_watched_t *w)
 
     if (reg->parents == NULL) {
         /* as long as nobody asks nothing is learnt: it would be too old */
-        kr_strangers_forget(reg);
+        kr_nonpartitions_forget(reg);
     }
 }
 
@@ -103,8 +103,8 @@ kr_leaf_learn(kr_registry_t *reg, const kr_relation_t *table,
 
     *grown = 0;
 
-    if (reg->strangers >= KR_STRANGERS_MAX) {
-        kr_strangers_forget(reg);
+    if (reg->nonpartitions >= KR_NONPARTITIONS_MAX) {
+        kr_nonpartitions_forget(reg);
     }
 
     leaf = kr_leaf_get(reg, table);
@@ -152,7 +152,7 @@ kr_leaf_link(kr_registry_t *reg, const kr_relation_t *table,
     }
 
     if (leaf->nparents == 0) {
-        reg->strangers--;
+        reg->nonpartitions--;
     }
 
     leaf->parents = parents;
@@ -190,7 +190,7 @@ kr_leaf_get(kr_registry_t *reg, const kr_relation_t *table)
         return NULL;
     }
 
-    reg->strangers++;
+    reg->nonpartitions++;
 
     return leaf;
 }
@@ -211,7 +211,7 @@ kr_leaf_unlink(kr_registry_t *reg, kr_leaf_t *leaf, const kr_parent_t *parent)
         leaf->parents[i] = leaf->parents[--leaf->nparents];
 
         if (leaf->nparents == 0) {
-            reg->strangers++;
+            reg->nonpartitions++;
             kr_leaf_free(reg, leaf);
         }
 
@@ -224,7 +224,7 @@ static void
 kr_leaf_free(kr_registry_t *reg, kr_leaf_t *leaf)
 {
     if (leaf->nparents == 0) {
-        reg->strangers--;
+        reg->nonpartitions--;
     }
 
     HASH_DELETE(hh, reg->leaves, leaf);
@@ -235,7 +235,7 @@ kr_leaf_free(kr_registry_t *reg, kr_leaf_t *leaf)
 
 
 static void
-kr_strangers_forget(kr_registry_t *reg)
+kr_nonpartitions_forget(kr_registry_t *reg)
 {
     kr_leaf_t  *leaf, *next;
 

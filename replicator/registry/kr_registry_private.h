@@ -29,15 +29,15 @@ kr_template_t *kr_template_get(kr_registry_t *reg,
 void kr_template_leave(kr_registry_t *reg, kr_route_t *rt);
 
 /* A route reads a table, or does not any more. */
-int kr_subject_add(kr_registry_t *reg, const kr_relation_t *table);
-void kr_subject_leave(kr_registry_t *reg, const kr_relation_t *table);
+int kr_watched_table_add(kr_registry_t *reg, const kr_relation_t *table);
+void kr_watched_table_leave(kr_registry_t *reg, const kr_relation_t *table);
 
 /* The name of a table for the hashes; to be freed. */
 char *kr_relation_name(const kr_relation_t *r, size_t *len);
 
 /* A route watches a partitioned table, or does not any more. */
-int kr_parent_add(kr_registry_t *reg, const kr_watched_t *w);
-void kr_parent_leave(kr_registry_t *reg, const kr_watched_t *w);
+int kr_parent_add(kr_registry_t *reg, const kr_route_table_t *w);
+void kr_parent_leave(kr_registry_t *reg, const kr_route_table_t *w);
 
 
 #endif /* _KR_REGISTRY_PRIVATE_H_INCLUDED_ */

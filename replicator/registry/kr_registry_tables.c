@@ -8,46 +8,46 @@
 #include "kr_registry_private.h"
 
 
-static kr_subject_t *kr_subject_create(kr_registry_t *reg,
+static kr_watched_table_t *kr_watched_table_create(kr_registry_t *reg,
     const kr_relation_t *table);
 
 
 int
-kr_subject_add(kr_registry_t *reg, const kr_relation_t *table)
+kr_watched_table_add(kr_registry_t *reg, const kr_relation_t *table)
 {
-    kr_subject_t  *su;
+    kr_watched_table_t  *wt;
 
-    su = kr_subject_find(reg, table);
+    wt = kr_watched_table_find(reg, table);
 
-    if (su == NULL) {
-        su = kr_subject_create(reg, table);
+    if (wt == NULL) {
+        wt = kr_watched_table_create(reg, table);
     }
 
-    if (su == NULL) {
+    if (wt == NULL) {
         return KR_ERROR;
     }
 
-    su->refs++;
+    wt->refs++;
 
     return KR_OK;
 }
 
 
 void
-kr_subject_leave(kr_registry_t *reg, const kr_relation_t *table)
+kr_watched_table_leave(kr_registry_t *reg, const kr_relation_t *table)
 {
-    kr_subject_t  *su;
+    kr_watched_table_t  *wt;
 
-    su = kr_subject_find(reg, table);
+    wt = kr_watched_table_find(reg, table);
 
-    if (su == NULL || --su->refs != 0) {
+    if (wt == NULL || --wt->refs != 0) {
         return;
     }
 
-    HASH_DELETE(hh, reg->subjects, su);
-    free(su->shape);
-    free(su->name);
-    free(su);
+    HASH_DELETE(hh, reg->watched, wt);
+    free(wt->shape);
+    free(wt->name);
+    free(wt);
 }
 
 
@@ -72,51 +72,51 @@ kr_relation_name(const kr_relation_t *r, size_t *len)
 }
 
 
-static kr_subject_t *
-kr_subject_create(kr_registry_t *reg, const kr_relation_t *table)
+static kr_watched_table_t *
+kr_watched_table_create(kr_registry_t *reg, const kr_relation_t *table)
 {
-    kr_subject_t  *su;
+    kr_watched_table_t  *wt;
 
-    su = calloc(1, sizeof(kr_subject_t));
-    if (su == NULL) {
+    wt = calloc(1, sizeof(kr_watched_table_t));
+    if (wt == NULL) {
         return NULL;
     }
 
-    su->name = kr_relation_name(table, &su->name_len);
+    wt->name = kr_relation_name(table, &wt->name_len);
 
-    if (su->name != NULL) {
-        HASH_ADD_KEYPTR(hh, reg->subjects, su->name, su->name_len, su);
+    if (wt->name != NULL) {
+        HASH_ADD_KEYPTR(hh, reg->watched, wt->name, wt->name_len, wt);
     }
 
-    if (su->hh.tbl == NULL) {
-        free(su->name);
-        free(su);
+    if (wt->hh.tbl == NULL) {
+        free(wt->name);
+        free(wt);
         return NULL;
     }
 
-    su->table.schema.data = su->name;
-    su->table.schema.len = table->schema.len;
-    su->table.name.data = su->name + table->schema.len + 1;
-    su->table.name.len = table->name.len;
+    wt->table.schema.data = wt->name;
+    wt->table.schema.len = table->schema.len;
+    wt->table.name.data = wt->name + table->schema.len + 1;
+    wt->table.name.len = table->name.len;
 
-    return su;
+    return wt;
 }
 
 
-kr_subject_t *
-kr_subject_find(kr_registry_t *reg, const kr_relation_t *table)
+kr_watched_table_t *
+kr_watched_table_find(kr_registry_t *reg, const kr_relation_t *table)
 {
     char          *name;
     size_t         len;
-    kr_subject_t  *su;
+    kr_watched_table_t  *wt;
 
     name = kr_relation_name(table, &len);
     if (name == NULL) {
         return NULL;
     }
 
-    HASH_FIND(hh, reg->subjects, name, len, su);
+    HASH_FIND(hh, reg->watched, name, len, wt);
     free(name);
 
-    return su;
+    return wt;
 }

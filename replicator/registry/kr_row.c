@@ -2,34 +2,24 @@
 #include <string.h>
 
 #include "kr_json.h"
+#include "kr_oid.h"
 #include "kr_row.h"
 #include "kr_value.h"
 
 
-static void kr_rows_begin(kr_rows_t *r);
-static int kr_rows_mark(kr_rows_t *r, uint32_t xid);
-static void kr_row_key(kr_buf_t *b, const kr_key_t *key, const char *texts);
-static void kr_row_array(kr_buf_t *b, const kr_key_t *key,
+static void kr_rows_begin(kr_rows_writer_t *r);
+static int kr_rows_mark(kr_rows_writer_t *r, uint32_t xid);
+static void kr_row_key(kr_buf_t *b, const kr_key_columns_t *key,
+    const char *texts);
+static void kr_row_array(kr_buf_t *b, const kr_key_columns_t *key,
     const char *texts);
 static void kr_row_value(kr_buf_t *b, uint32_t type, const char *text);
 static void kr_row_time(kr_buf_t *b, const char *text, size_t len, int zone);
 
 
-/* oids of pg_type (src/include/catalog/pg_type.dat) */
-#define KR_TYPE_BOOL         16
-#define KR_TYPE_INT8         20
-#define KR_TYPE_INT2         21
-#define KR_TYPE_INT4         23
-#define KR_TYPE_FLOAT4       700
-#define KR_TYPE_FLOAT8       701
-#define KR_TYPE_TIMESTAMP    1114
-#define KR_TYPE_TIMESTAMPTZ  1184
-#define KR_TYPE_NUMERIC      1700
-
-
 int
-kr_rows_full(kr_rows_t *r, const char *json, size_t len, const char *op,
-    uint32_t xid)
+kr_rows_full(kr_rows_writer_t *r, const char *json, size_t len,
+    const char *op, uint32_t xid)
 {
     kr_rows_begin(r);
 
@@ -44,8 +34,8 @@ kr_rows_full(kr_rows_t *r, const char *json, size_t len, const char *op,
 
 
 int
-kr_rows_key(kr_rows_t *r, const kr_key_t *key, const char *texts,
-    const char *op, const char *error, uint32_t xid)
+kr_rows_key(kr_rows_writer_t *r, const kr_key_columns_t *key,
+    const char *texts, const char *op, const char *error, uint32_t xid)
 {
     kr_rows_begin(r);
 
@@ -64,7 +54,7 @@ kr_rows_key(kr_rows_t *r, const kr_key_t *key, const char *texts,
 
 
 void
-kr_rows_reset(kr_rows_t *r)
+kr_rows_reset(kr_rows_writer_t *r)
 {
     kr_buf_reset(&r->json);
     r->n = 0;
@@ -72,16 +62,16 @@ kr_rows_reset(kr_rows_t *r)
 
 
 void
-kr_rows_free(kr_rows_t *r)
+kr_rows_free(kr_rows_writer_t *r)
 {
     kr_buf_free(&r->json);
     free(r->marks);
-    memset(r, 0, sizeof(kr_rows_t));
+    memset(r, 0, sizeof(kr_rows_writer_t));
 }
 
 
 int
-kr_key_texts(const kr_key_t *key, const char *text, size_t len,
+kr_key_texts(const kr_key_columns_t *key, const char *text, size_t len,
     kr_buf_t *texts)
 {
     char            *unescaped;
@@ -125,7 +115,7 @@ kr_key_texts(const kr_key_t *key, const char *text, size_t len,
 
 
 void
-kr_key_bytes(const kr_key_t *key, const char *texts, kr_buf_t *out)
+kr_key_bytes(const kr_key_columns_t *key, const char *texts, kr_buf_t *out)
 {
     size_t     i, len, begin;
     uint32_t   size;
@@ -151,7 +141,7 @@ kr_key_bytes(const kr_key_t *key, const char *texts, kr_buf_t *out)
 
 
 static void
-kr_rows_begin(kr_rows_t *r)
+kr_rows_begin(kr_rows_writer_t *r)
 {
     if (r->n != 0) {
         kr_buf_str(&r->json, ",");
@@ -161,12 +151,12 @@ kr_rows_begin(kr_rows_t *r)
 
 /* Notes whose the row is that was appended; the array grows by doubling. */
 static int
-kr_rows_mark(kr_rows_t *r, uint32_t xid)
+kr_rows_mark(kr_rows_writer_t *r, uint32_t xid)
 {
-    kr_row_t  *marks;
+    kr_row_mark_t  *marks;
 
     if ((r->n & (r->n - 1)) == 0) {
-        marks = realloc(r->marks, sizeof(kr_row_t)
+        marks = realloc(r->marks, sizeof(kr_row_mark_t)
                                   * (r->n == 0 ? 1 : 2 * r->n));
         if (marks == NULL) {
             return KR_ERROR;
@@ -184,7 +174,7 @@ kr_rows_mark(kr_rows_t *r, uint32_t xid)
 
 
 static void
-kr_row_key(kr_buf_t *b, const kr_key_t *key, const char *texts)
+kr_row_key(kr_buf_t *b, const kr_key_columns_t *key, const char *texts)
 {
     int          id;
     size_t       i;
@@ -218,7 +208,7 @@ kr_row_key(kr_buf_t *b, const kr_key_t *key, const char *texts)
 
 /* The value of the one column, or an array of those of several. */
 static void
-kr_row_array(kr_buf_t *b, const kr_key_t *key, const char *texts)
+kr_row_array(kr_buf_t *b, const kr_key_columns_t *key, const char *texts)
 {
     size_t       i;
     const char  *p;
@@ -256,12 +246,12 @@ kr_row_value(kr_buf_t *b, uint32_t type, const char *text)
 
     switch (type) {
 
-    case KR_TYPE_INT2:
-    case KR_TYPE_INT4:
-    case KR_TYPE_INT8:
-    case KR_TYPE_FLOAT4:
-    case KR_TYPE_FLOAT8:
-    case KR_TYPE_NUMERIC:
+    case KR_OID_INT2:
+    case KR_OID_INT4:
+    case KR_OID_INT8:
+    case KR_OID_FLOAT4:
+    case KR_OID_FLOAT8:
+    case KR_OID_NUMERIC:
 
         /* NaN and the infinities are no numbers of JSON */
 
@@ -272,15 +262,15 @@ kr_row_value(kr_buf_t *b, uint32_t type, const char *text)
         kr_buf_append(b, text, len);
         return;
 
-    case KR_TYPE_BOOL:
+    case KR_OID_BOOL:
         kr_buf_str(b, text[0] == 't' ? "true" : "false");
         return;
 
-    case KR_TYPE_TIMESTAMP:
+    case KR_OID_TIMESTAMP:
         kr_row_time(b, text, len, 0);
         return;
 
-    case KR_TYPE_TIMESTAMPTZ:
+    case KR_OID_TIMESTAMPTZ:
         kr_row_time(b, text, len, 1);
         return;
 

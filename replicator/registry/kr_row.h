@@ -21,8 +21,8 @@
 typedef struct {
     kr_buf_t     json;
     size_t       n;
-    kr_row_t    *marks;
-} kr_rows_t;
+    kr_row_mark_t    *marks;
+} kr_rows_writer_t;
 
 
 /*
@@ -32,25 +32,26 @@ typedef struct {
  * NULL, stands beside it.  xid: the transaction without which nobody has it,
  * 0: everybody needs it.  KR_ERROR: no memory.
  */
-int kr_rows_full(kr_rows_t *r, const char *json, size_t len, const char *op,
-    uint32_t xid);
-int kr_rows_key(kr_rows_t *r, const kr_key_t *key, const char *texts,
-    const char *op, const char *error, uint32_t xid);
+int kr_rows_full(kr_rows_writer_t *r, const char *json, size_t len,
+    const char *op, uint32_t xid);
+int kr_rows_key(kr_rows_writer_t *r, const kr_key_columns_t *key,
+    const char *texts, const char *op, const char *error, uint32_t xid);
 
 /* Keeps the memory. */
-void kr_rows_reset(kr_rows_t *r);
-void kr_rows_free(kr_rows_t *r);
+void kr_rows_reset(kr_rows_writer_t *r);
+void kr_rows_free(kr_rows_writer_t *r);
 
 /*
  * What a statement of kr_sql.h prints as a key to texts, which are appended:
  * of one column its text, of several a JSON array.  KR_OK, KR_ERROR: no
  * memory, or not such.
  */
-int kr_key_texts(const kr_key_t *key, const char *text, size_t len,
+int kr_key_texts(const kr_key_columns_t *key, const char *text, size_t len,
     kr_buf_t *texts);
 
 /* Appends bytes that are equal for equal keys, whatever their texts are. */
-void kr_key_bytes(const kr_key_t *key, const char *texts, kr_buf_t *out);
+void kr_key_bytes(const kr_key_columns_t *key, const char *texts,
+    kr_buf_t *out);
 
 
 #endif /* _KR_ROW_H_INCLUDED_ */

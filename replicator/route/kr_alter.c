@@ -203,7 +203,7 @@ kr_alter_timer(evutil_socket_t fd, short what, void *data)
 
     al = data;
 
-    if (al->running || al->registry->subjects == NULL) {
+    if (al->running || al->registry->watched == NULL) {
         return;
     }
 
@@ -263,9 +263,9 @@ static int
 kr_alter_gather(kr_alters_t *al)
 {
     size_t         i, n;
-    kr_subject_t  *su;
+    kr_watched_table_t  *wt;
 
-    n = HASH_COUNT(al->registry->subjects);
+    n = HASH_COUNT(al->registry->watched);
     al->skip = al->skip < n ? al->skip : 0;
 
     if (al->asked == NULL) {
@@ -279,7 +279,7 @@ kr_alter_gather(kr_alters_t *al)
     al->nasked = 0;
     kr_buf_reset(&al->names);
 
-    for (su = al->registry->subjects; su != NULL; su = su->hh.next) {
+    for (wt = al->registry->watched; wt != NULL; wt = wt->hh.next) {
 
         if (i++ < al->skip) {
             continue;
@@ -289,8 +289,8 @@ kr_alter_gather(kr_alters_t *al)
             break;
         }
 
-        kr_buf_append(&al->names, su->name, su->name_len);
-        al->asked[al->nasked++] = su->table;
+        kr_buf_append(&al->names, wt->name, wt->name_len);
+        al->asked[al->nasked++] = wt->table;
     }
 
     al->skip += al->nasked;
@@ -343,18 +343,18 @@ kr_alter_look(kr_alters_t *al, const kr_relation_t *table, const char *now)
 {
     char          *copy;
     const char    *reason;
-    kr_subject_t  *su;
+    kr_watched_table_t  *wt;
 
-    su = kr_subject_find(al->registry, table);
+    wt = kr_watched_table_find(al->registry, table);
 
-    if (su == NULL) {
+    if (wt == NULL) {
         return;
     }
 
     reason = NULL;
 
-    if (su->shape != NULL || now == NULL) {
-        reason = kr_alter_judge(su->shape == NULL ? "" : su->shape, now);
+    if (wt->shape != NULL || now == NULL) {
+        reason = kr_alter_judge(wt->shape == NULL ? "" : wt->shape, now);
     }
 
     if (reason != NULL) {
@@ -368,13 +368,13 @@ kr_alter_look(kr_alters_t *al, const kr_relation_t *table, const char *now)
     }
 
     if (now != NULL
-        && (su->shape == NULL || strcmp(su->shape, now) != 0))
+        && (wt->shape == NULL || strcmp(wt->shape, now) != 0))
     {
         copy = strdup(now);
 
         if (copy != NULL) {
-            free(su->shape);
-            su->shape = copy;
+            free(wt->shape);
+            wt->shape = copy;
         }
     }
 }

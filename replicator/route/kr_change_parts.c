@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kr_clock.h"
 #include "kr_fetch_private.h"
 #include "kr_log.h"
 #include "kr_loop.h"
@@ -510,7 +511,7 @@ kr_probe_retry(kr_probe_t *pr)
                         "the catalog cannot be asked");
     }
 
-    kr_event_timer(pr->timer, pr->delay);
+    kr_loop_timer(pr->timer, pr->delay);
 }
 
 

@@ -19,7 +19,7 @@ static int kr_fetch_hit(kr_fetch_t *fe, const kr_change_t *c,
     const kr_hit_t *hit, kr_txn_t *txn);
 static int kr_fetch_row(kr_fetch_t *fe, const kr_change_t *c,
     const kr_hit_t *hit, kr_txn_t *txn);
-static int kr_fetch_key(kr_buf_t *texts, const kr_key_t *key,
+static int kr_fetch_key(kr_buf_t *texts, const kr_key_columns_t *key,
     const kr_column_t *first, size_t nfirst, const kr_column_t *second,
     size_t nsecond);
 static int kr_fetch_moved(kr_fetch_t *fe, const kr_hit_t *hit,
@@ -271,7 +271,7 @@ kr_fetch_whole(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
 static int
 kr_fetch_truncated(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
 {
-    if (rt->keys_lost) {
+    if (rt->held_lost) {
         return kr_fetch_doom(fe, rt, "the table was truncated, and what its"
                              " subscribers hold is not known: subscribe"
                              " again");
@@ -306,7 +306,7 @@ kr_fetch_row(kr_fetch_t *fe, const kr_change_t *c, const kr_hit_t *hit,
     kr_txn_t *txn)
 {
     int              rc;
-    const kr_key_t  *key;
+    const kr_key_columns_t  *key;
 
     key = &hit->route->template->key;
 
@@ -341,8 +341,9 @@ kr_fetch_row(kr_fetch_t *fe, const kr_change_t *c, const kr_hit_t *hit,
 
 /* KR_DECLINED: the change does not tell the row's key. */
 static int
-kr_fetch_key(kr_buf_t *texts, const kr_key_t *key, const kr_column_t *first,
-    size_t nfirst, const kr_column_t *second, size_t nsecond)
+kr_fetch_key(kr_buf_t *texts, const kr_key_columns_t *key,
+    const kr_column_t *first, size_t nfirst, const kr_column_t *second,
+    size_t nsecond)
 {
     size_t              i;
     const kr_column_t  *c;

@@ -17,17 +17,18 @@ typedef struct kr_build_s  kr_build_t;
 struct kr_build_s {
     kr_route_t   *route;
     kr_build_t   *next;
-    kr_rows_t     rows;
+    kr_rows_writer_t     rows;
 };
 
 
 static void kr_rows_judge(kr_item_t *it, kr_touch_t *to);
-static void kr_rows_of_kind(kr_pending_t *pe, kr_row_e kind,
+static void kr_rows_of_kind(kr_pending_t *pe, kr_fetch_kind_e kind,
     kr_build_t **builds);
 static void kr_rows_held(kr_fetch_t *fe, kr_route_t *rt,
-    const kr_item_t *it, kr_row_e kind);
+    const kr_item_t *it, kr_fetch_kind_e kind);
 static kr_build_t *kr_build_get(kr_route_t *rt, kr_build_t **builds);
-static int kr_build_row(kr_build_t *b, const kr_item_t *it, kr_row_e kind);
+static int kr_build_row(kr_build_t *b, const kr_item_t *it,
+    kr_fetch_kind_e kind);
 static void kr_build_flush(kr_pending_t *pe, kr_build_t *b);
 
 
@@ -53,13 +54,13 @@ kr_fetch_publish(kr_pending_t *pe)
 
     builds = NULL;
 
-    for (kind = KR_ROW_DELETE; kind < KR_ROW_KINDS; kind++) {
+    for (kind = KR_FETCH_DELETE; kind < KR_FETCH_KINDS; kind++) {
 
         if (pe->orphan) {
             break;
         }
 
-        kr_rows_of_kind(pe, (kr_row_e) kind, &builds);
+        kr_rows_of_kind(pe, (kr_fetch_kind_e) kind, &builds);
 
         for (b = builds; b != NULL; b = b->next) {
             kr_build_flush(pe, b);
@@ -98,25 +99,25 @@ kr_rows_judge(kr_item_t *it, kr_touch_t *to)
                                         it->field_len);
     }
 
-    to->kind = KR_ROW_NONE;
+    to->kind = KR_FETCH_NONE;
 
     if (there) {
         if (!to->verify) {
-            to->kind = to->inserted ? KR_ROW_INSERT : KR_ROW_UPDATE;
+            to->kind = to->inserted ? KR_FETCH_INSERT : KR_FETCH_UPDATE;
         }
 
     } else if (to->old || to->many) {
         if (to->route->expecting != 0
-            || kr_keys_has(to->route, it->key, it->key_len))
+            || kr_held_has(to->route, it->key, it->key_len))
         {
-            to->kind = KR_ROW_DELETE;
+            to->kind = KR_FETCH_DELETE;
         }
     }
 }
 
 
 static void
-kr_rows_of_kind(kr_pending_t *pe, kr_row_e kind, kr_build_t **builds)
+kr_rows_of_kind(kr_pending_t *pe, kr_fetch_kind_e kind, kr_build_t **builds)
 {
     size_t       i, k;
     kr_item_t   *it;
@@ -155,17 +156,17 @@ kr_rows_of_kind(kr_pending_t *pe, kr_row_e kind, kr_build_t **builds)
 /* Notes what the subscribers hold from now on. */
 static void
 kr_rows_held(kr_fetch_t *fe, kr_route_t *rt, const kr_item_t *it,
-    kr_row_e kind)
+    kr_fetch_kind_e kind)
 {
-    kr_keys_t  *ks;
+    kr_held_rows_t  *ks;
 
     ks = &fe->routes->keys;
 
-    if (kind == KR_ROW_DELETE) {
-        kr_keys_remove(ks, rt, it->key, it->key_len, it->txn->lsn);
+    if (kind == KR_FETCH_DELETE) {
+        kr_held_remove(ks, rt, it->key, it->key_len, it->txn->lsn);
 
     } else {
-        kr_keys_add(ks, rt, it->texts, it->texts_len, it->key, it->key_len,
+        kr_held_add(ks, rt, it->texts, it->texts_len, it->key, it->key_len,
                     0);
     }
 }
@@ -196,23 +197,23 @@ kr_build_get(kr_route_t *rt, kr_build_t **builds)
 
 
 static int
-kr_build_row(kr_build_t *b, const kr_item_t *it, kr_row_e kind)
+kr_build_row(kr_build_t *b, const kr_item_t *it, kr_fetch_kind_e kind)
 {
     uint32_t         xid;
     const char      *op;
-    const kr_key_t  *key;
+    const kr_key_columns_t  *key;
 
     switch (kind) {
 
-    case KR_ROW_INSERT:
+    case KR_FETCH_INSERT:
         op = "insert";
         break;
 
-    case KR_ROW_UPDATE:
+    case KR_FETCH_UPDATE:
         op = "update";
         break;
 
-    default: /* KR_ROW_DELETE */
+    default: /* KR_FETCH_DELETE */
         op = "delete";
         break;
     }
@@ -225,7 +226,7 @@ kr_build_row(kr_build_t *b, const kr_item_t *it, kr_row_e kind)
                            "the row is too large", xid);
     }
 
-    if (kind == KR_ROW_DELETE) {
+    if (kind == KR_FETCH_DELETE) {
         return kr_rows_key(&b->rows, key, it->texts, op, NULL, xid);
     }
 

@@ -78,7 +78,7 @@ kr_fetch_touch(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
 int
 kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
 {
-    const kr_held_t  *held;
+    const kr_held_row_t  *held;
 
     fe->changes++;
 

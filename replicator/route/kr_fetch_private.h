@@ -15,12 +15,12 @@
 
 
 typedef enum {
-    KR_ROW_NONE = 0,
-    KR_ROW_DELETE,
-    KR_ROW_INSERT,
-    KR_ROW_UPDATE,
-    KR_ROW_KINDS
-} kr_row_e;
+    KR_FETCH_NONE = 0,
+    KR_FETCH_DELETE,
+    KR_FETCH_INSERT,
+    KR_FETCH_UPDATE,
+    KR_FETCH_KINDS
+} kr_fetch_kind_e;
 
 
 /* a route that a waiting row touches */
@@ -33,7 +33,7 @@ typedef struct {
     unsigned            many:1;      /* there was more than one */
     unsigned            verify:1;    /* it did not change itself: only that it
                                         is not there is told */
-    unsigned            kind:3;      /* kr_row_e, once it was fetched */
+    unsigned            kind:3;      /* kr_fetch_kind_e, once it was fetched */
 } kr_touch_t;
 
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kr_clock.h"
 #include "kr_log.h"
 #include "kr_rerun_private.h"
 
@@ -64,7 +65,7 @@ kr_reruns_free(kr_reruns_t *rn)
 
 
 int
-kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_guest_t *g)
+kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_waiter_t *g)
 {
     kr_rerun_t  *rr;
 
@@ -75,7 +76,7 @@ kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_guest_t *g)
 
     g->list = NULL;
     g->since = kr_now();
-    kr_guest_move(g, &rr->waiting);
+    kr_waiter_move(g, &rr->waiting);
 
     kr_rerun_next(rr);
 
@@ -84,9 +85,9 @@ kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_guest_t *g)
 
 
 void
-kr_rerun_cancel(kr_guest_t *g)
+kr_rerun_cancel(kr_waiter_t *g)
 {
-    kr_guest_move(g, NULL);
+    kr_waiter_move(g, NULL);
 }
 
 
@@ -178,7 +179,7 @@ kr_rerun_get(kr_reruns_t *rn, kr_route_t *rt)
         return NULL;
     }
 
-    if (kr_watched_names(&rr->tables, rt->watched, rt->nwatched) != KR_OK) {
+    if (kr_route_tables_names(&rr->tables, rt->tables, rt->ntables) != KR_OK) {
         kr_buf_free(&rr->tables);
         event_free(rr->timer);
         free(rr);
@@ -305,7 +306,7 @@ static void
 kr_rerun_take(kr_rerun_t *rr)
 {
     while (rr->waiting != NULL) {
-        kr_guest_move(rr->waiting, &rr->served);
+        kr_waiter_move(rr->waiting, &rr->served);
     }
 
     rr->asked = rr->wanted;
@@ -382,7 +383,7 @@ kr_rerun_free(kr_rerun_t *rr)
 
 /* Out of the list that it is in, to the end of another, or of none. */
 void
-kr_guest_move(kr_guest_t *g, kr_guest_t **to)
+kr_waiter_move(kr_waiter_t *g, kr_waiter_t **to)
 {
     if (g->list != NULL) {
         DL_DELETE(*g->list, g);

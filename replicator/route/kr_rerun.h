@@ -27,7 +27,7 @@
 #define KR_RERUN_BYTES_MAX  (256ul * 1024 * 1024)     /* of all that is kept */
 
 
-typedef struct kr_guest_s  kr_guest_t;
+typedef struct kr_waiter_s  kr_waiter_t;
 
 
 /*
@@ -35,8 +35,8 @@ typedef struct kr_guest_s  kr_guest_t;
  * until done() is called, which happens exactly once and never within
  * kr_rerun_ask(), unless it is cancelled.
  */
-struct kr_guest_s {
-    void             (*done)(kr_guest_t *g);
+struct kr_waiter_s {
+    void             (*done)(kr_waiter_t *g);
     const void        *asker;     /* its client, see kr_pool.h */
 
     /* the answer, valid in done() */
@@ -48,9 +48,9 @@ struct kr_guest_s {
 
     /* kr_rerun.c's */
     uint64_t           since;     /* ms, when it came */
-    kr_guest_t        *prev;
-    kr_guest_t        *next;
-    kr_guest_t       **list;
+    kr_waiter_t        *prev;
+    kr_waiter_t        *next;
+    kr_waiter_t       **list;
 };
 
 
@@ -65,8 +65,8 @@ void kr_reruns_free(kr_reruns_t *rn);
  * Asks for the rows of a route with the plan RERUN, which is in the registry.
  * KR_ERROR: no memory; done() is not called.
  */
-int kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_guest_t *g);
-void kr_rerun_cancel(kr_guest_t *g);
+int kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_waiter_t *g);
+void kr_rerun_cancel(kr_waiter_t *g);
 
 /* To be called every second: ends the routes whose query hangs. */
 void kr_reruns_sweep(kr_reruns_t *rn);

@@ -10,25 +10,25 @@
 
 
 static int kr_compare_read(kr_rerun_t *rr, const PGresult *res,
-    kr_kept_t **rows, const char **reason);
-static kr_kept_t *kr_compare_find(kr_rerun_t *rr, const PGresult *res,
+    kr_result_row_t **rows, const char **reason);
+static kr_result_row_t *kr_compare_find(kr_rerun_t *rr, const PGresult *res,
     int row);
-static kr_kept_t *kr_kept_create(kr_rerun_t *rr);
+static kr_result_row_t *kr_result_row_create(kr_rerun_t *rr);
 static int kr_compare_hash(kr_reruns_t *rn, const char *json, size_t len,
     uint64_t *sum);
 static int kr_compare_gone(kr_rerun_t *rr);
 static int kr_compare_changed(kr_rerun_t *rr, const PGresult *res,
-    kr_kept_t **rows);
+    kr_result_row_t **rows);
 static int kr_compare_sent(kr_rerun_t *rr, int rc);
 static void kr_compare_flush(kr_rerun_t *rr);
-static void kr_kept_free(kr_rerun_t *rr, kr_kept_t *kept);
+static void kr_result_row_free(kr_rerun_t *rr, kr_result_row_t *kept);
 
 
 int
 kr_rerun_compare(kr_rerun_t *rr, const PGresult *res, const char **reason)
 {
     int          n, row;
-    kr_kept_t  **rows;
+    kr_result_row_t  **rows;
 
     n = PQntuples(res);
 
@@ -38,7 +38,7 @@ kr_rerun_compare(kr_rerun_t *rr, const PGresult *res, const char **reason)
         return KR_DECLINED;
     }
 
-    rows = calloc((size_t) n + 1, sizeof(kr_kept_t *));
+    rows = calloc((size_t) n + 1, sizeof(kr_result_row_t *));
     if (rows == NULL) {
         *reason = "no memory";
         return KR_DECLINED;
@@ -77,18 +77,18 @@ void
 kr_rerun_forget(kr_rerun_t *rr)
 {
     while (rr->kept != NULL) {
-        kr_kept_free(rr, rr->kept);
+        kr_result_row_free(rr, rr->kept);
     }
 }
 
 
 /* Finds the place of each row, and sums up what stands there now. */
 static int
-kr_compare_read(kr_rerun_t *rr, const PGresult *res, kr_kept_t **rows,
+kr_compare_read(kr_rerun_t *rr, const PGresult *res, kr_result_row_t **rows,
     const char **reason)
 {
     int         row;
-    kr_kept_t  *kept;
+    kr_result_row_t  *kept;
 
     for (row = 0; row < PQntuples(res); row++) {
 
@@ -130,12 +130,12 @@ kr_compare_read(kr_rerun_t *rr, const PGresult *res, kr_kept_t **rows,
 }
 
 
-static kr_kept_t *
+static kr_result_row_t *
 kr_compare_find(kr_rerun_t *rr, const PGresult *res, int row)
 {
-    kr_kept_t       *kept;
+    kr_result_row_t       *kept;
     kr_reruns_t     *rn;
-    const kr_key_t  *key;
+    const kr_key_columns_t  *key;
 
     rn = rr->owner;
     key = &rr->route->template->key;
@@ -167,27 +167,27 @@ kr_compare_find(kr_rerun_t *rr, const PGresult *res, int row)
 
     HASH_FIND(hh, rr->kept, rn->key.data, rn->key.len, kept);
 
-    return kept != NULL ? kept : kr_kept_create(rr);
+    return kept != NULL ? kept : kr_result_row_create(rr);
 }
 
 
 /* Of the owner's texts and key. */
-static kr_kept_t *
-kr_kept_create(kr_rerun_t *rr)
+static kr_result_row_t *
+kr_result_row_create(kr_rerun_t *rr)
 {
     size_t        size;
-    kr_kept_t    *kept;
+    kr_result_row_t    *kept;
     kr_reruns_t  *rn;
 
     rn = rr->owner;
-    size = sizeof(kr_kept_t) + rn->texts.len + rn->key.len;
+    size = sizeof(kr_result_row_t) + rn->texts.len + rn->key.len;
 
     kept = malloc(size);
     if (kept == NULL) {
         return NULL;
     }
 
-    memset(kept, 0, sizeof(kr_kept_t));
+    memset(kept, 0, sizeof(kr_result_row_t));
 
     kept->fresh = 1;
     kept->texts_len = rn->texts.len;
@@ -244,7 +244,7 @@ static int
 kr_compare_gone(kr_rerun_t *rr)
 {
     int         rc;
-    kr_kept_t  *kept, *next;
+    kr_result_row_t  *kept, *next;
 
     HASH_ITER(hh, rr->kept, kept, next) {
 
@@ -260,7 +260,7 @@ kr_compare_gone(kr_rerun_t *rr)
             return KR_ERROR;
         }
 
-        kr_kept_free(rr, kept);
+        kr_result_row_free(rr, kept);
     }
 
     return KR_OK;
@@ -269,10 +269,10 @@ kr_compare_gone(kr_rerun_t *rr)
 
 /* KR_ERROR: the route is gone. */
 static int
-kr_compare_changed(kr_rerun_t *rr, const PGresult *res, kr_kept_t **rows)
+kr_compare_changed(kr_rerun_t *rr, const PGresult *res, kr_result_row_t **rows)
 {
     int         rc, row;
-    kr_kept_t  *kept;
+    kr_result_row_t  *kept;
 
     for (row = 0; row < PQntuples(res); row++) {
         kept = rows[row];
@@ -343,11 +343,11 @@ kr_compare_flush(kr_rerun_t *rr)
 
 
 static void
-kr_kept_free(kr_rerun_t *rr, kr_kept_t *kept)
+kr_result_row_free(kr_rerun_t *rr, kr_result_row_t *kept)
 {
     size_t  size;
 
-    size = sizeof(kr_kept_t) + kept->texts_len + kept->hh.keylen;
+    size = sizeof(kr_result_row_t) + kept->texts_len + kept->hh.keylen;
 
     rr->owner->bytes -= size;
 

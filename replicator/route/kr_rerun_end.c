@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kr_clock.h"
 #include "kr_log.h"
 #include "kr_rerun_private.h"
 
@@ -30,7 +31,7 @@ static void kr_rerun_lost(kr_rerun_t *rr);
 static uint64_t kr_rerun_behind(const kr_rerun_t *rr);
 static void kr_rerun_stuck(kr_rerun_t *rr);
 static void kr_rerun_give_up(kr_rerun_t *rr, const char *reason);
-static void kr_rerun_refuse_one(kr_guest_t *g, const char *reason);
+static void kr_rerun_refuse_one(kr_waiter_t *g, const char *reason);
 static void kr_rerun_retry(kr_rerun_t *rr, unsigned min, unsigned max);
 
 
@@ -190,11 +191,11 @@ kr_rerun_unsettled(kr_rerun_t *rr)
 static void
 kr_rerun_answer(kr_rerun_t *rr)
 {
-    kr_guest_t  *g;
+    kr_waiter_t  *g;
 
     while (rr->served != NULL) {
         g = rr->served;
-        kr_guest_move(g, NULL);
+        kr_waiter_move(g, NULL);
 
         g->moment = rr->job.results[0];
         g->rows = rr->job.results[rr->job.nstatements - 1];
@@ -324,7 +325,7 @@ kr_rerun_give_up(kr_rerun_t *rr, const char *reason)
 
 
 void
-kr_rerun_refuse(kr_guest_t **list, const char *reason)
+kr_rerun_refuse(kr_waiter_t **list, const char *reason)
 {
     while (*list != NULL) {
         kr_rerun_refuse_one(*list, reason);
@@ -333,9 +334,9 @@ kr_rerun_refuse(kr_guest_t **list, const char *reason)
 
 
 static void
-kr_rerun_refuse_one(kr_guest_t *g, const char *reason)
+kr_rerun_refuse_one(kr_waiter_t *g, const char *reason)
 {
-    kr_guest_move(g, NULL);
+    kr_waiter_move(g, NULL);
 
     g->rows = NULL;
     g->moment = NULL;
@@ -358,7 +359,7 @@ kr_rerun_retry(kr_rerun_t *rr, unsigned min, unsigned max)
     /* the guests come with the next run */
 
     while (rr->served != NULL) {
-        kr_guest_move(rr->served, &rr->waiting);
+        kr_waiter_move(rr->served, &rr->waiting);
     }
 
     kr_rerun_arm(rr, rr->delay);

@@ -23,7 +23,7 @@ typedef struct {
     size_t            texts_len;   /* 0: the key is NULL */
     UT_hash_handle    hh;
     char              data[];      /* texts, then the bytes; see kr_row.h */
-} kr_kept_t;
+} kr_result_row_t;
 
 
 struct kr_rerun_s {
@@ -32,11 +32,11 @@ struct kr_rerun_s {
     kr_route_t       *route;       /* NULL: it was taken out */
 
     kr_buf_t          tables;      /* their names, see kr_pool.h */
-    kr_kept_t        *kept;        /* the last result */
+    kr_result_row_t        *kept;        /* the last result */
     uint64_t          run;         /* number of the result at hand */
 
-    kr_guest_t       *waiting;     /* for the next run */
-    kr_guest_t       *served;      /* by the one under way */
+    kr_waiter_t       *waiting;     /* for the next run */
+    kr_waiter_t       *served;      /* by the one under way */
 
     kr_txn_t         *txn;         /* the first that touched the route since
                                       the last run began; held */
@@ -79,7 +79,7 @@ struct kr_reruns_s {
     unsigned            flush_interval;
 
     EVP_MD_CTX         *md;
-    kr_rows_t           rows;      /* of the event that is being made */
+    kr_rows_writer_t           rows;      /* of the event that is being made */
     kr_buf_t            texts;
     kr_buf_t            key;
 };
@@ -98,10 +98,10 @@ void kr_rerun_next(kr_rerun_t *rr);
 void kr_rerun_arm(kr_rerun_t *rr, uint64_t ms);
 
 /* All guests of the list are told that there are no rows. */
-void kr_rerun_refuse(kr_guest_t **list, const char *reason);
+void kr_rerun_refuse(kr_waiter_t **list, const char *reason);
 
 /* Out of the list that it is in, to the end of another, or of none. */
-void kr_guest_move(kr_guest_t *g, kr_guest_t **to);
+void kr_waiter_move(kr_waiter_t *g, kr_waiter_t **to);
 
 void kr_rerun_free(kr_rerun_t *rr);
 

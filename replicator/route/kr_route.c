@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "kr_answer.h"
+#include "kr_clock.h"
 #include "kr_log.h"
 #include "kr_route.h"
 #include "kr_route_private.h"
@@ -14,17 +15,6 @@ static kr_block_t *kr_route_block(kr_route_t *rt, const kr_event_t *ev);
 static void kr_route_remove(kr_routes_t *rs, kr_route_t *rt);
 static int kr_resume_gap(kr_routes_t *rs, const kr_route_t *rt,
     const kairos_position_t *p);
-
-
-uint64_t
-kr_now(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000 + 1;
-}
 
 
 int
@@ -217,7 +207,7 @@ kr_route_resume(kr_routes_t *rs, kr_route_t *rt, kr_worker_t *wk,
         return;
     }
 
-    kr_keys_lose(&rs->keys, rt);
+    kr_held_lose(&rs->keys, rt);
 
     if (kr_resume_gap(rs, rt, p)) {
         kr_send_reset(wk, rt->topic, KR_TOPIC_LEN,
@@ -366,7 +356,7 @@ static void
 kr_route_remove(kr_routes_t *rs, kr_route_t *rt)
 {
     kr_backlog_clear(&rs->backlog, rt);
-    kr_keys_clear(&rs->keys, rt);
+    kr_held_clear(&rs->keys, rt);
     kr_registry_remove(rs->registry, rt);
 }
 

@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "kr_backlog.h"
+#include "kr_clock.h"
 #include "kr_config.h"
 #include "kr_held.h"
 #include "kr_registry.h"
@@ -29,7 +30,7 @@ typedef struct {
     kr_stream_t        *stream;
     kr_reruns_t        *reruns;
     kr_backlog_t        backlog;
-    kr_keys_t           keys;
+    kr_held_rows_t           keys;
 
     uint64_t            epoch;      /* of the stream; 0 before it began */
     uint64_t            start;      /* where it began: what a snapshot before
@@ -47,15 +48,12 @@ typedef struct {
     const kr_buf_t     *rows;       /* JSON objects, commas between */
     uint64_t            lsn;        /* commit of a transaction; all before it
                                        was handed on */
-    const kr_row_t     *marks;      /* one for each row */
+    const kr_row_mark_t     *marks;      /* one for each row */
     size_t              nrows;
     kr_txn_t           *txn;        /* held while the event is in a queue;
                                        NULL: of none */
 } kr_event_t;
 
-
-/* ms; of the monotonic clock, never 0 */
-uint64_t kr_now(void);
 
 /* KR_ERROR: no memory.  txns and registry must outlive it. */
 int kr_routes_init(kr_routes_t *rs, struct event_base *base,
@@ -89,7 +87,7 @@ kr_cursor_t *kr_route_expect(kr_routes_t *rs, kr_route_t *rt,
  * The subscribe is over: the cursor waits for the join, or ends if it has
  * learnt no snapshot and nobody else's subscribe needs it.
  */
-void kr_route_settle(kr_routes_t *rs, kr_cursor_t *cu);
+void kr_route_release_cursor(kr_routes_t *rs, kr_cursor_t *cu);
 
 /* Frames of a worker. */
 void kr_route_join(kr_routes_t *rs, kr_worker_t *wk,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kr_answer.h"
+#include "kr_clock.h"
 #include "kr_log.h"
 #include "kr_loop.h"
 #include "kr_route.h"
@@ -31,7 +32,7 @@ static kr_join_e kr_join_judge(kr_routes_t *rs, const kr_cursor_t *cu,
     uint64_t now, const char **reason);
 static void kr_join_admit(kr_routes_t *rs, kr_cursor_t *cu);
 static int kr_join_needs(const kr_cursor_t *cu, const kr_entry_t *e);
-static int kr_join_lacks(const kr_cursor_t *cu, const kr_row_t *row);
+static int kr_join_lacks(const kr_cursor_t *cu, const kr_row_mark_t *row);
 static void kr_join_replay(kr_cursor_t *cu, const kr_entry_t *e, int last);
 static kr_cursor_t *kr_join_cursor(kr_routes_t *rs, kr_route_t *rt,
     kr_socket_t *so, uint64_t client, uint64_t now);
@@ -75,7 +76,7 @@ kr_route_expect(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so)
 
 
 void
-kr_route_settle(kr_routes_t *rs, kr_cursor_t *cu)
+kr_route_release_cursor(kr_routes_t *rs, kr_cursor_t *cu)
 {
     cu->taken--;
     cu->route->expecting--;
@@ -119,7 +120,7 @@ kr_route_join(kr_routes_t *rs, kr_worker_t *wk, const kairos_feed_frame_t *f)
     cu = kr_join_cursor(rs, rt, so, f->client, now);
 
     if (cu == NULL) {
-        kr_socket_judge(so);
+        kr_socket_release(so);
         kr_refuse(wk, f->req, "unknown or expired route: subscribe again");
         return;
     }
@@ -185,7 +186,7 @@ kr_route_leave(kr_routes_t *rs, kr_worker_t *wk, const kairos_feed_frame_t *f)
             kr_cursor_move(rs->registry, cu, 0, now);
         }
 
-        kr_socket_judge(so);
+        kr_socket_release(so);
     }
 
     if (kr_member_leave(rs->registry, rt, wk, now) != KR_OK) {
@@ -229,7 +230,7 @@ kr_routes_arm(kr_routes_t *rs)
     if (rs->registry->joining != NULL
         && !event_pending(rs->timer, EV_TIMEOUT, NULL))
     {
-        kr_event_timer(rs->timer, KR_JOIN_TICK);
+        kr_loop_timer(rs->timer, KR_JOIN_TICK);
     }
 }
 
@@ -392,7 +393,7 @@ kr_join_needs(const kr_cursor_t *cu, const kr_entry_t *e)
 
 /* Where no transaction tells, cu->from alone does: some may come again. */
 static int
-kr_join_lacks(const kr_cursor_t *cu, const kr_row_t *row)
+kr_join_lacks(const kr_cursor_t *cu, const kr_row_mark_t *row)
 {
     return cu->lsn == 0 || cu->unsure || row->xid == 0
            || !kr_snapshot_sees(&cu->snapshot, row->xid);

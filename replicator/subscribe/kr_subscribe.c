@@ -387,9 +387,9 @@ kr_sub_free(kr_sub_t *sub)
     }
 
     if (sub->socket != NULL) {
-        kr_sub_settle(sub);
+        kr_sub_release_cursor(sub);
         sub->socket->n--;
-        kr_socket_judge(sub->socket);
+        kr_socket_release(sub->socket);
     }
 
     if (sub->route != NULL) {

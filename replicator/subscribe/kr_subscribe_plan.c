@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "kr_answer.h"
+#include "kr_oid.h"
 #include "kr_subscribe_private.h"
 
 
-#define KR_SUB_TEXT_TYPE  25
 #define KR_SUB_UUID_TYPE  2950
 
 
@@ -117,17 +117,17 @@ kr_sub_unplan(kr_sub_t *sub)
 {
     size_t  i;
 
-    for (i = 0; i < sub->nwatched; i++) {
-        free(sub->watched[i].leaves);
+    for (i = 0; i < sub->ntables; i++) {
+        free(sub->tables[i].leaves);
     }
 
-    free(sub->watched);
+    free(sub->tables);
     free(sub->texts);
     free(sub->canonical);
 
-    sub->watched = NULL;
-    sub->nwatched = 0;
-    kr_buf_free(&sub->tables);
+    sub->tables = NULL;
+    sub->ntables = 0;
+    kr_buf_free(&sub->table_names);
     sub->texts = NULL;
     sub->canonical = NULL;
 
@@ -377,7 +377,7 @@ kr_sub_output(kr_sub_t *sub, const kr_sql_ref_t *ref, kr_buf_t *reason)
 
     kr_buf_append(&sub->outputs, name.data, name.len + 1);
     sub->key.names[sub->key.n].len = name.len;
-    sub->key.types[sub->key.n++] = n == 0 ? KR_SUB_TEXT_TYPE : c->type;
+    sub->key.types[sub->key.n++] = n == 0 ? KR_OID_TEXT : c->type;
 
     return KR_OK;
 }
@@ -575,9 +575,9 @@ kr_sub_watch(kr_sub_t *sub)
 
     fa = sub->facts;
 
-    sub->nwatched = 0;
-    sub->watched = calloc(fa->ntables, sizeof(kr_watched_t));
-    if (sub->watched == NULL) {
+    sub->ntables = 0;
+    sub->tables = calloc(fa->ntables, sizeof(kr_route_table_t));
+    if (sub->tables == NULL) {
         return KR_ERROR;
     }
 
@@ -609,10 +609,10 @@ static int
 kr_sub_watched(const kr_sub_t *sub, const kr_table_t *t)
 {
     size_t               i;
-    const kr_watched_t  *w;
+    const kr_route_table_t  *w;
 
-    for (i = 0; i < sub->nwatched; i++) {
-        w = &sub->watched[i];
+    for (i = 0; i < sub->ntables; i++) {
+        w = &sub->tables[i];
 
         if (!w->main && strcmp(w->table.name.data, t->name.data) == 0
             && strcmp(w->table.schema.data, t->schema.data) == 0)
@@ -629,9 +629,9 @@ static int
 kr_sub_watch_table(kr_sub_t *sub, const kr_table_t *t, int main)
 {
     size_t         i;
-    kr_watched_t  *w;
+    kr_route_table_t  *w;
 
-    w = &sub->watched[sub->nwatched++];
+    w = &sub->tables[sub->ntables++];
 
     w->table.schema = t->schema;
     w->table.name = t->name;

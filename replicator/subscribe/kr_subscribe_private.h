@@ -47,16 +47,16 @@ struct kr_sub_s {
     kr_buf_t            values;     /* the parameter of the cast */
 
     kr_plan_e           plan;       /* all of kr_sub_plan()'s */
-    kr_key_t            key;
+    kr_key_columns_t            key;
     kr_buf_t            outputs;    /* names of a key of the result */
     kr_buf_t            column;     /* the predicate's, if it is of no table */
     kr_predicate_t      predicate;
     kr_buf_t            snapshot;   /* SQL */
     kr_buf_t            refetch;
     kr_buf_t            rerun;
-    size_t              nwatched;
-    kr_watched_t       *watched;
-    kr_buf_t            tables;     /* their names */
+    size_t              ntables;
+    kr_route_table_t       *tables;
+    kr_buf_t            table_names; /* their names */
     char               *texts;      /* the values as PostgreSQL has them */
     kr_str_t           *canonical;
     size_t              nvalues;
@@ -64,7 +64,7 @@ struct kr_sub_s {
     kr_route_t         *route;      /* held */
     uint64_t            since;      /* see kr_txn_settled() */
     uint64_t            before;     /* likewise */
-    kr_guest_t          guest;      /* of a route with the plan RERUN */
+    kr_waiter_t          guest;      /* of a route with the plan RERUN */
     const PGresult     *moment;     /* of the snapshot */
     const PGresult     *rows;
     struct event       *timer;
@@ -95,7 +95,7 @@ struct kr_subscribes_s {
 #define kr_sub_of_job(j)                                                      \
     ((kr_sub_t *) ((char *) (j) - offsetof(kr_sub_t, job)))
 
-#define kr_sub_of_guest(g)                                                    \
+#define kr_sub_of_waiter(g)                                                   \
     ((kr_sub_t *) ((char *) (g) - offsetof(kr_sub_t, guest)))
 
 
@@ -128,7 +128,7 @@ void kr_sub_wait(kr_sub_t *sub, unsigned ms);
 void kr_sub_resume(kr_sub_t *sub);
 
 /* The request does not need its cursor any more. */
-void kr_sub_settle(kr_sub_t *sub);
+void kr_sub_release_cursor(kr_sub_t *sub);
 
 /* Each answers, or not if nobody is there, and ends the request. */
 void kr_sub_failed(kr_sub_t *sub, const char *what);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kr_answer.h"
+#include "kr_clock.h"
 #include "kr_subscribe_private.h"
 
 
@@ -19,7 +20,7 @@
 
 
 static void kr_sub_snapped(kr_job_t *job);
-static void kr_sub_guested(kr_guest_t *g);
+static void kr_sub_guested(kr_waiter_t *g);
 static void kr_sub_timer(evutil_socket_t fd, short what, void *data);
 
 static int kr_sub_add(kr_sub_t *sub, const char **reason);
@@ -31,7 +32,7 @@ static void kr_sub_name(kr_buf_t *b, const char *name, kr_buf_t *value);
 static void kr_sub_member(kr_buf_t *b, const char *name, const kr_str_t *s);
 static void kr_sub_ask(kr_sub_t *sub);
 static void kr_sub_snap(kr_sub_t *sub);
-static int kr_sub_settled(kr_sub_t *sub);
+static int kr_sub_snapshot_complete(kr_sub_t *sub);
 static void kr_sub_again(kr_sub_t *sub);
 static void kr_sub_reply(kr_sub_t *sub);
 static int kr_sub_cursor(kr_sub_t *sub);
@@ -103,7 +104,7 @@ kr_sub_resume(kr_sub_t *sub)
 
 
 void
-kr_sub_settle(kr_sub_t *sub)
+kr_sub_release_cursor(kr_sub_t *sub)
 {
     kr_cursor_t  *cu;
 
@@ -115,7 +116,7 @@ kr_sub_settle(kr_sub_t *sub)
     cu = kr_cursor_find(sub->socket, sub->route);
 
     if (cu != NULL) {
-        kr_route_settle(sub->owner->routes, cu);
+        kr_route_release_cursor(sub->owner->routes, cu);
     }
 }
 
@@ -134,7 +135,7 @@ kr_sub_snapped(kr_job_t *job)
         return;
     }
 
-    switch (kr_sub_settled(sub)) {
+    switch (kr_sub_snapshot_complete(sub)) {
 
     case KR_OK:
         sub->moment = job->results[0];
@@ -145,7 +146,7 @@ kr_sub_snapped(kr_job_t *job)
             break;
         }
 
-        kr_keys_snapshot(&sub->owner->routes->keys, sub->route, sub->rows,
+        kr_held_snapshot(&sub->owner->routes->keys, sub->route, sub->rows,
                          lsn);
         kr_sub_reply(sub);
         break;
@@ -162,11 +163,11 @@ kr_sub_snapped(kr_job_t *job)
 
 
 static void
-kr_sub_guested(kr_guest_t *g)
+kr_sub_guested(kr_waiter_t *g)
 {
     kr_sub_t  *sub;
 
-    sub = kr_sub_of_guest(g);
+    sub = kr_sub_of_waiter(g);
     sub->asking = 0;
 
     if (g->rows == NULL) {
@@ -226,8 +227,8 @@ kr_sub_add(kr_sub_t *sub, const char **reason)
     kr_sub_text(&def.snapshot, &sub->snapshot);
     def.key = sub->key;
     def.predicate = sub->predicate;
-    def.nwatched = sub->nwatched;
-    def.watched = sub->watched;
+    def.ntables = sub->ntables;
+    def.tables = sub->tables;
     def.alias = sub->spec.alias;
     def.event = sub->spec.event;
     def.claims.data = "";
@@ -370,8 +371,8 @@ kr_sub_snap(kr_sub_t *sub)
 
     job = &sub->job;
 
-    if (sub->tables.len == 0
-        && kr_watched_names(&sub->tables, sub->watched, sub->nwatched)
+    if (sub->table_names.len == 0
+        && kr_route_tables_names(&sub->table_names, sub->tables, sub->ntables)
            != KR_OK)
     {
         kr_sub_refuse(sub, "no memory");
@@ -387,7 +388,7 @@ kr_sub_snap(kr_sub_t *sub)
     job->statements[1].params[0] = sub->route->param;
     job->nstatements = 2;
     job->transaction = KR_JOB_SNAPSHOT;
-    job->tables = sub->tables.data;
+    job->tables = sub->table_names.data;
     job->max_bytes = sub->owner->max_bytes;
     job->begun = 1;
     job->done = kr_sub_snapped;
@@ -404,7 +405,7 @@ kr_sub_snap(kr_sub_t *sub)
  * would rows that were truncated meanwhile be taken away.
  */
 static int
-kr_sub_settled(kr_sub_t *sub)
+kr_sub_snapshot_complete(kr_sub_t *sub)
 {
     int              rc;
     kr_snapshot_t    s;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "kr_oid.h"
 #include "kr_op.h"
 #include "kr_value.h"
 
@@ -11,11 +12,6 @@
 #define KR_OP_LIST     1
 #define KR_OP_RANGE    2
 #define KR_OP_PATTERN  4
-
-#define KR_BOOLOID     16
-#define KR_TEXTOID     25
-#define KR_BPCHAROID   1042
-#define KR_VARCHAROID  1043
 
 
 typedef struct {
@@ -77,11 +73,11 @@ kr_op_supported(kr_op_e op, uint32_t type)
         return kr_value_supported(type);
 
     case KR_OP_RANGE:
-        return type != KR_BOOLOID && kr_value_supported(type);
+        return type != KR_OID_BOOL && kr_value_supported(type);
 
     case KR_OP_PATTERN:
-        return type == KR_TEXTOID || type == KR_VARCHAROID
-               || type == KR_BPCHAROID;
+        return type == KR_OID_TEXT || type == KR_OID_VARCHAR
+               || type == KR_OID_BPCHAR;
 
     default:
         return 0;

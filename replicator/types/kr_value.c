@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "kr_oid.h"
 #include "kr_value_private.h"
 
 
@@ -37,24 +38,23 @@ static const char *kr_value_literal(const char *p, const char *end,
     const char *text);
 
 
-/* oids of pg_type.dat; they never change */
 static const kr_value_type_t  kr_value_types[] = {
-    {   16, "boolean", kr_value_bool },
-    {   20, "bigint", kr_value_int8 },
-    {   21, "smallint", kr_value_int2 },
-    {   23, "integer", kr_value_int4 },
-    {   25, "text", kr_value_text },
-    {  700, "real", kr_value_float4 },
-    {  701, "double precision", kr_value_float8 },
-    { 1042, "bpchar", kr_value_bpchar },
-    { 1043, "varchar", kr_value_text },
-    { 1082, "date", kr_value_date },
-    { 1083, "time", kr_value_time },
-    { 1114, "timestamp", kr_value_timestamp },
-    { 1184, "timestamptz", kr_value_timestamptz },
-    { 1700, "numeric", kr_value_numeric },
-    { 2950, "uuid", kr_value_uuid },
-    {    0, NULL, NULL }
+    { KR_OID_BOOL, "boolean", kr_value_bool },
+    { KR_OID_INT8, "bigint", kr_value_int8 },
+    { KR_OID_INT2, "smallint", kr_value_int2 },
+    { KR_OID_INT4, "integer", kr_value_int4 },
+    { KR_OID_TEXT, "text", kr_value_text },
+    { KR_OID_FLOAT4, "real", kr_value_float4 },
+    { KR_OID_FLOAT8, "double precision", kr_value_float8 },
+    { KR_OID_BPCHAR, "bpchar", kr_value_bpchar },
+    { KR_OID_VARCHAR, "varchar", kr_value_text },
+    { KR_OID_DATE, "date", kr_value_date },
+    { KR_OID_TIME, "time", kr_value_time },
+    { KR_OID_TIMESTAMP, "timestamp", kr_value_timestamp },
+    { KR_OID_TIMESTAMPTZ, "timestamptz", kr_value_timestamptz },
+    { KR_OID_NUMERIC, "numeric", kr_value_numeric },
+    { KR_OID_UUID, "uuid", kr_value_uuid },
+    { 0, NULL, NULL }
 };
 
 

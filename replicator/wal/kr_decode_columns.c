@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "kr_decode_private.h"
+#include "kr_oid.h"
 
 
 #define KR_DECODE_COLUMNS  64
-
-#define KR_BYTEAOID        17
 
 
 static int kr_decode_column(kr_decoder_t *d, kr_column_t *cl);
@@ -225,7 +224,7 @@ kr_decode_value(kr_decoder_t *d, kr_column_t *cl)
         return KR_OK;
 
     case KR_JSON_STRING:
-        return cl->type == KR_BYTEAOID ? kr_decode_bytea(d, cl) : KR_OK;
+        return cl->type == KR_OID_BYTEA ? kr_decode_bytea(d, cl) : KR_OK;
 
     case KR_JSON_NUMBER:
         return KR_OK;

@@ -80,7 +80,7 @@ kr_stream_create(struct event_base *base, const kr_config_t *cf,
 void
 kr_stream_start(kr_stream_t *st)
 {
-    kr_event_timer(st->retry, 0);
+    kr_loop_timer(st->retry, 0);
 }
 
 
@@ -116,7 +116,7 @@ kr_stream_resume(kr_stream_t *st)
     }
 
     kr_pg_read(&st->pg, 1, 0);
-    kr_event_timer(st->more, 0);
+    kr_loop_timer(st->more, 0);
 }
 
 
@@ -233,7 +233,7 @@ kr_stream_lose(kr_stream_t *st)
         return;
     }
 
-    kr_event_timer(st->retry, (uint64_t) kr_pg_backoff(&st->backoff));
+    kr_loop_timer(st->retry, (uint64_t) kr_pg_backoff(&st->backoff));
 
     if (state == KR_STREAM_COPY) {
         st->handlers->lost(st->core, kr_pg_message(&st->pg));

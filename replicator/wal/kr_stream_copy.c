@@ -118,7 +118,7 @@ kr_stream_copy_read(kr_stream_t *st)
     }
 
     /* a timer, not an active event: other sockets have their turn first */
-    kr_event_timer(st->more, 0);
+    kr_loop_timer(st->more, 0);
 }
 
 

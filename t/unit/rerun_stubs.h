@@ -67,7 +67,7 @@ kr_pool_cancel(kr_pool_t *pool, kr_job_t *job)
 
 
 int
-kr_watched_names(kr_buf_t *out, const kr_watched_t *w, size_t n)
+kr_route_tables_names(kr_buf_t *out, const kr_route_table_t *w, size_t n)
 {
     (void) w;
     (void) n;

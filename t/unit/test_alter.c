@@ -41,8 +41,8 @@ kr_pool_cancel(kr_pool_t *pool, kr_job_t *job)
 }
 
 
-kr_subject_t *
-kr_subject_find(kr_registry_t *reg, const kr_relation_t *table)
+kr_watched_table_t *
+kr_watched_table_find(kr_registry_t *reg, const kr_relation_t *table)
 {
     (void) reg;
     (void) table;

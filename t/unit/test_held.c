@@ -14,14 +14,14 @@
 #include "kr_held.h"
 
 
-static kr_keys_t   keys;
+static kr_held_rows_t   keys;
 static kr_route_t  route;
 
 
 static int
 setup(void **state)
 {
-    memset(&keys, 0, sizeof(kr_keys_t));
+    memset(&keys, 0, sizeof(kr_held_rows_t));
     memset(&route, 0, sizeof(kr_route_t));
 
     return 0;
@@ -31,7 +31,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-    kr_keys_clear(&keys, &route);
+    kr_held_clear(&keys, &route);
     assert_int_equal(keys.bytes, 0);
 
     return 0;
@@ -41,22 +41,22 @@ teardown(void **state)
 static void
 add(const char *key, uint64_t lsn)
 {
-    kr_keys_add(&keys, &route, key, strlen(key) + 1, key, strlen(key), lsn);
+    kr_held_add(&keys, &route, key, strlen(key) + 1, key, strlen(key), lsn);
 }
 
 
 static void
 test_keys_events(void **state)
 {
-    assert_false(kr_keys_has(&route, "a", 1));
+    assert_false(kr_held_has(&route, "a", 1));
 
     add("a", 0);
     add("b", 0);
-    assert_true(kr_keys_has(&route, "a", 1));
+    assert_true(kr_held_has(&route, "a", 1));
 
-    kr_keys_remove(&keys, &route, "a", 1, 10);
-    assert_false(kr_keys_has(&route, "a", 1));
-    assert_true(kr_keys_has(&route, "b", 1));
+    kr_held_remove(&keys, &route, "a", 1, 10);
+    assert_false(kr_held_has(&route, "a", 1));
+    assert_true(kr_held_has(&route, "b", 1));
 }
 
 
@@ -70,14 +70,14 @@ test_keys_snapshot_after_delete(void **state)
     add("a", 0);
     add("a", 20);
 
-    kr_keys_remove(&keys, &route, "a", 1, 10);
-    assert_true(kr_keys_has(&route, "a", 1));
+    kr_held_remove(&keys, &route, "a", 1, 10);
+    assert_true(kr_held_has(&route, "a", 1));
 
-    kr_keys_remove(&keys, &route, "a", 1, 20);
-    assert_true(kr_keys_has(&route, "a", 1));
+    kr_held_remove(&keys, &route, "a", 1, 20);
+    assert_true(kr_held_has(&route, "a", 1));
 
-    kr_keys_remove(&keys, &route, "a", 1, 21);
-    assert_false(kr_keys_has(&route, "a", 1));
+    kr_held_remove(&keys, &route, "a", 1, 21);
+    assert_false(kr_held_has(&route, "a", 1));
 }
 
 
@@ -88,15 +88,15 @@ test_keys_bound(void **state)
     int   i;
     char  key[16];
 
-    for (i = 0; i <= KR_KEYS_ROUTE_MAX; i++) {
+    for (i = 0; i <= KR_HELD_ROUTE_MAX; i++) {
         memset(key, 0, sizeof(key));
         memcpy(key, &i, sizeof(i));
-        kr_keys_add(&keys, &route, key, sizeof(key), key, sizeof(key), 0);
+        kr_held_add(&keys, &route, key, sizeof(key), key, sizeof(key), 0);
     }
 
-    assert_true(route.keys_lost);
+    assert_true(route.held_lost);
     assert_null(route.held);
-    assert_true(kr_keys_has(&route, "never added", 11));
+    assert_true(kr_held_has(&route, "never added", 11));
 }
 
 

@@ -22,7 +22,7 @@ typedef struct {
     uint64_t      now;
     unsigned      n;
     kr_job_t      jobs[JOBS];
-    kr_place_t    places[JOBS];   /* of those that run */
+    kr_reservation_t    places[JOBS];   /* of those that run */
 } test_t;
 
 
@@ -94,7 +94,7 @@ static kr_job_t *
 take(test_t *t)
 {
     kr_job_t    *job;
-    kr_place_t   place;
+    kr_reservation_t   place;
 
     job = kr_lanes_take(&t->ls, &place, t->now);
 

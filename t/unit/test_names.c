@@ -19,7 +19,7 @@ static void
 test_names(void **state)
 {
     kr_buf_t       out;
-    kr_watched_t   w[2];
+    kr_route_table_t   w[2];
     kr_relation_t  leaves[2];
 
     (void) state;
@@ -27,7 +27,7 @@ test_names(void **state)
     memset(&out, 0, sizeof(kr_buf_t));
     memset(w, 0, sizeof(w));
 
-    assert_int_equal(kr_watched_names(&out, w, 0), KR_OK);
+    assert_int_equal(kr_route_tables_names(&out, w, 0), KR_OK);
     assert_string_equal(out.data, "{}");
     kr_buf_reset(&out);
 
@@ -38,7 +38,7 @@ test_names(void **state)
     w[0].leaves = leaves;
     w[0].nleaves = 2;
 
-    assert_int_equal(kr_watched_names(&out, w, 2), KR_OK);
+    assert_int_equal(kr_route_tables_names(&out, w, 2), KR_OK);
     assert_string_equal(out.data,
                         "{\"\\\"public\\\".\\\"posts\\\"\","
                         "\"\\\"public\\\".\\\"p1\\\"\","

@@ -45,12 +45,12 @@ add(kr_registry_t *reg, const kr_relation_t *table, const char *value,
 {
     kr_str_t         v;
     kr_route_t      *rt;
-    kr_watched_t     w;
+    kr_route_table_t     w;
     kr_route_def_t   def;
 
     static const kr_str_t  empty = kr_str(""), id = kr_str("id");
 
-    memset(&w, 0, sizeof(kr_watched_t));
+    memset(&w, 0, sizeof(kr_route_table_t));
     memset(&def, 0, sizeof(kr_route_def_t));
 
     w.table = *table;
@@ -73,8 +73,8 @@ add(kr_registry_t *reg, const kr_relation_t *table, const char *value,
     def.key.n = 1;
     def.key.names[0] = id;
     def.key.types[0] = 23;
-    def.nwatched = 1;
-    def.watched = &w;
+    def.ntables = 1;
+    def.tables = &w;
     def.predicate.schema = table->schema;
     def.predicate.table = table->name;
     def.predicate.column = id;
@@ -149,7 +149,7 @@ test_parts_of_routes(void **state)
 
     assert_null(reg->parents);
     assert_null(reg->leaves);
-    assert_int_equal(reg->strangers, 0);
+    assert_int_equal(reg->nonpartitions, 0);
 
     kr_registry_free(reg);
 }
@@ -186,13 +186,13 @@ test_parts_learnt(void **state)
     assert_false(grown);
     assert_int_equal(kr_leaf_find(reg, &other)->nparents, 0);
     assert_int_equal(kr_leaf_find(reg, &other)->checked, 7);
-    assert_int_equal(reg->strangers, 1);
+    assert_int_equal(reg->nonpartitions, 1);
 
     /* it is attached */
     assert_int_equal(kr_leaf_learn(reg, &other, parents + 1, 1, 8, &grown),
                      KR_OK);
     assert_true(grown);
-    assert_int_equal(reg->strangers, 0);
+    assert_int_equal(reg->nonpartitions, 0);
 
     kr_registry_remove(reg, rt);
     assert_null(reg->leaves);
@@ -217,14 +217,14 @@ test_parts_strangers_bounded(void **state)
     table.schema = log_table.schema;
     table.name.data = name;
 
-    for (i = 0; i < 2 * KR_STRANGERS_MAX + 5; i++) {
+    for (i = 0; i < 2 * KR_NONPARTITIONS_MAX + 5; i++) {
         table.name.len = (size_t) snprintf(name, sizeof(name), "t%d", i);
         assert_int_equal(kr_leaf_learn(reg, &table, NULL, 0, 1, &grown),
                          KR_OK);
-        assert_true(reg->strangers <= KR_STRANGERS_MAX);
+        assert_true(reg->nonpartitions <= KR_NONPARTITIONS_MAX);
     }
 
-    assert_int_equal(reg->strangers, 5);
+    assert_int_equal(reg->nonpartitions, 5);
     assert_int_equal(HASH_COUNT(reg->leaves), 5);
 
     kr_registry_free(reg);

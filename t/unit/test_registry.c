@@ -194,7 +194,7 @@ static void
 test_registry_result(void **state)
 {
     kr_route_t      *a, *b;
-    kr_watched_t     w[2];
+    kr_route_table_t     w[2];
     kr_registry_t   *reg;
     kr_route_def_t   def;
 
@@ -227,14 +227,14 @@ test_registry_result(void **state)
     def.predicate.result = 1;
     def.predicate.nvalues = 1;
     def.predicate.values = (kr_str_t *) &n;
-    def.nwatched = 2;
-    def.watched = w;
+    def.ntables = 2;
+    def.tables = w;
 
     assert_int_equal(kr_registry_add(reg, &def, 0, 1, &a), KR_OK);
     assert_int_equal(match->n, 0);
     assert_int_equal(match->watches, 2);
-    assert_non_null(kr_subject_find(reg, &w[0].table));
-    assert_non_null(kr_subject_find(reg, &w[1].table));
+    assert_non_null(kr_watched_table_find(reg, &w[0].table));
+    assert_non_null(kr_watched_table_find(reg, &w[1].table));
 
     /* which column it is makes another route */
 
@@ -367,7 +367,7 @@ test_registry_worker(void **state)
     assert_true(wk->gone);
 
     so->n--;
-    kr_socket_judge(so);
+    kr_socket_release(so);
 }
 
 

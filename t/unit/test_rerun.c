@@ -25,7 +25,7 @@ typedef struct {
 
 
 typedef struct {
-    kr_guest_t       g;          /* the first member */
+    kr_waiter_t       g;          /* the first member */
     unsigned         done;
     int              rows;       /* -1: refused */
     uint64_t         from;
@@ -33,7 +33,7 @@ typedef struct {
 
 
 static void
-guest_done(kr_guest_t *g)
+guest_done(kr_waiter_t *g)
 {
     guest_t  *guest;
 

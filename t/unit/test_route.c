@@ -4,7 +4,7 @@
 /* sources: kr_registry_parts.c kr_registry_topic.c kr_json.c kr_op.c */
 /* sources: kr_value.c kr_value_order.c kr_held.c kr_row.c */
 /* sources: kr_value_number.c */
-/* sources: kr_buf.c kr_lsn.c kr_loop.c kairos_feed.c */
+/* sources: kr_buf.c kr_clock.c kr_lsn.c kr_loop.c kairos_feed.c */
 /* libs: -lcrypto -levent_core -lpq */
 
 #include "route_stubs.h"
@@ -142,7 +142,7 @@ publish(test_t *t, uint64_t lsn, const char *names, const uint32_t *xids)
 {
     size_t      i;
     kr_buf_t    rows;
-    kr_row_t    marks[8];
+    kr_row_mark_t    marks[8];
     kr_event_t  ev;
 
     memset(&rows, 0, sizeof(kr_buf_t));
@@ -216,7 +216,7 @@ snapped(test_t *t, kr_cursor_t *cu, uint64_t lsn, const char *snapshot)
     assert_int_equal(kr_snapshot_parse(snapshot, strlen(snapshot),
                                        &cu->snapshot),
                      KR_OK);
-    kr_route_settle(&t->rs, cu);
+    kr_route_release_cursor(&t->rs, cu);
 }
 
 

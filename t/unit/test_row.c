@@ -20,12 +20,12 @@
 #define TSTZ  1184
 
 
-static kr_key_t
+static kr_key_columns_t
 key_of(size_t n, const char *a, uint32_t at, const char *b, uint32_t bt)
 {
-    kr_key_t  key;
+    kr_key_columns_t  key;
 
-    memset(&key, 0, sizeof(kr_key_t));
+    memset(&key, 0, sizeof(kr_key_columns_t));
 
     key.n = n;
     key.names[0].data = a;
@@ -43,11 +43,11 @@ key_of(size_t n, const char *a, uint32_t at, const char *b, uint32_t bt)
 
 
 static void
-assert_key(const kr_key_t *key, const char *texts, const char *json)
+assert_key(const kr_key_columns_t *key, const char *texts, const char *json)
 {
-    kr_rows_t  r;
+    kr_rows_writer_t  r;
 
-    memset(&r, 0, sizeof(kr_rows_t));
+    memset(&r, 0, sizeof(kr_rows_writer_t));
 
     assert_int_equal(kr_rows_key(&r, key, texts, "delete", NULL, 7), KR_OK);
     assert_string_equal(r.json.data, json);
@@ -63,7 +63,7 @@ static void
 test_row_key(void **state)
 {
     size_t    i;
-    kr_key_t  key;
+    kr_key_columns_t  key;
 
     static const struct {
         const char  *name;
@@ -103,7 +103,7 @@ test_row_key(void **state)
 static void
 test_row_composite(void **state)
 {
-    kr_key_t  key;
+    kr_key_columns_t  key;
 
     (void) state;
 
@@ -121,12 +121,12 @@ test_row_composite(void **state)
 static void
 test_row_full(void **state)
 {
-    kr_key_t   key;
-    kr_rows_t  r;
+    kr_key_columns_t   key;
+    kr_rows_writer_t  r;
 
     (void) state;
 
-    memset(&r, 0, sizeof(kr_rows_t));
+    memset(&r, 0, sizeof(kr_rows_writer_t));
     key = key_of(1, "id", INT4, NULL, 0);
 
     assert_int_equal(kr_rows_full(&r, "{}", 2, "insert", 1), KR_OK);
@@ -153,7 +153,7 @@ test_row_full(void **state)
 static void
 test_key_texts(void **state)
 {
-    kr_key_t  one, two;
+    kr_key_columns_t  one, two;
     kr_buf_t  b;
 
     (void) state;
@@ -190,7 +190,7 @@ test_key_texts(void **state)
 static void
 test_key_bytes(void **state)
 {
-    kr_key_t  key;
+    kr_key_columns_t  key;
     kr_buf_t  a, b;
 
     (void) state;
