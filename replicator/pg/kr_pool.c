@@ -105,9 +105,9 @@ kr_pool_free(kr_pool_t *pool)
 void
 kr_pool_dispatch(kr_pool_t *pool)
 {
-    kr_job_t    *job;
-    kr_link_t   *ln;
-    kr_reservation_t   place;
+    kr_job_t         *job;
+    kr_link_t        *ln;
+    kr_reservation_t  place;
 
     kr_lanes_wake(&pool->lanes, kr_now());
 

@@ -37,14 +37,14 @@ kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
     e->nrows = nrows;
     memcpy(e->rows, rows, nrows * sizeof(kr_row_mark_t));
 
-    DL_APPEND(rt->entries, e);
+    DL_APPEND(rt->backlog.entries, e);
     DL_APPEND2(bl->entries, e, aprev, anext);
 
-    rt->bytes += e->size;
+    rt->backlog.bytes += e->size;
     bl->bytes += e->size;
 
-    while (rt->bytes > bl->route_max) {
-        kr_backlog_drop(bl, rt->entries);
+    while (rt->backlog.bytes > bl->route_max) {
+        kr_backlog_drop(bl, rt->backlog.entries);
     }
 
     while (bl->bytes > bl->total_max) {
@@ -65,8 +65,8 @@ kr_backlog_expire(kr_backlog_t *bl, uint64_t now)
 void
 kr_backlog_clear(kr_backlog_t *bl, kr_route_t *rt)
 {
-    while (rt->entries != NULL) {
-        kr_backlog_free(bl, rt->entries);
+    while (rt->backlog.entries != NULL) {
+        kr_backlog_free(bl, rt->backlog.entries);
     }
 }
 
@@ -76,11 +76,11 @@ kr_backlog_since(const kr_backlog_t *bl, const kr_route_t *rt, uint64_t time)
 {
     kr_entry_t  *e;
 
-    if (rt->dropped != 0 && rt->dropped_time >= time) {
-        return rt->dropped;
+    if (rt->backlog.dropped != 0 && rt->backlog.dropped_ms >= time) {
+        return rt->backlog.dropped;
     }
 
-    DL_FOREACH(rt->entries, e) {
+    DL_FOREACH(rt->backlog.entries, e) {
         if (e->time >= time) {
             return e->number;
         }
@@ -117,10 +117,10 @@ static void
 kr_backlog_note(kr_route_t *rt, uint64_t number, uint64_t time,
     const kairos_position_t *position)
 {
-    if (number > rt->dropped) {
-        rt->dropped = number;
-        rt->dropped_time = time;
-        rt->dropped_position = *position;
+    if (number > rt->backlog.dropped) {
+        rt->backlog.dropped = number;
+        rt->backlog.dropped_ms = time;
+        rt->backlog.dropped_position = *position;
     }
 }
 
@@ -132,10 +132,10 @@ kr_backlog_free(kr_backlog_t *bl, kr_entry_t *e)
 
     rt = e->route;
 
-    DL_DELETE(rt->entries, e);
+    DL_DELETE(rt->backlog.entries, e);
     DL_DELETE2(bl->entries, e, aprev, anext);
 
-    rt->bytes -= e->size;
+    rt->backlog.bytes -= e->size;
     bl->bytes -= e->size;
 
     kr_block_release(e->block);

@@ -39,7 +39,7 @@ struct kr_entry_s {
     kr_entry_t         *aprev;       /* of all */
     kr_entry_t         *anext;
     size_t              nrows;
-    kr_row_mark_t            rows[];
+    kr_row_mark_t       rows[];
 };
 
 

@@ -17,8 +17,8 @@ void
 kr_held_snapshot(kr_held_rows_t *ks, kr_route_t *rt, const PGresult *rows,
     uint64_t lsn)
 {
-    int              row, rc;
-    kr_buf_t         texts, bytes;
+    int                      row, rc;
+    kr_buf_t                 texts, bytes;
     const kr_key_columns_t  *key;
 
     memset(&texts, 0, sizeof(kr_buf_t));
@@ -26,7 +26,7 @@ kr_held_snapshot(kr_held_rows_t *ks, kr_route_t *rt, const PGresult *rows,
 
     key = &rt->template->key;
 
-    for (row = 0; row < PQntuples(rows) && !rt->held_lost; row++) {
+    for (row = 0; row < PQntuples(rows) && !rt->held.lost; row++) {
 
         if (PQgetisnull(rows, row, 0)) {
             continue;
@@ -59,14 +59,14 @@ void
 kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const char *texts,
     size_t texts_len, const char *bytes, size_t len, uint64_t lsn)
 {
-    size_t      size;
+    size_t          size;
     kr_held_row_t  *held;
 
-    if (rt->held_lost) {
+    if (rt->held.lost) {
         return;
     }
 
-    HASH_FIND(hh, rt->held, bytes, len, held);
+    HASH_FIND(hh, rt->held.rows, bytes, len, held);
 
     if (held != NULL) {
         if (lsn > held->lsn) {
@@ -78,7 +78,7 @@ kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const char *texts,
 
     size = sizeof(kr_held_row_t) + texts_len + len;
 
-    if (HASH_COUNT(rt->held) >= KR_HELD_ROUTE_MAX
+    if (HASH_COUNT(rt->held.rows) >= KR_HELD_ROUTE_MAX
         || ks->bytes + size > KR_HELD_BYTES_MAX)
     {
         kr_held_lose(ks, rt);
@@ -96,7 +96,7 @@ kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const char *texts,
     memcpy(held->data, texts, texts_len);
     memcpy(held->data + texts_len, bytes, len);
 
-    HASH_ADD_KEYPTR(hh, rt->held, held->data + texts_len, len, held);
+    HASH_ADD_KEYPTR(hh, rt->held.rows, held->data + texts_len, len, held);
 
     if (held->hh.tbl == NULL) {
         free(held);
@@ -114,7 +114,7 @@ kr_held_remove(kr_held_rows_t *ks, kr_route_t *rt, const char *bytes,
 {
     kr_held_row_t  *held;
 
-    HASH_FIND(hh, rt->held, bytes, len, held);
+    HASH_FIND(hh, rt->held.rows, bytes, len, held);
 
     if (held != NULL && lsn > held->lsn) {
         kr_held_row_free(ks, rt, held);
@@ -127,11 +127,11 @@ kr_held_has(const kr_route_t *rt, const char *bytes, size_t len)
 {
     kr_held_row_t  *held;
 
-    if (rt->held_lost) {
+    if (rt->held.lost) {
         return 1;
     }
 
-    HASH_FIND(hh, rt->held, bytes, len, held);
+    HASH_FIND(hh, rt->held.rows, bytes, len, held);
 
     return held != NULL;
 }
@@ -140,7 +140,7 @@ kr_held_has(const kr_route_t *rt, const char *bytes, size_t len)
 void
 kr_held_lose(kr_held_rows_t *ks, kr_route_t *rt)
 {
-    rt->held_lost = 1;
+    rt->held.lost = 1;
     kr_held_clear(ks, rt);
 }
 
@@ -148,8 +148,8 @@ kr_held_lose(kr_held_rows_t *ks, kr_route_t *rt)
 void
 kr_held_clear(kr_held_rows_t *ks, kr_route_t *rt)
 {
-    while (rt->held != NULL) {
-        kr_held_row_free(ks, rt, rt->held);
+    while (rt->held.rows != NULL) {
+        kr_held_row_free(ks, rt, rt->held.rows);
     }
 }
 
@@ -159,6 +159,6 @@ kr_held_row_free(kr_held_rows_t *ks, kr_route_t *rt, kr_held_row_t *held)
 {
     ks->bytes -= kr_held_row_size(held, held->hh.keylen);
 
-    HASH_DELETE(hh, rt->held, held);
+    HASH_DELETE(hh, rt->held.rows, held);
     free(held);
 }

@@ -68,7 +68,7 @@ kr_registry_find(kr_registry_t *reg, const char *topic, size_t len)
 
 int
 kr_registry_add(kr_registry_t *reg, const kr_route_def_t *def,
-    uint64_t since, uint64_t now, kr_route_t **out)
+    uint64_t created_lsn, uint64_t now, kr_route_t **out)
 {
     int          rc;
     char         topic[KR_TOPIC_LEN + 1];
@@ -94,7 +94,7 @@ kr_registry_add(kr_registry_t *reg, const kr_route_def_t *def,
         return KR_ERROR;
     }
 
-    rt->since = since;
+    rt->join.created_lsn = created_lsn;
     rt->template = kr_template_get(reg, def);
 
     if (rt->template == NULL) {
@@ -140,9 +140,9 @@ kr_registry_remove(kr_registry_t *reg, kr_route_t *rt)
         kr_cursor_free(reg, rt->cursors, 0);
     }
 
-    if (rt->idle) {
-        DL_DELETE2(reg->idle, rt, idle_prev, idle_next);
-        rt->idle = 0;
+    if (rt->idle.listed) {
+        DL_DELETE2(reg->idle, rt, idle.prev, idle.next);
+        rt->idle.listed = 0;
     }
 
     kr_registry_unindex(reg, rt, rt->ntables);
@@ -188,18 +188,18 @@ kr_route_update_idle(kr_registry_t *reg, kr_route_t *rt, uint64_t now)
 
     idle = rt->members == NULL && rt->cursors == NULL;
 
-    if (idle == rt->idle) {
+    if (idle == rt->idle.listed) {
         return;
     }
 
-    rt->idle = idle;
+    rt->idle.listed = idle;
 
     if (idle) {
-        rt->idle_since = now;
-        DL_APPEND2(reg->idle, rt, idle_prev, idle_next);
+        rt->idle.since_ms = now;
+        DL_APPEND2(reg->idle, rt, idle.prev, idle.next);
 
     } else {
-        DL_DELETE2(reg->idle, rt, idle_prev, idle_next);
+        DL_DELETE2(reg->idle, rt, idle.prev, idle.next);
     }
 }
 
@@ -304,7 +304,7 @@ kr_registry_watch(kr_registry_t *reg, kr_route_t *rt,
 static void
 kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt, size_t ntables)
 {
-    size_t               i;
+    size_t                   i;
     const kr_route_table_t  *w;
 
     for (i = 0; i < ntables; i++) {

@@ -180,7 +180,7 @@ kr_route_predicate(kr_predicate_t *p, const kr_predicate_t *from)
 static int
 kr_route_watched(kr_route_t *rt, const kr_route_def_t *def)
 {
-    size_t               i, k;
+    size_t                   i, k;
     kr_route_table_t        *w;
     const kr_route_table_t  *from;
 
@@ -280,7 +280,7 @@ kr_template_create(const kr_route_def_t *def, kr_buf_t *hash)
 
     t->hash = hash->data;
     t->hash_len = hash->len;
-    t->oldest = UINT64_MAX;
+    t->oldest_lsn = UINT64_MAX;
     t->plan = def->plan;
     t->check = def->check;
 

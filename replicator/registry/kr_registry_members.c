@@ -159,7 +159,7 @@ kr_cursor_add(kr_registry_t *reg, kr_route_t *rt, kr_socket_t *so,
 
     cu->route = rt;
     cu->socket = so;
-    cu->from = from;
+    cu->first_entry = from;
     so->n++;
 
     DL_APPEND(rt->cursors, cu);
@@ -198,7 +198,7 @@ kr_cursor_move(kr_registry_t *reg, kr_cursor_t *cu, int joining, uint64_t now)
         return;
     }
 
-    cu->expires = now + (reg->grace < KR_CURSOR_MIN ? KR_CURSOR_MIN
+    cu->expires_ms = now + (reg->grace < KR_CURSOR_MIN ? KR_CURSOR_MIN
                                                     : reg->grace);
 
     DL_APPEND2(reg->waiting, cu, qprev, qnext);
@@ -215,7 +215,7 @@ kr_cursor_free(kr_registry_t *reg, kr_cursor_t *cu, uint64_t now)
     so = cu->socket;
 
     kr_cursor_unqueue(reg, cu);
-    rt->expecting -= cu->taken;
+    rt->join.expecting -= cu->taken;
 
     DL_DELETE(rt->cursors, cu);
     DL_DELETE2(so->cursors, cu, sprev, snext);

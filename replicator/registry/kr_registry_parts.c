@@ -112,7 +112,7 @@ kr_leaf_learn(kr_registry_t *reg, const kr_relation_t *table,
         return KR_ERROR;
     }
 
-    leaf->checked = now;
+    leaf->checked_ms = now;
 
     for (i = 0; i < n; i++) {
         p = kr_parent_find(reg, &parents[i]);

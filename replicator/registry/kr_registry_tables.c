@@ -106,8 +106,8 @@ kr_watched_table_create(kr_registry_t *reg, const kr_relation_t *table)
 kr_watched_table_t *
 kr_watched_table_find(kr_registry_t *reg, const kr_relation_t *table)
 {
-    char          *name;
-    size_t         len;
+    char                *name;
+    size_t               len;
     kr_watched_table_t  *wt;
 
     name = kr_relation_name(table, &len);

@@ -28,20 +28,20 @@ kr_ticket_add(kr_registry_t *reg, kr_route_t *rt, uint64_t client,
         return;
     }
 
-    n = rt->ntickets;
-    last = n == 0 ? NULL : &rt->tickets[n - 1];
+    n = rt->tickets.n;
+    last = n == 0 ? NULL : &rt->tickets.shared[n - 1];
 
     if (last != NULL
         && (n == KR_TICKETS
-            || now - last->first < reg->grace / (KR_TICKETS - 1)))
+            || now - last->first_ms < reg->grace / (KR_TICKETS - 1)))
     {
-        last->last = now;
+        last->last_ms = now;
         return;
     }
 
-    rt->tickets[n].first = now;
-    rt->tickets[n].last = now;
-    rt->ntickets++;
+    rt->tickets.shared[n].first_ms = now;
+    rt->tickets.shared[n].last_ms = now;
+    rt->tickets.n++;
 }
 
 
@@ -54,12 +54,12 @@ kr_ticket_first(kr_registry_t *reg, kr_route_t *rt, uint64_t client,
 
     kr_tickets_expire(reg, rt, now);
 
-    first = rt->ntickets == 0 ? 0 : rt->tickets[0].first;
+    first = rt->tickets.n == 0 ? 0 : rt->tickets.shared[0].first_ms;
 
-    HASH_FIND(hh, rt->lost, &client, sizeof(uint64_t), lo);
+    HASH_FIND(hh, rt->tickets.lost, &client, sizeof(uint64_t), lo);
 
-    if (lo != NULL && (first == 0 || lo->ticket.first < first)) {
-        first = lo->ticket.first;
+    if (lo != NULL && (first == 0 || lo->ticket.first_ms < first)) {
+        first = lo->ticket.first_ms;
     }
 
     return first;
@@ -69,11 +69,11 @@ kr_ticket_first(kr_registry_t *reg, kr_route_t *rt, uint64_t client,
 void
 kr_tickets_free(kr_route_t *rt)
 {
-    while (rt->lost != NULL) {
-        kr_lost_free(rt, rt->lost);
+    while (rt->tickets.lost != NULL) {
+        kr_lost_free(rt, rt->tickets.lost);
     }
 
-    rt->ntickets = 0;
+    rt->tickets.n = 0;
 }
 
 
@@ -87,13 +87,13 @@ kr_lost_add(kr_route_t *rt, uint64_t client, uint64_t now)
 {
     kr_lost_t  *lo;
 
-    HASH_FIND(hh, rt->lost, &client, sizeof(uint64_t), lo);
+    HASH_FIND(hh, rt->tickets.lost, &client, sizeof(uint64_t), lo);
 
     if (lo != NULL) {
-        HASH_DELETE(hh, rt->lost, lo);
+        HASH_DELETE(hh, rt->tickets.lost, lo);
 
     } else {
-        if (HASH_COUNT(rt->lost) >= KR_LOST_MAX) {
+        if (HASH_COUNT(rt->tickets.lost) >= KR_LOST_MAX) {
             return KR_DECLINED;
         }
 
@@ -103,12 +103,12 @@ kr_lost_add(kr_route_t *rt, uint64_t client, uint64_t now)
         }
 
         lo->client = client;
-        lo->ticket.first = now;
+        lo->ticket.first_ms = now;
     }
 
-    lo->ticket.last = now;
+    lo->ticket.last_ms = now;
 
-    HASH_ADD(hh, rt->lost, client, sizeof(uint64_t), lo);
+    HASH_ADD(hh, rt->tickets.lost, client, sizeof(uint64_t), lo);
 
     if (lo->hh.tbl == NULL) {
         free(lo);
@@ -122,7 +122,7 @@ kr_lost_add(kr_route_t *rt, uint64_t client, uint64_t now)
 static void
 kr_lost_free(kr_route_t *rt, kr_lost_t *lo)
 {
-    HASH_DELETE(hh, rt->lost, lo);
+    HASH_DELETE(hh, rt->tickets.lost, lo);
     free(lo);
 }
 
@@ -132,19 +132,21 @@ kr_tickets_expire(kr_registry_t *reg, kr_route_t *rt, uint64_t now)
 {
     unsigned  n;
 
-    while (rt->lost != NULL && now - rt->lost->ticket.last > reg->grace) {
-        kr_lost_free(rt, rt->lost);
+    while (rt->tickets.lost != NULL
+           && now - rt->tickets.lost->ticket.last_ms > reg->grace)
+    {
+        kr_lost_free(rt, rt->tickets.lost);
     }
 
-    for (n = 0; n < rt->ntickets; n++) {
-        if (now - rt->tickets[n].last <= reg->grace) {
+    for (n = 0; n < rt->tickets.n; n++) {
+        if (now - rt->tickets.shared[n].last_ms <= reg->grace) {
             break;
         }
     }
 
     if (n != 0) {
-        rt->ntickets -= n;
-        memmove(rt->tickets, rt->tickets + n,
-                rt->ntickets * sizeof(kr_ticket_t));
+        rt->tickets.n -= n;
+        memmove(rt->tickets.shared, rt->tickets.shared + n,
+                rt->tickets.n * sizeof(kr_ticket_t));
     }
 }

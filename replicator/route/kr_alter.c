@@ -262,7 +262,7 @@ kr_alter_done(kr_job_t *job)
 static int
 kr_alter_gather(kr_alters_t *al)
 {
-    size_t         i, n;
+    size_t               i, n;
     kr_watched_table_t  *wt;
 
     n = HASH_COUNT(al->registry->watched);
@@ -341,8 +341,8 @@ kr_alter_params(kr_alters_t *al)
 static void
 kr_alter_look(kr_alters_t *al, const kr_relation_t *table, const char *now)
 {
-    char          *copy;
-    const char    *reason;
+    char                *copy;
+    const char          *reason;
     kr_watched_table_t  *wt;
 
     wt = kr_watched_table_find(al->registry, table);

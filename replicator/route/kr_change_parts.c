@@ -122,7 +122,7 @@ kr_fetch_parents(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
         return kr_fetch_leaf(fe, c, txn, leaf, 0);
     }
 
-    if (leaf != NULL && kr_now() - leaf->checked < KR_PROBE_AGAIN) {
+    if (leaf != NULL && kr_now() - leaf->checked_ms < KR_PROBE_AGAIN) {
         return KR_OK;
     }
 

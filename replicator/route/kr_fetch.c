@@ -271,14 +271,14 @@ kr_fetch_whole(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
 static int
 kr_fetch_truncated(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
 {
-    if (rt->held_lost) {
+    if (rt->held.lost) {
         return kr_fetch_doom(fe, rt, "the table was truncated, and what its"
                              " subscribers hold is not known: subscribe"
                              " again");
     }
 
     /* snapshots that are older, and on their way, are not wanted */
-    rt->settled = fe->routes->txns->begun;
+    rt->join.least_begun = fe->routes->txns->begun;
 
     return kr_fetch_verify(fe, rt, txn);
 }
@@ -305,7 +305,7 @@ static int
 kr_fetch_row(kr_fetch_t *fe, const kr_change_t *c, const kr_hit_t *hit,
     kr_txn_t *txn)
 {
-    int              rc;
+    int                      rc;
     const kr_key_columns_t  *key;
 
     key = &hit->route->template->key;

@@ -101,7 +101,7 @@ kr_pending_free(kr_pending_t *pe)
 
     if (pe->template != NULL) {
         pe->template->pending = NULL;
-        pe->template->oldest = UINT64_MAX;
+        pe->template->oldest_lsn = UINT64_MAX;
     }
 
     if (pe->dirty) {
@@ -531,12 +531,12 @@ static void
 kr_batch_oldest(kr_pending_t *pe)
 {
     if (pe->n != 0) {
-        pe->template->oldest = pe->items[pe->pos]->txn->lsn;
+        pe->template->oldest_lsn = pe->items[pe->pos]->txn->lsn;
 
     } else if (pe->gathering != NULL) {
-        pe->template->oldest = pe->gathering->txn->lsn;
+        pe->template->oldest_lsn = pe->gathering->txn->lsn;
 
     } else {
-        pe->template->oldest = UINT64_MAX;
+        pe->template->oldest_lsn = UINT64_MAX;
     }
 }

@@ -10,14 +10,11 @@
 #include "kr_row.h"
 
 
-typedef struct kr_build_s  kr_build_t;
-
-
 /* the event that is being made for a route */
 struct kr_build_s {
-    kr_route_t   *route;
-    kr_build_t   *next;
-    kr_rows_writer_t     rows;
+    kr_route_t        *route;
+    kr_build_t        *next;
+    kr_rows_writer_t   rows;
 };
 
 
@@ -71,7 +68,7 @@ kr_fetch_publish(kr_pending_t *pe)
         b = builds;
         builds = b->next;
 
-        b->route->build = NULL;
+        b->route->refetch.build = NULL;
         kr_route_unhold(b->route);
         kr_rows_free(&b->rows);
         free(b);
@@ -107,7 +104,7 @@ kr_rows_judge(kr_item_t *it, kr_touch_t *to)
         }
 
     } else if (to->old || to->many) {
-        if (to->route->expecting != 0
+        if (to->route->join.expecting != 0
             || kr_held_has(to->route, it->key, it->key_len))
         {
             to->kind = KR_FETCH_DELETE;
@@ -160,7 +157,7 @@ kr_rows_held(kr_fetch_t *fe, kr_route_t *rt, const kr_item_t *it,
 {
     kr_held_rows_t  *ks;
 
-    ks = &fe->routes->keys;
+    ks = &fe->routes->held;
 
     if (kind == KR_FETCH_DELETE) {
         kr_held_remove(ks, rt, it->key, it->key_len, it->txn->lsn);
@@ -177,7 +174,7 @@ kr_build_get(kr_route_t *rt, kr_build_t **builds)
 {
     kr_build_t  *b;
 
-    b = rt->build;
+    b = rt->refetch.build;
 
     if (b == NULL) {
         b = calloc(1, sizeof(kr_build_t));
@@ -186,7 +183,7 @@ kr_build_get(kr_route_t *rt, kr_build_t **builds)
         }
 
         b->route = kr_route_hold(rt);
-        rt->build = b;
+        rt->refetch.build = b;
 
         b->next = *builds;
         *builds = b;
@@ -199,8 +196,8 @@ kr_build_get(kr_route_t *rt, kr_build_t **builds)
 static int
 kr_build_row(kr_build_t *b, const kr_item_t *it, kr_fetch_kind_e kind)
 {
-    uint32_t         xid;
-    const char      *op;
+    uint32_t                 xid;
+    const char              *op;
     const kr_key_columns_t  *key;
 
     switch (kind) {

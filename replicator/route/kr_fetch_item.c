@@ -82,7 +82,7 @@ kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
 
     fe->changes++;
 
-    for (held = rt->held; held != NULL; held = held->hh.next) {
+    for (held = rt->held.rows; held != NULL; held = held->hh.next) {
 
         if (kr_verify_texts(fe, rt, txn, held->data, held->texts_len)
             != KR_OK)
@@ -222,8 +222,8 @@ kr_item_create(kr_pending_t *pe, kr_txn_t *txn, const kr_buf_t *texts)
     it->born = pe->fetch->changes;
     kr_fetch_loaded(pe->fetch, 1);
 
-    if (pe->template->oldest > txn->lsn) {
-        pe->template->oldest = txn->lsn;
+    if (pe->template->oldest_lsn > txn->lsn) {
+        pe->template->oldest_lsn = txn->lsn;
     }
 
     return it;
@@ -264,10 +264,10 @@ kr_item_touch(kr_fetch_t *fe, kr_item_t *it, kr_route_t *rt)
     size_t       i;
     kr_touch_t  *to;
 
-    if (rt->touched == it && rt->touched_at < it->ntouches
-        && it->touches[rt->touched_at].route == rt)
+    if (rt->refetch.touched == it && rt->refetch.touched_at < it->ntouches
+        && it->touches[rt->refetch.touched_at].route == rt)
     {
-        return &it->touches[rt->touched_at];
+        return &it->touches[rt->refetch.touched_at];
     }
 
     /* a change names each route once: a new item need not be searched */
@@ -292,8 +292,8 @@ kr_item_touch(kr_fetch_t *fe, kr_item_t *it, kr_route_t *rt)
         it->size = i;
     }
 
-    rt->touched = it;
-    rt->touched_at = it->ntouches;
+    rt->refetch.touched = it;
+    rt->refetch.touched_at = it->ntouches;
 
     to = &it->touches[it->ntouches++];
     memset(to, 0, sizeof(kr_touch_t));

@@ -24,7 +24,7 @@ kr_fetch_sweep(kr_fetch_t *fe)
             continue;
         }
 
-        oldest = pe->template->oldest;
+        oldest = pe->template->oldest_lsn;
 
         if (kr_pool_stuck(fe->pool, &pe->job,
                           last > oldest ? last - oldest : 0))

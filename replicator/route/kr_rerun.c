@@ -75,7 +75,7 @@ kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_waiter_t *g)
     }
 
     g->list = NULL;
-    g->since = kr_now();
+    g->since_ms = kr_now();
     kr_waiter_move(g, &rr->waiting);
 
     kr_rerun_next(rr);

@@ -47,9 +47,9 @@ struct kr_waiter_s {
     const char        *reason;    /* why there are no rows */
 
     /* kr_rerun.c's */
-    uint64_t           since;     /* ms, when it came */
-    kr_waiter_t        *prev;
-    kr_waiter_t        *next;
+    uint64_t           since_ms;  /* when it came */
+    kr_waiter_t       *prev;
+    kr_waiter_t       *next;
     kr_waiter_t       **list;
 };
 

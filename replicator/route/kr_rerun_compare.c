@@ -27,7 +27,7 @@ static void kr_result_row_free(kr_rerun_t *rr, kr_result_row_t *kept);
 int
 kr_rerun_compare(kr_rerun_t *rr, const PGresult *res, const char **reason)
 {
-    int          n, row;
+    int                n, row;
     kr_result_row_t  **rows;
 
     n = PQntuples(res);
@@ -87,7 +87,7 @@ static int
 kr_compare_read(kr_rerun_t *rr, const PGresult *res, kr_result_row_t **rows,
     const char **reason)
 {
-    int         row;
+    int               row;
     kr_result_row_t  *kept;
 
     for (row = 0; row < PQntuples(res); row++) {
@@ -133,8 +133,8 @@ kr_compare_read(kr_rerun_t *rr, const PGresult *res, kr_result_row_t **rows,
 static kr_result_row_t *
 kr_compare_find(kr_rerun_t *rr, const PGresult *res, int row)
 {
-    kr_result_row_t       *kept;
-    kr_reruns_t     *rn;
+    kr_reruns_t             *rn;
+    kr_result_row_t         *kept;
     const kr_key_columns_t  *key;
 
     rn = rr->owner;
@@ -175,9 +175,9 @@ kr_compare_find(kr_rerun_t *rr, const PGresult *res, int row)
 static kr_result_row_t *
 kr_result_row_create(kr_rerun_t *rr)
 {
-    size_t        size;
-    kr_result_row_t    *kept;
-    kr_reruns_t  *rn;
+    size_t            size;
+    kr_reruns_t      *rn;
+    kr_result_row_t  *kept;
 
     rn = rr->owner;
     size = sizeof(kr_result_row_t) + rn->texts.len + rn->key.len;
@@ -243,7 +243,7 @@ kr_compare_hash(kr_reruns_t *rn, const char *json, size_t len, uint64_t *sum)
 static int
 kr_compare_gone(kr_rerun_t *rr)
 {
-    int         rc;
+    int               rc;
     kr_result_row_t  *kept, *next;
 
     HASH_ITER(hh, rr->kept, kept, next) {
@@ -271,7 +271,7 @@ kr_compare_gone(kr_rerun_t *rr)
 static int
 kr_compare_changed(kr_rerun_t *rr, const PGresult *res, kr_result_row_t **rows)
 {
-    int         rc, row;
+    int               rc, row;
     kr_result_row_t  *kept;
 
     for (row = 0; row < PQntuples(res); row++) {

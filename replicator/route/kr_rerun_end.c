@@ -99,7 +99,7 @@ kr_reruns_sweep(kr_reruns_t *rn)
         }
 
         while (rr->waiting != NULL
-               && now - rr->waiting->since > KR_RERUN_GUEST_MAX)
+               && now - rr->waiting->since_ms > KR_RERUN_GUEST_MAX)
         {
             kr_rerun_refuse_one(rr->waiting, kr_job_stuck(&rr->job));
         }

@@ -32,11 +32,11 @@ struct kr_rerun_s {
     kr_route_t       *route;       /* NULL: it was taken out */
 
     kr_buf_t          tables;      /* their names, see kr_pool.h */
-    kr_result_row_t        *kept;        /* the last result */
+    kr_result_row_t  *kept;        /* the last result */
     uint64_t          run;         /* number of the result at hand */
 
-    kr_waiter_t       *waiting;     /* for the next run */
-    kr_waiter_t       *served;      /* by the one under way */
+    kr_waiter_t      *waiting;     /* for the next run */
+    kr_waiter_t      *served;      /* by the one under way */
 
     kr_txn_t         *txn;         /* the first that touched the route since
                                       the last run began; held */
@@ -79,7 +79,7 @@ struct kr_reruns_s {
     unsigned            flush_interval;
 
     EVP_MD_CTX         *md;
-    kr_rows_writer_t           rows;      /* of the event that is being made */
+    kr_rows_writer_t    rows;      /* of the event that is being made */
     kr_buf_t            texts;
     kr_buf_t            key;
 };

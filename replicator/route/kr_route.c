@@ -112,14 +112,14 @@ kr_routes_expire(kr_routes_t *rs)
     kr_routes_sweep(rs, now);
     kr_backlog_expire(&rs->backlog, now);
 
-    while (reg->waiting != NULL && reg->waiting->expires <= now) {
+    while (reg->waiting != NULL && reg->waiting->expires_ms <= now) {
         kr_cursor_free(reg, reg->waiting, now);
     }
 
     while (reg->idle != NULL) {
         rt = reg->idle;
 
-        if (now - rt->idle_since <= reg->grace) {
+        if (now - rt->idle.since_ms <= reg->grace) {
             break;
         }
 
@@ -141,17 +141,17 @@ kr_routes_congested(const kr_routes_t *rs)
     DL_FOREACH(rs->registry->workers, wk) {
 
         if (kr_conn_queued(wk->conn) <= KR_QUEUE_HIGH) {
-            wk->slow_since = 0;
+            wk->slow_since_ms = 0;
             continue;
         }
 
         now = now == 0 ? kr_now() : now;
 
-        if (wk->slow_since == 0) {
-            wk->slow_since = now;
+        if (wk->slow_since_ms == 0) {
+            wk->slow_since_ms = now;
         }
 
-        congested |= now - wk->slow_since < KR_QUEUE_PATIENCE;
+        congested |= now - wk->slow_since_ms < KR_QUEUE_PATIENCE;
     }
 
     return congested;
@@ -207,7 +207,7 @@ kr_route_resume(kr_routes_t *rs, kr_route_t *rt, kr_worker_t *wk,
         return;
     }
 
-    kr_held_lose(&rs->keys, rt);
+    kr_held_lose(&rs->held, rt);
 
     if (kr_resume_gap(rs, rt, p)) {
         kr_send_reset(wk, rt->topic, KR_TOPIC_LEN,
@@ -220,7 +220,7 @@ kr_route_resume(kr_routes_t *rs, kr_route_t *rt, kr_worker_t *wk,
         return;
     }
 
-    rt->resumed = kr_now();
+    rt->join.resumed_ms = kr_now();
 
     if (rt->last.epoch == 0
         || (rt->last.epoch == p->epoch && kr_position_cmp(&rt->last, p) < 0))
@@ -228,7 +228,7 @@ kr_route_resume(kr_routes_t *rs, kr_route_t *rt, kr_worker_t *wk,
         rt->last = *p;
     }
 
-    DL_FOREACH(rt->entries, e) {
+    DL_FOREACH(rt->backlog.entries, e) {
         if (kr_position_cmp(&e->position, p) > 0) {
             kr_server_send(wk->conn, e->block, NULL);
         }
@@ -356,7 +356,7 @@ static void
 kr_route_remove(kr_routes_t *rs, kr_route_t *rt)
 {
     kr_backlog_clear(&rs->backlog, rt);
-    kr_held_clear(&rs->keys, rt);
+    kr_held_clear(&rs->held, rt);
     kr_registry_remove(rs->registry, rt);
 }
 
@@ -379,9 +379,10 @@ kr_resume_gap(kr_routes_t *rs, const kr_route_t *rt,
         return rt->last.epoch != 0 && rt->last.epoch != p->epoch;
     }
 
-    if (p->epoch != rs->epoch || p->lsn < rt->since) {
+    if (p->epoch != rs->epoch || p->lsn < rt->join.created_lsn) {
         return 1;
     }
 
-    return rt->dropped != 0 && kr_position_cmp(&rt->dropped_position, p) > 0;
+    return rt->backlog.dropped != 0
+           && kr_position_cmp(&rt->backlog.dropped_position, p) > 0;
 }

@@ -30,7 +30,7 @@ typedef struct {
     kr_stream_t        *stream;
     kr_reruns_t        *reruns;
     kr_backlog_t        backlog;
-    kr_held_rows_t           keys;
+    kr_held_rows_t      held;
 
     uint64_t            epoch;      /* of the stream; 0 before it began */
     uint64_t            start;      /* where it began: what a snapshot before

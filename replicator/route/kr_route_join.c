@@ -69,7 +69,7 @@ kr_route_expect(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so)
     }
 
     cu->taken++;
-    rt->expecting++;
+    rt->join.expecting++;
 
     return cu;
 }
@@ -79,7 +79,7 @@ void
 kr_route_release_cursor(kr_routes_t *rs, kr_cursor_t *cu)
 {
     cu->taken--;
-    cu->route->expecting--;
+    cu->route->join.expecting--;
 
     if (cu->taken != 0 || cu->joining) {
         return;
@@ -130,7 +130,7 @@ kr_route_join(kr_routes_t *rs, kr_worker_t *wk, const kairos_feed_frame_t *f)
     }
 
     cu->req = f->req;
-    cu->deadline = now + KR_JOIN_WAIT;
+    cu->deadline_ms = now + KR_JOIN_WAIT;
     kr_cursor_move(rs->registry, cu, 1, now);
 
     kr_routes_try(rs);
@@ -280,7 +280,7 @@ static kr_join_e
 kr_join_judge(kr_routes_t *rs, const kr_cursor_t *cu, uint64_t now,
     const char **reason)
 {
-    if (cu->route->dropped >= cu->from) {
+    if (cu->route->backlog.dropped >= cu->first_entry) {
         *reason = "too much happened since: subscribe again";
         return KR_JOIN_NEVER;
     }
@@ -291,7 +291,7 @@ kr_join_judge(kr_routes_t *rs, const kr_cursor_t *cu, uint64_t now,
         return KR_JOIN_NEVER;
     }
 
-    if (now > cu->deadline - KR_JOIN_WAIT + KR_JOIN_LIMIT) {
+    if (now > cu->deadline_ms - KR_JOIN_WAIT + KR_JOIN_LIMIT) {
         *reason = "the replication stream is not running, try again";
         return KR_JOIN_NEVER;
     }
@@ -302,10 +302,10 @@ kr_join_judge(kr_routes_t *rs, const kr_cursor_t *cu, uint64_t now,
         return KR_JOIN_LATER;
     }
 
-    if (now >= cu->deadline
+    if (now >= cu->deadline_ms
         || cu->route->template->plan == KR_PLAN_RERUN
         || (rs->position >= cu->lsn
-            && cu->route->template->oldest > cu->lsn))
+            && cu->route->template->oldest_lsn > cu->lsn))
     {
         return KR_JOIN_READY;
     }
@@ -337,7 +337,7 @@ kr_join_admit(kr_routes_t *rs, kr_cursor_t *cu)
 
     last = NULL;
 
-    DL_FOREACH(rt->entries, e) {
+    DL_FOREACH(rt->backlog.entries, e) {
         if (kr_join_needs(cu, e)) {
             last = e;
         }
@@ -356,7 +356,7 @@ kr_join_admit(kr_routes_t *rs, kr_cursor_t *cu)
 
     kr_send(wk, &f);
 
-    for (e = rt->entries; last != NULL; e = e->next) {
+    for (e = rt->backlog.entries; last != NULL; e = e->next) {
 
         if (kr_join_needs(cu, e)) {
             kr_join_replay(cu, e, e == last);
@@ -377,7 +377,7 @@ kr_join_needs(const kr_cursor_t *cu, const kr_entry_t *e)
 {
     size_t  i;
 
-    if (e->number < cu->from) {
+    if (e->number < cu->first_entry) {
         return 0;
     }
 
@@ -391,7 +391,10 @@ kr_join_needs(const kr_cursor_t *cu, const kr_entry_t *e)
 }
 
 
-/* Where no transaction tells, cu->from alone does: some may come again. */
+/*
+ * Where no xid can be compared, cu->first_entry alone decides, and rows that
+ * the snapshot has may be sent again.
+ */
 static int
 kr_join_lacks(const kr_cursor_t *cu, const kr_row_mark_t *row)
 {
@@ -493,7 +496,9 @@ kr_join_cursor(kr_routes_t *rs, kr_route_t *rt, kr_socket_t *so,
         return NULL;
     }
 
-    if (rt->resumed != 0 && first < rt->resumed + kr_join_lag(rs)) {
+    if (rt->join.resumed_ms != 0
+        && first < rt->join.resumed_ms + kr_join_lag(rs))
+    {
         /* another process may have sent what its dead connection swallowed */
         return NULL;
     }
@@ -547,8 +552,8 @@ kr_route_position(kr_routes_t *rs, kr_route_t *rt, kairos_position_t *p)
 
     lsn = rs->position;
 
-    if (rt->template->oldest <= lsn) {
-        lsn = rt->template->oldest - 1;
+    if (rt->template->oldest_lsn <= lsn) {
+        lsn = rt->template->oldest_lsn - 1;
     }
 
     p->epoch = rs->epoch;

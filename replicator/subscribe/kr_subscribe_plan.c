@@ -608,7 +608,7 @@ kr_sub_watch(kr_sub_t *sub)
 static int
 kr_sub_watched(const kr_sub_t *sub, const kr_table_t *t)
 {
-    size_t               i;
+    size_t                   i;
     const kr_route_table_t  *w;
 
     for (i = 0; i < sub->ntables; i++) {
@@ -628,7 +628,7 @@ kr_sub_watched(const kr_sub_t *sub, const kr_table_t *t)
 static int
 kr_sub_watch_table(kr_sub_t *sub, const kr_table_t *t, int main)
 {
-    size_t         i;
+    size_t             i;
     kr_route_table_t  *w;
 
     w = &sub->tables[sub->ntables++];

@@ -47,7 +47,7 @@ struct kr_sub_s {
     kr_buf_t            values;     /* the parameter of the cast */
 
     kr_plan_e           plan;       /* all of kr_sub_plan()'s */
-    kr_key_columns_t            key;
+    kr_key_columns_t    key;
     kr_buf_t            outputs;    /* names of a key of the result */
     kr_buf_t            column;     /* the predicate's, if it is of no table */
     kr_predicate_t      predicate;
@@ -55,7 +55,7 @@ struct kr_sub_s {
     kr_buf_t            refetch;
     kr_buf_t            rerun;
     size_t              ntables;
-    kr_route_table_t       *tables;
+    kr_route_table_t   *tables;
     kr_buf_t            table_names; /* their names */
     char               *texts;      /* the values as PostgreSQL has them */
     kr_str_t           *canonical;
@@ -64,7 +64,7 @@ struct kr_sub_s {
     kr_route_t         *route;      /* held */
     uint64_t            since;      /* see kr_txn_settled() */
     uint64_t            before;     /* likewise */
-    kr_waiter_t          guest;      /* of a route with the plan RERUN */
+    kr_waiter_t         guest;      /* of a route with the plan RERUN */
     const PGresult     *moment;     /* of the snapshot */
     const PGresult     *rows;
     struct event       *timer;

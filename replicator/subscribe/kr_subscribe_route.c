@@ -146,7 +146,7 @@ kr_sub_snapped(kr_job_t *job)
             break;
         }
 
-        kr_held_snapshot(&sub->owner->routes->keys, sub->route, sub->rows,
+        kr_held_snapshot(&sub->owner->routes->held, sub->route, sub->rows,
                          lsn);
         kr_sub_reply(sub);
         break;
@@ -421,8 +421,8 @@ kr_sub_snapshot_complete(kr_sub_t *sub)
         return KR_ERROR;
     }
 
-    if (sub->before < sub->route->settled) {
-        sub->before = sub->route->settled;
+    if (sub->before < sub->route->join.least_begun) {
+        sub->before = sub->route->join.least_begun;
     }
 
     rc = kr_txn_settled(sub->owner->routes->txns, &s, sub->since,
@@ -528,7 +528,7 @@ kr_sub_cursor(kr_sub_t *sub)
     cu->lsn = kr_sub_floor(lsn);
 
     if (sub->guest.rows != NULL) {
-        cu->from = sub->guest.from;
+        cu->first_entry = sub->guest.from;
     }
 
     return KR_OK;

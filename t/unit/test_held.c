@@ -94,8 +94,8 @@ test_keys_bound(void **state)
         kr_held_add(&keys, &route, key, sizeof(key), key, sizeof(key), 0);
     }
 
-    assert_true(route.held_lost);
-    assert_null(route.held);
+    assert_true(route.held.lost);
+    assert_null(route.held.rows);
     assert_true(kr_held_has(&route, "never added", 11));
 }
 

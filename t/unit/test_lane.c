@@ -93,8 +93,8 @@ add(test_t *t, kr_lane_e lane, uint64_t id, const void *asker)
 static kr_job_t *
 take(test_t *t)
 {
-    kr_job_t    *job;
-    kr_reservation_t   place;
+    kr_job_t         *job;
+    kr_reservation_t  place;
 
     job = kr_lanes_take(&t->ls, &place, t->now);
 

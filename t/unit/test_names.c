@@ -18,9 +18,9 @@
 static void
 test_names(void **state)
 {
-    kr_buf_t       out;
-    kr_route_table_t   w[2];
-    kr_relation_t  leaves[2];
+    kr_buf_t          out;
+    kr_relation_t     leaves[2];
+    kr_route_table_t  w[2];
 
     (void) state;
 

@@ -43,10 +43,10 @@ static kr_route_t *
 add(kr_registry_t *reg, const kr_relation_t *table, const char *value,
     kr_relation_t *leaves, size_t nleaves)
 {
-    kr_str_t         v;
-    kr_route_t      *rt;
-    kr_route_table_t     w;
-    kr_route_def_t   def;
+    kr_str_t          v;
+    kr_route_t       *rt;
+    kr_route_def_t    def;
+    kr_route_table_t  w;
 
     static const kr_str_t  empty = kr_str(""), id = kr_str("id");
 
@@ -185,7 +185,7 @@ test_parts_learnt(void **state)
     assert_int_equal(kr_leaf_learn(reg, &other, NULL, 0, 7, &grown), KR_OK);
     assert_false(grown);
     assert_int_equal(kr_leaf_find(reg, &other)->nparents, 0);
-    assert_int_equal(kr_leaf_find(reg, &other)->checked, 7);
+    assert_int_equal(kr_leaf_find(reg, &other)->checked_ms, 7);
     assert_int_equal(reg->nonpartitions, 1);
 
     /* it is attached */

@@ -193,10 +193,10 @@ test_registry_shared(void **state)
 static void
 test_registry_result(void **state)
 {
-    kr_route_t      *a, *b;
-    kr_route_table_t     w[2];
-    kr_registry_t   *reg;
-    kr_route_def_t   def;
+    kr_route_t       *a, *b;
+    kr_registry_t    *reg;
+    kr_route_def_t    def;
+    kr_route_table_t  w[2];
 
     static const kr_str_t  s = kr_str("s"), t = kr_str("t"), u = kr_str("u");
     static const kr_str_t  id = kr_str("\"id\""), n = kr_str("\"n\"");
@@ -324,16 +324,16 @@ test_registry_idle(void **state)
     assert_null(reg->idle);
 
     kr_cursor_move(reg, cu, 0, 7);
-    assert_int_equal(cu->expires, 7 + GRACE);
+    assert_int_equal(cu->expires_ms, 7 + GRACE);
 
     /* a short grace leaves time to join */
     reg->grace = 0;
     kr_cursor_move(reg, cu, 0, 7);
-    assert_int_equal(cu->expires, 7 + 5000);
+    assert_int_equal(cu->expires_ms, 7 + 5000);
     kr_cursor_free(reg, cu, 8);
 
     assert_ptr_equal(reg->idle, rt);
-    assert_int_equal(rt->idle_since, 8);
+    assert_int_equal(rt->idle.since_ms, 8);
     assert_null(kr_socket_get(wk, 7, 0));
 }
 
@@ -387,7 +387,7 @@ test_registry_tickets(void **state)
     for (now = 1000; now <= 1000 + GRACE; now += 10) {
         kr_ticket_add(reg, rt, 0, now);
         assert_int_equal(kr_ticket_first(reg, rt, 7, now), 1000);
-        assert_true(rt->ntickets <= KR_TICKETS);
+        assert_true(rt->tickets.n <= KR_TICKETS);
     }
 
     now -= 10;

@@ -140,10 +140,10 @@ teardown(void **state)
 static void
 publish(test_t *t, uint64_t lsn, const char *names, const uint32_t *xids)
 {
-    size_t      i;
-    kr_buf_t    rows;
-    kr_row_mark_t    marks[8];
-    kr_event_t  ev;
+    size_t         i;
+    kr_buf_t       rows;
+    kr_event_t     ev;
+    kr_row_mark_t  marks[8];
 
     memset(&rows, 0, sizeof(kr_buf_t));
 
@@ -314,7 +314,7 @@ test_route_join_waits(void **state)
 
     cu = expect_from(t, 1);
     snapped(t, cu, 150, "20:20:");
-    t->rt->template->oldest = 140;
+    t->rt->template->oldest_lsn = 140;
 
     request(t, KAIROS_FEED_JOIN, 5, 1, 0);
     told(t, "");
@@ -324,7 +324,7 @@ test_route_join_waits(void **state)
     kr_routes_advance(&t->rs, 160);
     told(t, "");
 
-    t->rt->template->oldest = UINT64_MAX;
+    t->rt->template->oldest_lsn = UINT64_MAX;
     kr_routes_advance(&t->rs, 0);
     told(t, "JOINED 5 9/160/0\n");
 }
@@ -514,7 +514,7 @@ test_route_lost_stall(void **state)
     request(t, KAIROS_FEED_JOIN, 5, 1, 0);
     publish(t, 110, "a", one);
     publish(t, 120, "b", one);
-    t->rt->entries->time -= LOST_LAG + 1000;
+    t->rt->backlog.entries->time -= LOST_LAG + 1000;
     told(t, "JOINED 5 9/100/0\nEVENT a 9/110/0\nEVENT b 9/120/0\n");
 
     request(t, KAIROS_FEED_LEAVE, 0, 1, 1);

@@ -62,7 +62,7 @@ assert_key(const kr_key_columns_t *key, const char *texts, const char *json)
 static void
 test_row_key(void **state)
 {
-    size_t    i;
+    size_t            i;
     kr_key_columns_t  key;
 
     static const struct {
@@ -121,7 +121,7 @@ test_row_composite(void **state)
 static void
 test_row_full(void **state)
 {
-    kr_key_columns_t   key;
+    kr_key_columns_t  key;
     kr_rows_writer_t  r;
 
     (void) state;
@@ -153,8 +153,8 @@ test_row_full(void **state)
 static void
 test_key_texts(void **state)
 {
+    kr_buf_t          b;
     kr_key_columns_t  one, two;
-    kr_buf_t  b;
 
     (void) state;
 
@@ -190,8 +190,8 @@ test_key_texts(void **state)
 static void
 test_key_bytes(void **state)
 {
+    kr_buf_t          a, b;
     kr_key_columns_t  key;
-    kr_buf_t  a, b;
 
     (void) state;
 

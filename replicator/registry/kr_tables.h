@@ -1,0 +1,105 @@
+/*
+ * The tables that routes read: those of one route, each watched table once,
+ * and which tables are partitions of which.
+ */
+
+#ifndef _KR_TABLES_H_INCLUDED_
+#define _KR_TABLES_H_INCLUDED_
+
+
+#include <stdint.h>
+
+#include "kr_buf.h"
+#include "kr_hash.h"
+
+
+#define KR_NONPARTITIONS_MAX  10000  /* tables known to be no partition; at
+                                        the bound all of them are forgotten,
+                                        and the catalog is queried again */
+
+
+typedef struct kr_registry_s       kr_registry_t;
+typedef struct kr_watched_table_s  kr_watched_table_t;
+typedef struct kr_parent_s         kr_parent_t;
+typedef struct kr_leaf_s           kr_leaf_t;
+
+
+typedef struct {
+    kr_str_t          schema;
+    kr_str_t          name;
+} kr_relation_t;
+
+
+/*
+ * A table that a query reads.  Of the main one, the predicate's, the
+ * predicate decides which changes count; of every other table all do.  A
+ * query that reads the main table a second time, elsewhere, has it twice:
+ * once as main, once not.  Where the predicate is on the result there is no
+ * main table.
+ */
+typedef struct {
+    kr_relation_t     table;
+    unsigned          main:1;
+    unsigned          parted:1;      /* partitioned: changes name its leaves */
+    size_t            nleaves;       /* when the query was planned */
+    kr_relation_t    *leaves;
+} kr_route_table_t;
+
+
+/* a table that routes read; each table once */
+struct kr_watched_table_s {
+    char             *name;          /* the hash's: schema, NUL, name, NUL */
+    size_t            name_len;
+    kr_relation_t     table;         /* points into name */
+    unsigned          refs;          /* routes */
+    char             *shape;         /* kr_alter.c's, by malloc(); or NULL */
+    UT_hash_handle    hh;
+};
+
+
+/* a partitioned table that routes read */
+struct kr_parent_s {
+    char             *name;          /* as above */
+    size_t            name_len;
+    kr_relation_t     table;
+    unsigned          refs;          /* routes */
+    UT_hash_handle    hh;
+};
+
+
+/* a table that a change names, and the partitioned tables it is part of */
+struct kr_leaf_s {
+    char             *name;          /* as above */
+    size_t            name_len;
+    size_t            nparents;      /* 0: the catalog has none for it that a
+                                        route reads */
+    kr_parent_t     **parents;
+    uint64_t          checked_ms;    /* when the catalog was read */
+    UT_hash_handle    hh;
+};
+
+
+/* The watched table of this name, or NULL. */
+kr_watched_table_t *kr_watched_table_find(kr_registry_t *reg,
+    const kr_relation_t *table);
+
+/*
+ * Appends PostgreSQL's array of the quoted names of n tables and of their
+ * partitions.  KR_ERROR: no memory.
+ */
+int kr_route_tables_names(kr_buf_t *out, const kr_route_table_t *w, size_t n);
+
+/* What is known of a table as a partition, or NULL: nothing is known. */
+kr_leaf_t *kr_leaf_find(kr_registry_t *reg, const kr_relation_t *table);
+
+/*
+ * Keeps what the catalog said at the time now (kr_now()): the n partitioned
+ * tables, near and far, that this table is part of.  Those that no route
+ * reads are left out; *grown is set if one of the others was not known.
+ * KR_ERROR: no memory.
+ */
+int kr_leaf_learn(kr_registry_t *reg, const kr_relation_t *table,
+    const kr_relation_t *parents, size_t n, uint64_t now, int *grown);
+
+
+#endif /* _KR_TABLES_H_INCLUDED_ */

@@ -1,0 +1,59 @@
+/*
+ * A template: what all routes have in common that get their rows by the same
+ * statements.
+ */
+
+#ifndef _KR_TEMPLATE_H_INCLUDED_
+#define _KR_TEMPLATE_H_INCLUDED_
+
+
+#include <stdint.h>
+
+#include "kr_buf.h"
+#include "kr_hash.h"
+#include "kr_match.h"
+
+
+#define KR_KEY_MAX  4                /* columns of a key */
+
+
+typedef struct kr_template_s  kr_template_t;
+
+/* of kr_fetch_private.h; only its address is used here */
+typedef struct kr_pending_s   kr_pending_t;
+
+
+/* how a change of a table becomes events */
+typedef enum {
+    KR_PLAN_ROWS = 0,                /* changed rows are fetched by key */
+    KR_PLAN_RERUN                    /* the query is run as a whole, and its
+                                        result compared with the last one */
+} kr_plan_e;
+
+
+/* the columns that name a row */
+typedef struct {
+    size_t            n;
+    kr_str_t          names[KR_KEY_MAX];
+    uint32_t          types[KR_KEY_MAX];     /* OIDs */
+} kr_key_columns_t;
+
+
+struct kr_template_s {
+    char             *hash;          /* the hash's key, with its length */
+    size_t            hash_len;
+    kr_route_t       *routes;        /* freed with the last */
+    kr_plan_e         plan;
+    unsigned          check:1;       /* see kr_route_def_t */
+    char             *refetch;
+    char             *rerun;
+    char             *snapshot;
+    kr_key_columns_t  key;
+    kr_pending_t     *pending;       /* rows that wait for a refetch */
+    uint64_t          oldest_lsn;    /* commit of the oldest change that waits
+                                        for its refetch; UINT64_MAX: none */
+    UT_hash_handle    hh;
+};
+
+
+#endif /* _KR_TEMPLATE_H_INCLUDED_ */
