@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_kairos_access.h"
 #include "ngx_http_kairos_auth.h"
 #include "ngx_http_kairos_conf.h"
 #include "ngx_http_kairos_cors.h"
@@ -15,15 +16,10 @@
 #include "ngx_http_kairos_hub.h"
 #include "ngx_http_kairos_json.h"
 #include "ngx_http_kairos_push.h"
-#include "ngx_http_kairos_query.h"
 
 
 /* messages of one request, all sent in one turn of the event loop */
 #define NGX_HTTP_KAIROS_PUSH_MAX   1000
-
-#define ngx_http_kairos_push_begins(s, text)                                 \
-    ((s)->len >= sizeof(text) - 1                                            \
-     && ngx_memcmp((s)->data, text, sizeof(text) - 1) == 0)
 
 
 typedef struct {
@@ -51,7 +47,7 @@ static ngx_int_t ngx_http_kairos_push_message(ngx_http_kairos_push_t *push,
 static ngx_int_t ngx_http_kairos_push_name(ngx_http_kairos_push_t *push,
     const ngx_http_kairos_json_t *object, const char *member,
     ngx_str_t *name);
-static const char *ngx_http_kairos_push_reserved(
+static const char *ngx_http_kairos_push_access(
     const ngx_http_kairos_phx_msg_t *m);
 static ngx_int_t ngx_http_kairos_push_payload(ngx_http_kairos_push_t *push,
     const ngx_str_t *body, ngx_str_t *payload);
@@ -315,7 +311,7 @@ ngx_http_kairos_push_message(ngx_http_kairos_push_t *push,
         return rc;
     }
 
-    reason = ngx_http_kairos_push_reserved(m);
+    reason = ngx_http_kairos_push_access(m);
 
     if (reason == NULL
         && ngx_http_kairos_json_member(object, "body", &body) != NGX_OK)
@@ -336,7 +332,8 @@ ngx_http_kairos_push_message(ngx_http_kairos_push_t *push,
 
 
 /*
- * A topic or an event: a string of 1 to NGX_HTTP_KAIROS_NAME_MAX bytes.
+ * Reads a topic or an event, a string.  NGX_OK, with a copy in the request's
+ * pool; NGX_DECLINED: refused; NGX_ERROR: no memory.
  */
 static ngx_int_t
 ngx_http_kairos_push_name(ngx_http_kairos_push_t *push,
@@ -352,7 +349,7 @@ ngx_http_kairos_push_name(ngx_http_kairos_push_t *push,
                        "a message must have a topic and an event, strings");
     }
 
-    /* not in place: the object is looked at again */
+    /* not unescaped in place: the object is read again for other members */
 
     name->data = ngx_pnalloc(push->request->pool, value.raw.len);
     if (name->data == NULL) {
@@ -362,42 +359,24 @@ ngx_http_kairos_push_name(ngx_http_kairos_push_t *push,
     last = ngx_http_kairos_json_unescape(name->data, &value.raw);
     name->len = last - name->data;
 
-    if (name->len == 0 || name->len > NGX_HTTP_KAIROS_NAME_MAX) {
-        return ngx_http_kairos_push_refuse(push, NGX_HTTP_BAD_REQUEST,
-                       "topic and event must have from 1 to 255 bytes");
-    }
-
     return NGX_OK;
 }
 
 
 /*
- * What only the server itself says.  Returns NULL, or what is wrong.
+ * Returns NULL if the message may be broadcast, else the reason.
  */
 static const char *
-ngx_http_kairos_push_reserved(const ngx_http_kairos_phx_msg_t *m)
+ngx_http_kairos_push_access(const ngx_http_kairos_phx_msg_t *m)
 {
-    if (ngx_http_kairos_query_is_route(&m->topic)) {
-        return "topics that begin with rt: are read-only";
-    }
+    ngx_http_kairos_access_t  a;
 
-    if (m->topic.len == sizeof("phoenix") - 1
-        && ngx_memcmp(m->topic.data, "phoenix", sizeof("phoenix") - 1) == 0)
-    {
-        return "the topic phoenix is the protocol's own";
-    }
+    a.action = NGX_HTTP_KAIROS_ACCESS_BROADCAST;
+    a.topic = m->topic;
+    a.event = m->event;
+    ngx_str_null(&a.claims);
 
-    if (ngx_http_kairos_push_begins(&m->event, "phx_")) {
-        return "events that begin with phx_ are the protocol's own";
-    }
-
-    if (m->event.len == sizeof("access_token") - 1
-        && ngx_http_kairos_push_begins(&m->event, "access_token"))
-    {
-        return "the event access_token is for tokens, it is never broadcast";
-    }
-
-    return NULL;
+    return ngx_http_kairos_access(&a);
 }
 
 

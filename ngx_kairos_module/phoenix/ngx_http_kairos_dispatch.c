@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_kairos_access.h"
 #include "ngx_http_kairos_channel.h"
 #include "ngx_http_kairos_dispatch.h"
 #include "ngx_http_kairos_hub.h"
@@ -19,17 +20,14 @@
     ((s)->len == sizeof(text) - 1                                            \
      && ngx_memcmp((s)->data, text, sizeof(text) - 1) == 0)
 
-#define ngx_http_kairos_begins(s, text)                                      \
-    ((s)->len >= sizeof(text) - 1                                            \
-     && ngx_memcmp((s)->data, text, sizeof(text) - 1) == 0)
-
 
 static void ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
     ngx_uint_t binary, u_char *data, size_t len);
 static void ngx_http_kairos_dispatch_gone(ngx_http_kairos_session_t *ks);
 
-static void ngx_http_kairos_dispatch_phoenix(ngx_http_kairos_session_t *ks,
-    ngx_http_kairos_phx_msg_t *m);
+static ngx_uint_t ngx_http_kairos_dispatch_refuse(
+    ngx_http_kairos_session_t *ks, ngx_http_kairos_phx_msg_t *m,
+    ngx_http_kairos_access_action_e action);
 static void ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m);
 static void ngx_http_kairos_dispatch_join_plain(ngx_http_kairos_session_t *ks,
@@ -74,20 +72,17 @@ ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (ngx_http_kairos_is(&m.topic, "phoenix")) {
-        ngx_http_kairos_dispatch_phoenix(ks, &m);
+    if (ngx_http_kairos_dispatch_refuse(ks, &m, NGX_HTTP_KAIROS_ACCESS_NAME)) {
         return;
     }
 
-    if (m.topic.len > NGX_HTTP_KAIROS_NAME_MAX) {
-        ngx_http_kairos_channel_refuse(ks, &m,
-                                       "the topic is longer than 255 bytes");
-        return;
-    }
+    if (ngx_http_kairos_is(&m.topic, "phoenix")
+        && ngx_http_kairos_is(&m.event, "heartbeat"))
+    {
+        /* a reply on the topic of the connection itself has no join_ref */
 
-    if (m.event.len > NGX_HTTP_KAIROS_NAME_MAX) {
-        ngx_http_kairos_channel_refuse(ks, &m,
-                                       "the event is longer than 255 bytes");
+        ngx_str_null(&m.join_ref);
+        ngx_http_kairos_dispatch_ok(ks, &m);
         return;
     }
 
@@ -122,20 +117,30 @@ ngx_http_kairos_dispatch_gone(ngx_http_kairos_session_t *ks)
 
 
 /*
- * The topic of the connection itself; its replies have no join_ref.
+ * Returns 0 if the client may do what the message asks for, else 1: the
+ * message was answered with the reason.
  */
-static void
-ngx_http_kairos_dispatch_phoenix(ngx_http_kairos_session_t *ks,
-    ngx_http_kairos_phx_msg_t *m)
+static ngx_uint_t
+ngx_http_kairos_dispatch_refuse(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m, ngx_http_kairos_access_action_e action)
 {
-    ngx_str_null(&m->join_ref);
+    const char                *reason;
+    ngx_http_kairos_access_t   a;
 
-    if (ngx_http_kairos_is(&m->event, "heartbeat")) {
-        ngx_http_kairos_dispatch_ok(ks, m);
-        return;
+    a.action = action;
+    a.topic = m->topic;
+    a.event = m->event;
+    a.claims = ks->claims;
+
+    reason = ngx_http_kairos_access(&a);
+
+    if (reason == NULL) {
+        return 0;
     }
 
-    ngx_http_kairos_channel_refuse(ks, m, "unmatched topic");
+    ngx_http_kairos_channel_refuse(ks, m, reason);
+
+    return 1;
 }
 
 
@@ -144,6 +149,10 @@ ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m)
 {
     ngx_http_kairos_channel_t  *old;
+
+    if (ngx_http_kairos_dispatch_refuse(ks, m, NGX_HTTP_KAIROS_ACCESS_JOIN)) {
+        return;
+    }
 
     if (m->binary
         || (m->payload.data[0] != '{' && !ngx_http_kairos_is(&m->payload,
@@ -163,7 +172,7 @@ ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (!ngx_http_kairos_query_is_route(&m->topic)) {
+    if (!ngx_http_kairos_access_is_route(&m->topic)) {
         ngx_http_kairos_dispatch_join_plain(ks, m, old);
         return;
     }
@@ -245,19 +254,12 @@ ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (ngx_http_kairos_begins(&m->event, "phx_")) {
-        ngx_http_kairos_channel_refuse(ks, m,
-                        "events that begin with phx_ are the protocol's own");
+    if (ngx_http_kairos_dispatch_refuse(ks, m, NGX_HTTP_KAIROS_ACCESS_PUSH)) {
         return;
     }
 
     if (ngx_http_kairos_is(&m->event, "access_token")) {
         ngx_http_kairos_token_renew(ks, m);
-        return;
-    }
-
-    if (ngx_http_kairos_query_is_route(&m->topic)) {
-        ngx_http_kairos_channel_refuse(ks, m, "this topic is read-only");
         return;
     }
 
@@ -374,12 +376,13 @@ ngx_http_kairos_dispatch_ok(ngx_http_kairos_session_t *ks,
 }
 
 
+/*
+ * Ends the channel.  lost: 1 if its client may join a route again without a
+ * subscribe, 0 if the client sent phx_leave.
+ */
 static void
 ngx_http_kairos_dispatch_end(ngx_http_kairos_channel_t *ch, ngx_uint_t lost)
 {
-    if (ngx_http_kairos_query_is_route(&ch->topic->sn.str)) {
-        ngx_http_kairos_query_leave(ch, lost);
-    }
-
+    ngx_http_kairos_query_leave(ch, lost);
     ngx_http_kairos_channel_close(ch);
 }

@@ -212,16 +212,6 @@ ngx_http_kairos_query_timer_handler(ngx_event_t *ev)
 }
 
 
-ngx_uint_t
-ngx_http_kairos_query_is_route(const ngx_str_t *topic)
-{
-    return topic->len >= sizeof(NGX_HTTP_KAIROS_ROUTE_PREFIX) - 1
-           && ngx_strncmp(topic->data, NGX_HTTP_KAIROS_ROUTE_PREFIX,
-                          sizeof(NGX_HTTP_KAIROS_ROUTE_PREFIX) - 1)
-              == 0;
-}
-
-
 void
 ngx_http_kairos_query_subscribe(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m)

@@ -14,16 +14,9 @@
 #include "ngx_http_kairos_feed.h"
 
 
-/* topics that begin so are routes: joined through here, never published to */
-#define NGX_HTTP_KAIROS_ROUTE_PREFIX  "rt:"
-
-
 /* for ngx_http_kairos_feed_create() */
 extern const ngx_http_kairos_feed_handlers_t  ngx_http_kairos_query_handlers;
 
-
-/* Whether the topic is a route's (by its name). */
-ngx_uint_t ngx_http_kairos_query_is_route(const ngx_str_t *topic);
 
 /*
  * A "subscribe" push on a joined channel.  Always answers m's ref, now, when
@@ -44,10 +37,10 @@ void ngx_http_kairos_query_join(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m);
 
 /*
- * A route's channel is about to be closed: tell the replicator.  lost: the
- * client may join again without a subscribe (its connection was lost, or a
- * newer join takes the channel's place), 0: it said phx_leave.  Does not
- * close the channel.
+ * To be called before a channel is closed, which it does not do: sends LEAVE
+ * to the replicator if the channel is a route's, else does nothing.  lost: 1
+ * if the client may join again without a subscribe (its connection was lost,
+ * or a newer join replaces the channel), 0 if it sent phx_leave.
  */
 void ngx_http_kairos_query_leave(ngx_http_kairos_channel_t *ch,
     ngx_uint_t lost);

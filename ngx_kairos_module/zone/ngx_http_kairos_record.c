@@ -13,8 +13,8 @@ ngx_http_kairos_record_size(const ngx_http_kairos_phx_msg_t *m)
 {
     uint64_t  size;
 
-    if (m->topic.len > NGX_HTTP_KAIROS_NAME_MAX
-        || m->event.len > NGX_HTTP_KAIROS_NAME_MAX)
+    if (m->topic.len > NGX_HTTP_KAIROS_RECORD_NAME
+        || m->event.len > NGX_HTTP_KAIROS_RECORD_NAME)
     {
         return 0;
     }

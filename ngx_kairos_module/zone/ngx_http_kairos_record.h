@@ -20,8 +20,8 @@
 
 #define NGX_HTTP_KAIROS_RECORD_ALIGN  16
 
-/* topic and event of a record; also what the binary serializer can carry */
-#define NGX_HTTP_KAIROS_NAME_MAX      255
+/* a record counts the bytes of its topic, and of its event, in one byte */
+#define NGX_HTTP_KAIROS_RECORD_NAME   255
 
 
 /* what begins each record; the bytes of topic, event and payload follow */
@@ -37,7 +37,7 @@ typedef struct {
 
 /*
  * Bytes that the message takes in the ring; 0 if it has no place in any ring
- * (a name above NGX_HTTP_KAIROS_NAME_MAX, a payload of 4 GB).
+ * (a name above NGX_HTTP_KAIROS_RECORD_NAME, a payload of 4 GB).
  */
 size_t ngx_http_kairos_record_size(const ngx_http_kairos_phx_msg_t *m);
 

@@ -57,6 +57,13 @@ describe('heartbeat', () => {
             await exchange(await client(t), '[null,"2","phoenix","foo",{}]'),
             `[null,"2","phoenix","phx_reply",${UNMATCHED}]`);
     });
+
+    test('a join of "phoenix" is refused', async (t) => {
+        assert.equal(
+            await exchange(await client(t), '["2","2","phoenix","phx_join",{}]'),
+            '["2","2","phoenix","phx_reply",{"response":{"reason":"the topic '
+            + 'phoenix is the protocol\'s own"},"status":"error"}]');
+    });
 });
 
 

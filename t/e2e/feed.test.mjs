@@ -447,6 +447,18 @@ describe('a worker', () => {
                      `[null,null,"${ROUTE}","rows",{"to":"all"}]`);
     });
 
+    test('refuses a push to a joined route, and renews a token there',
+         async () => {
+        const { c } = await member('one');
+
+        assert.deepEqual(await c.call(ROUTE, 'rows', { body: 1 }), {
+            status: 'error', response: {
+                reason: 'topics that begin with rt: are read-only' } });
+        assert.deepEqual(await c.call(ROUTE, 'access_token', {}),
+                         { status: 'ok', response: {} });
+        await lives(c);
+    });
+
     test('tells who left and how', async () => {
         const one = await member('one');
         const two = await member('two');

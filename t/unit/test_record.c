@@ -31,7 +31,7 @@ message(ngx_http_kairos_phx_msg_t *m, const char *topic, const char *event,
 static void
 test_size(void **state)
 {
-    u_char                     name[NGX_HTTP_KAIROS_NAME_MAX + 1];
+    u_char                     name[NGX_HTTP_KAIROS_RECORD_NAME + 1];
     ngx_http_kairos_phx_msg_t  m;
 
     (void) state;
@@ -46,7 +46,7 @@ test_size(void **state)
     ngx_memset(name, 'x', sizeof(name));
 
     m.topic.data = name;
-    m.topic.len = NGX_HTTP_KAIROS_NAME_MAX;
+    m.topic.len = NGX_HTTP_KAIROS_RECORD_NAME;
     assert_true(ngx_http_kairos_record_size(&m) != 0);
 
     m.topic.len++;
