@@ -35,11 +35,10 @@ ngx_http_kairos_auth(ngx_http_request_t *r)
     ngx_int_t                    rc;
     ngx_str_t                    claims, token;
     ngx_str_t                    welcome = ngx_string("{\"ok\":true}");
-    const char                  *reason;
     ngx_http_kairos_jwt_t        jwt;
     ngx_http_kairos_loc_conf_t  *klcf;
 
-    if (ngx_http_kairos_cors_post(r, &rc) != NGX_OK) {
+    if (ngx_http_kairos_auth_post(r, &jwt, &rc) != NGX_OK) {
         return rc;
     }
 
@@ -49,18 +48,9 @@ ngx_http_kairos_auth(ngx_http_request_t *r)
         return ngx_http_kairos_http_json(r, NGX_HTTP_OK, &welcome);
     }
 
-    rc = ngx_http_kairos_auth_verify(r, NGX_HTTP_KAIROS_AUTH_POST, &jwt,
-                                     &reason);
-
-    if (rc == NGX_OK && jwt.connection) {
-        rc = NGX_DECLINED;
-        reason = "a connection token is not exchanged for another";
-    }
-
-    if (rc != NGX_OK) {
-        return (rc == NGX_DECLINED)
-                   ? ngx_http_kairos_http_unauthorized(r, reason)
-                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (jwt.connection) {
+        return ngx_http_kairos_http_unauthorized(r,
+                           "a connection token is not exchanged for another");
     }
 
     if (klcf->auth.signer == NULL) {
@@ -87,6 +77,39 @@ ngx_http_kairos_auth(ngx_http_request_t *r)
     }
 
     return ngx_http_kairos_auth_answer(r, &claims, &token);
+}
+
+
+ngx_int_t
+ngx_http_kairos_auth_post(ngx_http_request_t *r, ngx_http_kairos_jwt_t *jwt,
+    ngx_int_t *rc)
+{
+    ngx_int_t                    verified;
+    const char                  *reason;
+    ngx_http_kairos_loc_conf_t  *klcf;
+
+    if (ngx_http_kairos_cors_post(r, rc) != NGX_OK) {
+        return NGX_DONE;
+    }
+
+    klcf = ngx_http_get_module_loc_conf(r, ngx_http_kairos_module);
+
+    if (!klcf->auth.on) {
+        return NGX_OK;
+    }
+
+    verified = ngx_http_kairos_auth_verify(r, NGX_HTTP_KAIROS_AUTH_POST, jwt,
+                                           &reason);
+
+    if (verified == NGX_OK) {
+        return NGX_OK;
+    }
+
+    *rc = (verified == NGX_DECLINED)
+              ? ngx_http_kairos_http_unauthorized(r, reason)
+              : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    return NGX_DONE;
 }
 
 

@@ -11,7 +11,6 @@
 #include "ngx_http_kairos_access.h"
 #include "ngx_http_kairos_auth.h"
 #include "ngx_http_kairos_conf.h"
-#include "ngx_http_kairos_cors.h"
 #include "ngx_http_kairos_http.h"
 #include "ngx_http_kairos_hub.h"
 #include "ngx_http_kairos_json.h"
@@ -63,28 +62,12 @@ static ngx_uint_t ngx_http_kairos_push_is_json(ngx_http_request_t *r);
 ngx_int_t
 ngx_http_kairos_push(ngx_http_request_t *r)
 {
-    ngx_int_t                    rc;
-    const char                  *reason;
-    ngx_http_kairos_jwt_t        jwt;
-    ngx_http_kairos_loc_conf_t  *klcf;
+    ngx_int_t               rc;
+    const char             *reason;
+    ngx_http_kairos_jwt_t   jwt;
 
-    if (ngx_http_kairos_cors_post(r, &rc) != NGX_OK) {
+    if (ngx_http_kairos_auth_post(r, &jwt, &rc) != NGX_OK) {
         return rc;
-    }
-
-    klcf = ngx_http_get_module_loc_conf(r, ngx_http_kairos_module);
-
-    if (klcf->auth.on) {
-        rc = ngx_http_kairos_auth_verify(r, NGX_HTTP_KAIROS_AUTH_POST, &jwt,
-                                         &reason);
-
-        if (rc == NGX_DECLINED) {
-            return ngx_http_kairos_http_unauthorized(r, reason);
-        }
-
-        if (rc != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
     }
 
     if (!ngx_http_kairos_push_is_json(r)) {
