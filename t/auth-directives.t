@@ -55,6 +55,7 @@ file('small.pem', key('rsa_small'));
 file('p256.pem', key('es256'));
 file('p384.pem', key('es384'));
 file('ed.pem', key('ed'));
+file('two.pem', key('es256') . key('es256'));
 
 
 add_block_preprocessor(sub {
@@ -371,6 +372,17 @@ kairos_auth_algorithm takes a public key, and there is no kairos_auth_key
 --- must_die
 --- error_log
 /nonsense" cannot be used: it is no public key in PEM
+
+
+
+=== two keys in one file
+--- config
+    kairos_auth on;
+    kairos_auth_algorithm ES256;
+    kairos_auth_key $TEST_NGINX_KEYS/two.pem;
+--- must_die
+--- error_log
+/two.pem" cannot be used: it has more than one public key
 
 
 

@@ -26,6 +26,7 @@ typedef struct {
 
 static const ngx_http_kairos_jwt_algorithm_t *
     ngx_http_kairos_jwt_find_algorithm(ngx_uint_t algorithm);
+static ngx_uint_t ngx_http_kairos_jwt_has_two_keys(const ngx_str_t *pem);
 static const char *ngx_http_kairos_jwt_split(const ngx_str_t *token,
     ngx_str_t *parts);
 static const char *ngx_http_kairos_jwt_check_header(
@@ -126,6 +127,9 @@ ngx_http_kairos_jwt_check_key(const ngx_str_t *pem, ngx_uint_t algorithm)
 
     } else if (a->type == EVP_PKEY_EC && EVP_PKEY_bits(key) != a->bits) {
         reason = "its curve is not the algorithm's";
+
+    } else if (ngx_http_kairos_jwt_has_two_keys(pem)) {
+        reason = "it has more than one public key";
     }
 
     EVP_PKEY_free(key);
@@ -320,6 +324,52 @@ ngx_http_kairos_jwt_find_algorithm(ngx_uint_t algorithm)
     }
 
     return a;
+}
+
+
+/*
+ * Whether the text has a second block of PEM with a public key, be the block
+ * damaged or whole: libjwt and OpenSSL read the first key and ignore what
+ * follows.  Leaves errors in OpenSSL's queue.
+ */
+static ngx_uint_t
+ngx_http_kairos_jwt_has_two_keys(const ngx_str_t *pem)
+{
+    BIO         *bio;
+    char        *name, *header;
+    long         len;
+    u_char      *data;
+    ngx_uint_t   n;
+
+    n = 0;
+
+    bio = BIO_new_mem_buf(pem->data, (int) pem->len);
+    if (bio == NULL) {
+        return 0;
+    }
+
+    ERR_clear_error();
+
+    while (PEM_read_bio(bio, &name, &header, &data, &len) == 1) {
+
+        if (ngx_strcmp(name, PEM_STRING_PUBLIC) == 0) {
+            n++;
+        }
+
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_free(data);
+    }
+
+    /* the loop ends at a block that is damaged, or where no block follows */
+
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+        n++;
+    }
+
+    BIO_free(bio);
+
+    return n > 1;
 }
 
 

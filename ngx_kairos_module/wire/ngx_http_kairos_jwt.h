@@ -59,7 +59,10 @@ ngx_int_t ngx_http_kairos_jwt_algorithm(const ngx_str_t *name,
  */
 size_t ngx_http_kairos_jwt_secret_size(ngx_uint_t algorithm);
 
-/* Returns NULL, or why the PEM text is no public key for the algorithm. */
+/*
+ * Returns NULL if the PEM text is one public key for the algorithm, else the
+ * reason, static text.
+ */
 const char *ngx_http_kairos_jwt_check_key(const ngx_str_t *pem,
     ngx_uint_t algorithm);
 

@@ -327,6 +327,46 @@ test_check_key(void **state)
 }
 
 
+static void
+check_two(const char *first, const char *second, const char *expected)
+{
+    char         text[2048];
+    ngx_str_t    pem;
+    const char  *reason;
+
+    snprintf(text, sizeof(text), "# a comment\n%s\n%s", first, second);
+    pem = str(text);
+    reason = ngx_http_kairos_jwt_check_key(&pem, JWT_ALG_ES256);
+
+    if (expected == NULL) {
+        assert_null(reason);
+
+    } else {
+        assert_non_null(reason);
+        assert_string_equal(reason, expected);
+    }
+
+    assert_int_equal(ERR_peek_error(), 0);
+}
+
+
+static void
+test_check_two_keys(void **state)
+{
+    const char  *two = "it has more than one public key";
+
+    (void) state;
+
+    check_two(jwt_es256_key, "", NULL);
+    check_two(jwt_es256_key, "some text behind the key\n", NULL);
+    check_two(jwt_es256_key, jwt_es256_key, two);
+    check_two(jwt_es256_key, jwt_rsa_key, two);
+    check_two(jwt_es256_key, "-----BEGIN PUBLIC KEY-----\n!\n"
+              "-----END PUBLIC KEY-----\n", two);
+    check_two(jwt_es256_key, "-----BEGIN PUBLIC KEY-----\nMFk", two);
+}
+
+
 /* the attacks that a JWT library is known for */
 static void
 test_confusion(void **state)
@@ -591,6 +631,7 @@ main(void)
         cmocka_unit_test_setup(test_hmac, setup),
         cmocka_unit_test_setup(test_public_keys, setup),
         cmocka_unit_test(test_check_key),
+        cmocka_unit_test(test_check_two_keys),
         cmocka_unit_test_setup(test_confusion, setup),
         cmocka_unit_test_setup(test_tampered, setup),
         cmocka_unit_test_setup(test_size, setup),
