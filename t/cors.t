@@ -121,7 +121,77 @@ Access-Control-Allow-Credentials: true
 
 
 
-=== any origin: a concrete one is named, never the asterisk
+=== kairos_cors_origins *: any page, without credentials
+--- config
+    kairos_cors_origins *;
+--- request
+POST /realtime/auth
+--- more_headers
+Origin: https://anything.example.com
+--- response_headers
+Access-Control-Allow-Origin: *
+!Access-Control-Allow-Credentials
+Vary: Origin
+
+
+
+=== kairos_cors_origins *: the preflight
+--- config
+    kairos_cors_origins *;
+--- request
+OPTIONS /realtime/auth
+--- more_headers
+Origin: https://anything.example.com
+Access-Control-Request-Method: POST
+--- error_code: 204
+--- response_headers
+Access-Control-Allow-Origin: *
+!Access-Control-Allow-Credentials
+Access-Control-Allow-Methods: POST, OPTIONS
+
+
+
+=== kairos_cors_origins *: a sandboxed page
+--- config
+    kairos_cors_origins *;
+--- request
+POST /realtime/auth
+--- more_headers
+Origin: null
+--- response_headers
+Access-Control-Allow-Origin: *
+!Access-Control-Allow-Credentials
+
+
+
+=== kairos_cors_origins *: an origin that is named as well
+--- config
+    kairos_cors_origins * https://app.example.com;
+--- request
+POST /realtime/auth
+--- more_headers
+Origin: https://app.example.com
+--- response_headers
+Access-Control-Allow-Origin: https://app.example.com
+Access-Control-Allow-Credentials: true
+
+
+
+=== kairos_cors_origins *: two origins in one request
+--- config
+    kairos_cors_origins *;
+--- request
+POST /realtime/auth
+--- more_headers
+Origin: https://a.example.com
+Origin: https://b.example.com
+--- error_code: 403
+--- response_headers
+!Access-Control-Allow-Origin
+
+
+
+=== kairos_origins *: a concrete one is named
 --- config
     kairos_origins *;
 --- request

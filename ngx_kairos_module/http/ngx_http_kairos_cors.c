@@ -16,6 +16,8 @@ typedef struct {
 static ngx_int_t ngx_http_kairos_cors_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_http_kairos_cors_allow(ngx_http_request_t *r,
     const ngx_str_t *origin);
+static ngx_uint_t ngx_http_kairos_cors_anonymous(ngx_http_request_t *r,
+    const ngx_str_t *origin);
 static ngx_int_t ngx_http_kairos_cors_add(ngx_http_request_t *r,
     const ngx_http_kairos_cors_header_t *headers);
 static ngx_int_t ngx_http_kairos_cors_origin(ngx_http_request_t *r,
@@ -130,8 +132,9 @@ ngx_http_kairos_cors_preflight(ngx_http_request_t *r)
 
 
 /*
- * Credentials are sent along only to a concrete origin, never to "*".
- * origin NULL: none, or one that may not come.
+ * Adds the headers that every answer has.  origin: the request's, or NULL if
+ * the request has none or its page may not read the answer.  NGX_ERROR: no
+ * memory.
  */
 static ngx_int_t
 ngx_http_kairos_cors_allow(ngx_http_request_t *r, const ngx_str_t *origin)
@@ -140,15 +143,22 @@ ngx_http_kairos_cors_allow(ngx_http_request_t *r, const ngx_str_t *origin)
 
     ngx_memzero(headers, sizeof(headers));
 
-    /* what a cache keeps is for this origin alone, or for the lack of it */
+    /* a cache must not give the answer to a page of another origin */
 
     headers[0].name = "Vary";
     ngx_str_set(&headers[0].value, "Origin");
 
-    if (origin != NULL) {
-        headers[1].name = "Access-Control-Allow-Origin";
-        headers[1].value = *origin;
+    if (origin == NULL) {
+        return ngx_http_kairos_cors_add(r, headers);
+    }
 
+    headers[1].name = "Access-Control-Allow-Origin";
+
+    if (ngx_http_kairos_cors_anonymous(r, origin)) {
+        ngx_str_set(&headers[1].value, "*");
+
+    } else {
+        headers[1].value = *origin;
         headers[2].name = "Access-Control-Allow-Credentials";
         ngx_str_set(&headers[2].value, "true");
     }
@@ -157,6 +167,30 @@ ngx_http_kairos_cors_allow(ngx_http_request_t *r, const ngx_str_t *origin)
 }
 
 
+/*
+ * Whether the origin may read answers by "kairos_cors_origins *" alone: then
+ * its browser must not send the visitor's credentials.  An origin that the
+ * directive names besides gets them.
+ */
+static ngx_uint_t
+ngx_http_kairos_cors_anonymous(ngx_http_request_t *r, const ngx_str_t *origin)
+{
+    const char                  *reason;
+    ngx_http_kairos_origin_t     o;
+    ngx_http_kairos_loc_conf_t  *klcf;
+
+    klcf = ngx_http_get_module_loc_conf(r, ngx_http_kairos_module);
+
+    if (klcf->cors_origins == NULL || !klcf->cors_origins->any) {
+        return 0;
+    }
+
+    return ngx_http_kairos_origin_parse(origin, &o, &reason) != NGX_OK
+           || !ngx_http_kairos_cors_listed(klcf->cors_origins, &o);
+}
+
+
+/* Adds headers, up to one without a name.  NGX_ERROR: no memory. */
 static ngx_int_t
 ngx_http_kairos_cors_add(ngx_http_request_t *r,
     const ngx_http_kairos_cors_header_t *headers)
