@@ -216,10 +216,8 @@ the token is not valid yet
 
 === exp a fraction
 --- raw_request eval
-main::with(main::token(exp => time . '.5'))
---- error_code: 403
---- response_body
-the token's exp is no integer
+main::with(main::token(exp => (time + 60) . '.5'))
+--- error_code: 101
 
 
 
@@ -228,7 +226,7 @@ the token's exp is no integer
 main::with(main::token(exp => '"' . (time + 60) . '"'))
 --- error_code: 403
 --- response_body
-the token's exp is no integer
+the token's exp is no time in seconds
 
 
 

@@ -11,8 +11,11 @@
 #include "ngx_http_kairos_jwt.h"
 
 
-/* digits of a time in seconds: none has more for 30000 years */
-#define NGX_HTTP_KAIROS_JWT_DIGITS  12
+/* the latest time of a claim, in seconds: 30000 years from now */
+#define NGX_HTTP_KAIROS_JWT_TIME_MAX  999999999999
+
+/* more than a token has digits: the bound of an exponent */
+#define NGX_HTTP_KAIROS_JWT_EXP_MAX   (2 * NGX_HTTP_KAIROS_JWT_MAX)
 
 
 typedef struct {
@@ -44,6 +47,10 @@ static ngx_int_t ngx_http_kairos_jwt_object(const ngx_str_t *part,
     u_char *buf, ngx_http_kairos_json_t *object);
 static ngx_int_t ngx_http_kairos_jwt_time(const ngx_http_kairos_json_t *claims,
     const char *name, time_t *time);
+static ngx_int_t ngx_http_kairos_jwt_seconds(const ngx_str_t *number,
+    time_t *time);
+static ngx_int_t ngx_http_kairos_jwt_exponent(const u_char *p,
+    const u_char *last);
 static void ngx_http_kairos_jwt_subject(const ngx_http_kairos_json_t *claims,
     ngx_str_t *subject);
 static ngx_uint_t ngx_http_kairos_jwt_is_connection(
@@ -534,7 +541,7 @@ ngx_http_kairos_jwt_check_claims(const ngx_http_kairos_jwt_policy_t *policy,
     }
 
     if (rc != NGX_OK) {
-        return "the token's exp is no integer";
+        return "the token's exp is no time in seconds";
     }
 
     jwt->expires += policy->leeway;
@@ -546,7 +553,7 @@ ngx_http_kairos_jwt_check_claims(const ngx_http_kairos_jwt_policy_t *policy,
     rc = ngx_http_kairos_jwt_time(&claims, "nbf", &not_before);
 
     if (rc == NGX_ERROR) {
-        return "the token's nbf is no integer";
+        return "the token's nbf is no time in seconds";
     }
 
     if (rc == NGX_OK && now < not_before - policy->leeway) {
@@ -588,37 +595,126 @@ ngx_http_kairos_jwt_object(const ngx_str_t *part, u_char *buf,
 
 
 /*
- * A claim in whole seconds.  NGX_DECLINED: it is not there; NGX_ERROR: it is
- * something else, 1e9, 1.0 and "1" included.
+ * A claim that is a time, RFC 7519 section 2: a JSON number of seconds since
+ * 1970, rounded up to a whole second.  NGX_OK; NGX_DECLINED: the claim is not
+ * there; NGX_ERROR: it is something else, "1" and -1 included.
  */
 static ngx_int_t
 ngx_http_kairos_jwt_time(const ngx_http_kairos_json_t *claims,
     const char *name, time_t *time)
 {
-    size_t                  i;
     ngx_http_kairos_json_t  value;
 
     if (ngx_http_kairos_json_member(claims, name, &value) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    if (value.type != NGX_HTTP_KAIROS_JSON_NUMBER
-        || value.raw.len > NGX_HTTP_KAIROS_JWT_DIGITS)
-    {
+    if (value.type != NGX_HTTP_KAIROS_JSON_NUMBER) {
         return NGX_ERROR;
     }
 
-    *time = 0;
+    return ngx_http_kairos_jwt_seconds(&value.raw, time);
+}
 
-    for (i = 0; i < value.raw.len; i++) {
-        if (value.raw.data[i] < '0' || value.raw.data[i] > '9') {
+
+/*
+ * Reads a JSON number, which may have a fraction and an exponent, digit by
+ * digit: a double would round it.  A fraction counts as a whole second,
+ * because "now >= time" for a now in whole seconds is the same as "now >=
+ * time, rounded up".  NGX_ERROR: below 0, or above
+ * NGX_HTTP_KAIROS_JWT_TIME_MAX.
+ */
+static ngx_int_t
+ngx_http_kairos_jwt_seconds(const ngx_str_t *number, time_t *time)
+{
+    u_char      *p, *end, *last;
+    int64_t      seconds;
+    ngx_int_t    places;
+    ngx_uint_t   fraction;
+
+    last = number->data + number->len;
+
+    for (end = number->data; end < last; end++) {
+        if (*end == 'e' || *end == 'E') {
+            break;
+        }
+    }
+
+    /* of the digits up to end, how many stand before the decimal point */
+
+    places = ngx_http_kairos_jwt_exponent(end, last);
+
+    for (p = number->data; p < end && *p != '.'; p++) {
+        places++;
+    }
+
+    seconds = 0;
+    fraction = 0;
+
+    for (p = number->data; p < end && seconds <= NGX_HTTP_KAIROS_JWT_TIME_MAX;
+         p++)
+    {
+        if (*p == '-') {
             return NGX_ERROR;
         }
 
-        *time = *time * 10 + (value.raw.data[i] - '0');
+        if (*p == '.') {
+            continue;
+        }
+
+        if (places-- > 0) {
+            seconds = seconds * 10 + (*p - '0');
+
+        } else if (*p != '0') {
+            fraction = 1;
+        }
     }
 
+    while (places-- > 0 && seconds > 0
+           && seconds <= NGX_HTTP_KAIROS_JWT_TIME_MAX)
+    {
+        seconds *= 10;
+    }
+
+    seconds += fraction;
+
+    if (seconds > NGX_HTTP_KAIROS_JWT_TIME_MAX) {
+        return NGX_ERROR;
+    }
+
+    *time = (time_t) seconds;
+
     return NGX_OK;
+}
+
+
+/*
+ * The value of a JSON number's exponent, from its 'e' on, or 0 if p is last.
+ * A larger one than NGX_HTTP_KAIROS_JWT_EXP_MAX is as good as that bound: no
+ * token has so many digits that the difference matters.
+ */
+static ngx_int_t
+ngx_http_kairos_jwt_exponent(const u_char *p, const u_char *last)
+{
+    ngx_int_t   value;
+    ngx_uint_t  negative;
+
+    value = 0;
+    negative = 0;
+
+    for ( /* void */ ; p < last; p++) {
+
+        if (*p == '-') {
+            negative = 1;
+        }
+
+        if (*p >= '0' && *p <= '9') {
+            value = value * 10 + (*p - '0');
+            value = ngx_min(value, NGX_HTTP_KAIROS_JWT_EXP_MAX);
+        }
+    }
+
+    return negative ? -value : value;
 }
 
 

@@ -68,8 +68,9 @@ const char *ngx_http_kairos_jwt_check_key(const ngx_str_t *pem,
 
 /*
  * Checks the algorithm of the header, then the signature, then the claims:
- * exp must be an integer in the future, nbf, if there is one, an integer not
- * in the future.  NGX_OK, or NGX_DECLINED with static text that says why.
+ * exp must be a time in the future, nbf, if there is one, a time not in the
+ * future; both are seconds, as any JSON number, a fraction of which is rounded
+ * up.  NGX_OK, or NGX_DECLINED with static text that says why.
  */
 ngx_int_t ngx_http_kairos_jwt_verify(
     const ngx_http_kairos_jwt_policy_t *policy, const ngx_str_t *token,

@@ -150,6 +150,7 @@ static void
 check_claims(const ngx_http_kairos_jwt_t *jwt, time_t leeway)
 {
     json_t        *tree, *exp;
+    double         late;
     json_error_t   error;
 
     check(jwt->claims.data >= jwt->text
@@ -174,8 +175,18 @@ check_claims(const ngx_http_kairos_jwt_t *jwt, time_t leeway)
     }
 
     exp = json_object_get(tree, "exp");
-    check(json_is_integer(exp)
-          && json_integer_value(exp) + leeway == jwt->expires);
+    check(json_is_number(exp));
+
+    if (json_is_integer(exp)) {
+        check(json_integer_value(exp) + leeway == jwt->expires);
+
+    } else {
+
+        /* rounded up, but for what a double cannot tell */
+
+        late = (double) (jwt->expires - leeway) - json_real_value(exp);
+        check(late > -0.001 && late < 1.001);
+    }
 
     json_decref(tree);
 }
