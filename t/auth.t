@@ -63,6 +63,14 @@ sub long
 }
 
 
+# An OAuth 2.0 access token, RFC 9068.
+sub access_token
+{
+    return raw_token('{"alg":"HS512","typ":"at+jwt"}',
+                     '{"exp":' . (time + 60) . '}', SECRET, \&hmac_sha512);
+}
+
+
 sub other_algorithm
 {
     return raw_token('{"alg":"HS512"}', '{"exp":' . (time + 60) . '}', SECRET,
@@ -211,6 +219,24 @@ main::with(main::token(nbf => time + 30))
 --- error_code: 403
 --- response_body
 the token is not valid yet
+
+
+
+=== an access token
+--- config
+    kairos_auth_algorithm HS512;
+--- raw_request eval
+main::with(main::access_token())
+--- error_code: 101
+
+
+
+=== an access token of another algorithm
+--- raw_request eval
+main::with(main::access_token())
+--- error_code: 403
+--- response_body
+the token has another algorithm than the one allowed here
 
 
 

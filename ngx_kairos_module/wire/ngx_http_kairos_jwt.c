@@ -9,6 +9,7 @@
 
 #include "ngx_http_kairos_json.h"
 #include "ngx_http_kairos_jwt.h"
+#include "ngx_http_kairos_signature.h"
 
 
 /* the latest time of a claim, in seconds: 30000 years from now */
@@ -21,6 +22,7 @@
 typedef struct {
     ngx_str_t     name;
     jwt_alg_t     algorithm;
+    ngx_uint_t    sha;           /* bits of the hash */
     size_t        secret;        /* bytes; 0: a pair of keys */
     int           type;          /* of the key, EVP_PKEY_... */
     int           bits;          /* an elliptic curve's; RSA: at least */
@@ -34,12 +36,17 @@ static const char *ngx_http_kairos_jwt_split(const ngx_str_t *token,
     ngx_str_t *parts);
 static const char *ngx_http_kairos_jwt_check_header(
     const ngx_http_kairos_jwt_policy_t *policy, const ngx_str_t *part,
-    u_char *buf, ngx_uint_t *algorithm);
+    u_char *buf, ngx_uint_t *algorithm, ngx_uint_t *is_access);
+static const char *ngx_http_kairos_jwt_check_typ(
+    const ngx_http_kairos_json_t *header, ngx_uint_t *is_access);
 static const char *ngx_http_kairos_jwt_check_signature(
     const ngx_http_kairos_jwt_policy_t *policy, const ngx_str_t *token,
-    ngx_uint_t algorithm, const ngx_http_kairos_jwt_key_t **key);
+    ngx_uint_t algorithm, ngx_uint_t is_access,
+    const ngx_http_kairos_jwt_key_t **key);
 static ngx_uint_t ngx_http_kairos_jwt_signed(
     const ngx_http_kairos_jwt_key_t *key, const char *token);
+static ngx_uint_t ngx_http_kairos_jwt_access_signed(
+    const ngx_http_kairos_jwt_key_t *key, const ngx_str_t *token);
 static const char *ngx_http_kairos_jwt_check_claims(
     const ngx_http_kairos_jwt_policy_t *policy, const ngx_str_t *part,
     time_t now, ngx_http_kairos_jwt_t *jwt);
@@ -64,16 +71,16 @@ static ngx_int_t ngx_http_kairos_jwt_digit(u_char ch);
 static const ngx_http_kairos_jwt_algorithm_t
     ngx_http_kairos_jwt_algorithms[] = {
 
-    { ngx_string("HS256"), JWT_ALG_HS256, 32, 0, 0 },
-    { ngx_string("HS384"), JWT_ALG_HS384, 48, 0, 0 },
-    { ngx_string("HS512"), JWT_ALG_HS512, 64, 0, 0 },
-    { ngx_string("RS256"), JWT_ALG_RS256, 0, EVP_PKEY_RSA, 2048 },
-    { ngx_string("RS384"), JWT_ALG_RS384, 0, EVP_PKEY_RSA, 2048 },
-    { ngx_string("RS512"), JWT_ALG_RS512, 0, EVP_PKEY_RSA, 2048 },
-    { ngx_string("ES256"), JWT_ALG_ES256, 0, EVP_PKEY_EC, 256 },
-    { ngx_string("ES384"), JWT_ALG_ES384, 0, EVP_PKEY_EC, 384 },
-    { ngx_string("ES512"), JWT_ALG_ES512, 0, EVP_PKEY_EC, 521 },
-    { ngx_null_string, JWT_ALG_NONE, 0, 0, 0 }
+    { ngx_string("HS256"), JWT_ALG_HS256, 256, 32, 0, 0 },
+    { ngx_string("HS384"), JWT_ALG_HS384, 384, 48, 0, 0 },
+    { ngx_string("HS512"), JWT_ALG_HS512, 512, 64, 0, 0 },
+    { ngx_string("RS256"), JWT_ALG_RS256, 256, 0, EVP_PKEY_RSA, 2048 },
+    { ngx_string("RS384"), JWT_ALG_RS384, 384, 0, EVP_PKEY_RSA, 2048 },
+    { ngx_string("RS512"), JWT_ALG_RS512, 512, 0, EVP_PKEY_RSA, 2048 },
+    { ngx_string("ES256"), JWT_ALG_ES256, 256, 0, EVP_PKEY_EC, 256 },
+    { ngx_string("ES384"), JWT_ALG_ES384, 384, 0, EVP_PKEY_EC, 384 },
+    { ngx_string("ES512"), JWT_ALG_ES512, 512, 0, EVP_PKEY_EC, 521 },
+    { ngx_null_string, JWT_ALG_NONE, 0, 0, 0, 0 }
 };
 
 
@@ -152,22 +159,24 @@ ngx_http_kairos_jwt_verify(const ngx_http_kairos_jwt_policy_t *policy,
     const char **reason)
 {
     ngx_str_t                         parts[3];
-    ngx_uint_t                        algorithm;
+    ngx_uint_t                        algorithm, is_access;
     const ngx_http_kairos_jwt_key_t  *key;
 
     algorithm = 0;
+    is_access = 0;
     key = NULL;
 
     *reason = ngx_http_kairos_jwt_split(token, parts);
 
     if (*reason == NULL) {
         *reason = ngx_http_kairos_jwt_check_header(policy, &parts[0],
-                                                   jwt->text, &algorithm);
+                                                   jwt->text, &algorithm,
+                                                   &is_access);
     }
 
     if (*reason == NULL) {
-        *reason = ngx_http_kairos_jwt_check_signature(policy, token,
-                                                      algorithm, &key);
+        *reason = ngx_http_kairos_jwt_check_signature(policy, token, algorithm,
+                                                      is_access, &key);
     }
 
     if (*reason == NULL) {
@@ -421,14 +430,17 @@ ngx_http_kairos_jwt_split(const ngx_str_t *token, ngx_str_t *parts)
 
 
 /*
- * Before anything else is looked at: the algorithm must be one that we chose,
- * never what the token would like.
+ * The first check of a token: its algorithm must be one of the policy's.
+ * Returns NULL, with the algorithm, and with *is_access set if the token is an
+ * access token of RFC 9068, else the reason.  buf is as large as a token.
  */
 static const char *
 ngx_http_kairos_jwt_check_header(const ngx_http_kairos_jwt_policy_t *policy,
-    const ngx_str_t *part, u_char *buf, ngx_uint_t *algorithm)
+    const ngx_str_t *part, u_char *buf, ngx_uint_t *algorithm,
+    ngx_uint_t *is_access)
 {
     ngx_uint_t                              i;
+    const char                             *reason;
     ngx_http_kairos_json_t                  header, value;
     const ngx_http_kairos_jwt_algorithm_t  *a;
 
@@ -442,15 +454,10 @@ ngx_http_kairos_jwt_check_header(const ngx_http_kairos_jwt_policy_t *policy,
         return "the token's header has \"crit\", which is not supported";
     }
 
-    /* libjwt takes no other, and would not say why */
+    reason = ngx_http_kairos_jwt_check_typ(&header, is_access);
 
-    if (ngx_http_kairos_json_member(&header, "typ", &value) == NGX_OK
-        && (value.raw.len != sizeof("\"JWT\"") - 1
-            || strncasecmp((char *) value.raw.data, "\"JWT\"",
-                           sizeof("\"JWT\"") - 1)
-               != 0))
-    {
-        return "the token's header has another typ than JWT";
+    if (reason != NULL) {
+        return reason;
     }
 
     if (ngx_http_kairos_json_member(&header, "alg", &value) != NGX_OK
@@ -472,13 +479,63 @@ ngx_http_kairos_jwt_check_header(const ngx_http_kairos_jwt_policy_t *policy,
 }
 
 
+/*
+ * A token may have no typ, or "JWT"; an access token has "at+jwt" or, in full,
+ * the media type "application/at+jwt"; all in any case of letters.  Returns
+ * NULL, with *is_access, or the reason.
+ */
+static const char *
+ngx_http_kairos_jwt_check_typ(const ngx_http_kairos_json_t *header,
+    ngx_uint_t *is_access)
+{
+    size_t                  len;
+    u_char                  text[sizeof("\"application/at+jwt\"") - 1];
+    ngx_http_kairos_json_t  value;
+
+    if (ngx_http_kairos_json_member(header, "typ", &value) != NGX_OK) {
+        *is_access = 0;
+        return NULL;
+    }
+
+    len = 0;
+
+    if (value.type == NGX_HTTP_KAIROS_JSON_STRING
+        && value.raw.len <= sizeof(text))
+    {
+        len = ngx_http_kairos_json_unescape(text, &value.raw) - text;
+    }
+
+    if (len == sizeof("JWT") - 1
+        && strncasecmp((char *) text, "JWT", len) == 0)
+    {
+        *is_access = 0;
+        return NULL;
+    }
+
+    if ((len == sizeof("at+jwt") - 1
+         && strncasecmp((char *) text, "at+jwt", len) == 0)
+        || (len == sizeof("application/at+jwt") - 1
+            && strncasecmp((char *) text, "application/at+jwt", len) == 0))
+    {
+        *is_access = 1;
+        return NULL;
+    }
+
+    return "the token's header has another typ than JWT or at+jwt";
+}
+
+
+/*
+ * Tries each key of the algorithm.  Returns NULL, with the key that verified
+ * the signature, or the reason.
+ */
 static const char *
 ngx_http_kairos_jwt_check_signature(const ngx_http_kairos_jwt_policy_t *policy,
-    const ngx_str_t *token, ngx_uint_t algorithm,
+    const ngx_str_t *token, ngx_uint_t algorithm, ngx_uint_t is_access,
     const ngx_http_kairos_jwt_key_t **key)
 {
     char        text[NGX_HTTP_KAIROS_JWT_MAX + 1];
-    ngx_uint_t  i;
+    ngx_uint_t  i, good;
 
     ngx_memcpy(text, token->data, token->len);
     text[token->len] = '\0';
@@ -486,9 +543,14 @@ ngx_http_kairos_jwt_check_signature(const ngx_http_kairos_jwt_policy_t *policy,
     for (i = 0; i < policy->nkeys; i++) {
         *key = &policy->keys[i];
 
-        if ((*key)->algorithm == algorithm
-            && ngx_http_kairos_jwt_signed(*key, text))
-        {
+        if ((*key)->algorithm != algorithm) {
+            continue;
+        }
+
+        good = is_access ? ngx_http_kairos_jwt_access_signed(*key, token)
+                         : ngx_http_kairos_jwt_signed(*key, text);
+
+        if (good) {
             return NULL;
         }
     }
@@ -497,6 +559,7 @@ ngx_http_kairos_jwt_check_signature(const ngx_http_kairos_jwt_policy_t *policy,
 }
 
 
+/* The signature of a token whose typ is JWT, by libjwt. */
 static ngx_uint_t
 ngx_http_kairos_jwt_signed(const ngx_http_kairos_jwt_key_t *key,
     const char *token)
@@ -515,7 +578,43 @@ ngx_http_kairos_jwt_signed(const ngx_http_kairos_jwt_key_t *key,
         jwt_free(jwt);
     }
 
-    /* what is left there nginx would take for an error of a TLS connection */
+    /* nginx takes what is left there for an error of a TLS connection */
+    ERR_clear_error();
+
+    return good;
+}
+
+
+/* The same for an access token, whose typ libjwt 1 refuses. */
+static ngx_uint_t
+ngx_http_kairos_jwt_access_signed(const ngx_http_kairos_jwt_key_t *key,
+    const ngx_str_t *token)
+{
+    u_char                                  buf[NGX_HTTP_KAIROS_JWT_MAX];
+    u_char                                 *p;
+    ngx_str_t                               text, encoded, signature;
+    ngx_uint_t                              good;
+    const ngx_http_kairos_jwt_algorithm_t  *a;
+
+    for (p = token->data + token->len; p[-1] != '.'; p--) { /* void */ }
+
+    text.data = token->data;
+    text.len = p - 1 - token->data;
+
+    encoded.data = p;
+    encoded.len = token->data + token->len - p;
+
+    p = ngx_http_kairos_jwt_decode(buf, &encoded);
+    if (p == NULL) {
+        return 0;
+    }
+
+    signature.data = buf;
+    signature.len = p - buf;
+
+    a = ngx_http_kairos_jwt_find_algorithm(key->algorithm);
+    good = ngx_http_kairos_signature(a->type, a->sha, &key->key, &text,
+                                     &signature);
     ERR_clear_error();
 
     return good;

@@ -1,7 +1,7 @@
 /*
- * JSON Web Tokens, RFC 7519: verify and sign.  libjwt does the signatures;
- * which algorithm may be used, and what the claims say, is decided here.
- * Bytes in, bytes out.
+ * JSON Web Tokens, RFC 7519: verify and sign.  libjwt makes and verifies the
+ * signatures, but for those of access tokens, RFC 9068.  Which algorithm may
+ * be used, and what the claims say, is decided here.  Bytes in, bytes out.
  */
 
 #ifndef _NGX_HTTP_KAIROS_JWT_H_INCLUDED_

@@ -2,6 +2,7 @@
 /* sources: ngx_http_kairos_mask_text.c ngx_http_kairos_jwt.c */
 /* sources: ngx_http_kairos_json.c ngx_http_kairos_json_string.c */
 /* sources: ngx_http_kairos_utf8.c */
+/* sources: ngx_http_kairos_signature.c */
 /* libs: -ljwt -lcrypto */
 
 /*

@@ -1,5 +1,6 @@
 /* sources: ngx_http_kairos_jwt.c ngx_http_kairos_json.c */
 /* sources: ngx_http_kairos_json_string.c ngx_http_kairos_utf8.c */
+/* sources: ngx_http_kairos_signature.c */
 /* libs: -ljwt -ljansson -lcrypto */
 
 /*

@@ -116,3 +116,65 @@ static const char  jwt_eddsa[] =
 static const char  jwt_none[] =
     "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJleHAiOjIwMDAwMDAwMDAsImlhdC"
     "I6MTkwMDAwMDAwMCwic3ViIjoidTEifQ.";
+
+
+/* typ: at+jwt, RFC 9068; the same claims */
+
+static const char  jwt_at_rs256_key[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAtXk/T9YtG023Hcb2M50x\n"
+    "lcnaSI4NOi19JOQYglxVZkAm5eRb563J6K2Yx//2ok2iOdlvTF7cIGBC+Mj8AXay\n"
+    "qYC5WUV8OoeCy/j6EFmEK8ANtewzxamK9M0i7aSzBZrg9KktcAiLccxZct6mkfnB\n"
+    "zTECE/0i4rWV8i3eDILZus8vnQXO7GtNrg4mYi6po92zZzKWXiaHzYXoKyTsAkU+\n"
+    "PGCqe8n89Kx4AY4pN7oBpxv2kc9v5By6j/6JDLV8Pjj08X/H2aa66nILD6OdGJwW\n"
+    "eNYoIf5iLhNkrB9YjFVqY/Eo6sXxUVHfsnwLQTOHI37M5y2J/JTE6YInOvaGnSFA\n"
+    "ewIDAQAB\n"
+    "-----END PUBLIC KEY-----\n";
+
+static const char  jwt_at_rs256[] =
+    "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJleHAiOjIwMDAwMDAwMDAsIm"
+    "lhdCI6MTkwMDAwMDAwMCwic3ViIjoidTEifQ.TEVjRDZyKLSB1e0DIasLwWx-e4XX_P"
+    "bXugHPEjlHlHFc7VRO_oOglX-XVyN8bSZFIay8GCLB4Jp2mDAUQNa4xfCNGPq0xOgXW"
+    "DygfZrkclQL4dwLOfRO5WcHlJ58_8mW28bYLI83i8Mm5SVcZ1LonerSCQkBjJzrWZV3"
+    "qOZKTLNeLAaDzaUNXRsgGjTRWptHUzkSdUhqzD5M8_PAeRK2L_GDNu9TSfDSxhmOshT"
+    "3_TB9OXQOLL5xZUu3ogFbculmb4-1dWFbq0_guuUXUjQqFDqr7BgRo0s9RP8AKmIKYp"
+    "vRqgHxmmp8jELDrbIc0UYw5BH-YELrHLdCBYbq_4_-7w";
+
+static const char  jwt_at_es256_key[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEPWadFSDI1Hq5jBYQfRXzrr77r2O9\n"
+    "TD6Wui64g7FyGyTQWUjscx8ozTD1m6iKGBUC9eQL7ysrCtp9t4uCo1rBKg==\n"
+    "-----END PUBLIC KEY-----\n";
+
+static const char  jwt_at_es256[] =
+    "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJleHAiOjIwMDAwMDAwMDAsIm"
+    "lhdCI6MTkwMDAwMDAwMCwic3ViIjoidTEifQ.LQwAlatwtVW9ZDtsiOw2vvm-GBy-X4"
+    "z379SJ1ASNINNKPAYgmyVDhP6CxAwTVlNqITfL5k5dq2-5l4wmhQE3tA";
+
+static const char  jwt_at_es384_key[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE++AgKVE9fGS6xIhIugjrAar0t8A9/1Lj\n"
+    "OQ7Iem0aEIrz19iIbcOvKPCGoepmSPP2FMq0+h0d8swlEm8pi4cuNi8w4I+5qQXE\n"
+    "2FG1sFysg5qli1/AkAWHLuw8cKqw+6xz\n"
+    "-----END PUBLIC KEY-----\n";
+
+static const char  jwt_at_es384[] =
+    "eyJhbGciOiJFUzM4NCIsInR5cCI6ImF0K2p3dCJ9.eyJleHAiOjIwMDAwMDAwMDAsIm"
+    "lhdCI6MTkwMDAwMDAwMCwic3ViIjoidTEifQ.ARVajkUwwTcsLmfK_0Ko6GjGzr9wje"
+    "YQ3tTQYH8Fa6m9k0tLMNHn6GrTMzjMQkOlkeE1ylxssG5VbullQJZXnyprob8ey4Hl0"
+    "R8Myljpzh7YFBbeOKrvHcYTHEGRyIEq";
+
+static const char  jwt_at_es512_key[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQAtvi0Y7uO5yEgna3Bz4fM7Fbe13ye\n"
+    "Lie8mHDtu9a8q9Jm9Xf3jO/FryvrutpOXrhUs461U4GpW56C8NJo+IpJcRoAmSrH\n"
+    "oNfRMtbVPwxSGI8L1GKJkXiJdg468ONBnOw1/oVcvYJXrH5lxzH5vBueUuuToazE\n"
+    "JJE5O7jpkHLAZdLNPHc=\n"
+    "-----END PUBLIC KEY-----\n";
+
+static const char  jwt_at_es512[] =
+    "eyJhbGciOiJFUzUxMiIsInR5cCI6ImF0K2p3dCJ9.eyJleHAiOjIwMDAwMDAwMDAsIm"
+    "lhdCI6MTkwMDAwMDAwMCwic3ViIjoidTEifQ.AfjBQ8ItOPs1vFabXz8k39XC7jZjo-"
+    "WW7dUCuCtmzofUDEeJ-XYdaAt-jqkOKcL6JnRp_7Bku0EOmJ63uPdPYq5rAbLQRDvSL"
+    "zQRhS8UEt7RgFvnq0fSKxQXFgdSnWNcChHVwcYbaKtkeNNhQXe6pz0Z0xRzndcQxeBQ"
+    "SSYREImSegze";

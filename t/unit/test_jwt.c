@@ -1,5 +1,6 @@
 /* sources: ngx_http_kairos_jwt.c ngx_http_kairos_json.c */
 /* sources: ngx_http_kairos_json_string.c ngx_http_kairos_utf8.c */
+/* sources: ngx_http_kairos_signature.c */
 /* libs: -ljwt -lcrypto */
 
 #include <setjmp.h>
@@ -387,11 +388,6 @@ test_confusion(void **state)
     bad(raw_token("{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":false}",
                   "{\"exp\":2000000000}"),
         "the token's header has \"crit\", which is not supported");
-    bad(raw_token("{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}",
-                  "{\"exp\":2000000000}"),
-        "the token's header has another typ than JWT");
-    good(raw_token("{\"alg\":\"HS256\",\"typ\":\"jwt\"}",
-                   "{\"exp\":2000000000}"));
     good(raw_token("{\"alg\":\"HS256\"}", "{\"exp\":2000000000}"));
 
     /* two in one: libjwt and we read the same one, the last */
@@ -410,6 +406,169 @@ test_confusion(void **state)
     keys[1].own = 1;
     good(jwt_rs256);
     bad(jwt_confused, FORGED);
+}
+
+
+static void
+typ(const char *value, const char *expected)
+{
+    char         header[128];
+    const char  *text;
+
+    snprintf(header, sizeof(header), "{\"alg\":\"HS256\",\"typ\":%s}",
+             value);
+    text = raw_token(header, "{\"exp\":2000000000}");
+
+    if (expected == NULL) {
+        good(text);
+
+    } else {
+        bad(text, expected);
+    }
+}
+
+
+static void
+test_typ(void **state)
+{
+    const char  *other = "the token's header has another typ than JWT or "
+                         "at+jwt";
+
+    (void) state;
+
+    typ("\"JWT\"", NULL);
+    typ("\"J\\u0057T\"", NULL);
+    typ("\"jwt\"", NULL);
+
+    /* RFC 9068 section 2.1, and RFC 7515 section 4.1.9: with any case */
+
+    typ("\"at+jwt\"", NULL);
+    typ("\"AT+JWT\"", NULL);
+    typ("\"application/at+jwt\"", NULL);
+    typ("\"application/jwt\"", other);
+    typ("\"\\u0061t+jwt\"", NULL);
+
+    typ("\"JWS\"", other);
+    typ("\"\"", other);
+    typ("\"at+jwts\"", other);
+    typ("\"application/\"", other);
+    typ("\"dpop+jwt\"", other);
+    typ("null", other);
+    typ("1", other);
+}
+
+
+/* access tokens of another implementation, RFC 9068 */
+static void
+test_access_tokens(void **state)
+{
+    size_t       i, j;
+    char         text[1024];
+    const char  *dot;
+
+    static const struct {
+        const char  *algorithm, *other, *key, *other_key, *text;
+    } cases[] = {
+        { "RS256", "RS512", jwt_at_rs256_key, jwt_rsa_key, jwt_at_rs256 },
+        { "ES256", "ES384", jwt_at_es256_key, jwt_es256_key, jwt_at_es256 },
+        { "ES384", "ES256", jwt_at_es384_key, jwt_es384_key, jwt_at_es384 },
+        { "ES512", "ES256", jwt_at_es512_key, jwt_es512_key, jwt_at_es512 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        set_key(0, cases[i].algorithm, cases[i].key);
+        good(cases[i].text);
+        assert_int_equal(jwt.expires, 2000000000);
+        assert_memory_equal(jwt.subject.data, "\"u1\"", 4);
+
+        /* any byte changed, but the last, which has bits to spare */
+
+        strcpy(text, cases[i].text);
+
+        for (j = 0; text[j + 1] != '\0'; j++) {
+            text[j] = (text[j] == 'A') ? 'B' : 'A';
+            assert_non_null(verify(text));
+            text[j] = cases[i].text[j];
+        }
+
+        /* a part cut off the signature, nothing but zeros, and longer */
+
+        dot = strrchr(text, '.');
+
+        for (j = strlen(text) - 1; j > (size_t) (dot - text); j--) {
+            assert_non_null(verify_n(text, j, NOW));
+        }
+
+        memset(text + (dot - text) + 1, 'A', strlen(dot) - 1);
+        bad(text, FORGED);
+
+        strcpy(text, cases[i].text);
+        strcat(text, "AAAA");
+        bad(text, FORGED);
+
+        /* another key, another kind of key, no key */
+
+        set_key(0, cases[i].algorithm, cases[i].other_key);
+        bad(cases[i].text, FORGED);
+        set_key(0, cases[i].algorithm,
+                cases[i].key == jwt_at_rs256_key ? jwt_es256_key
+                                                 : jwt_rsa_key);
+        bad(cases[i].text, FORGED);
+        set_key(0, cases[i].algorithm, "nonsense");
+        bad(cases[i].text, FORGED);
+
+        set_key(0, cases[i].other, cases[i].key);
+        bad(cases[i].text, FOREIGN);
+
+        /* the second of two keys verifies, too */
+
+        set_key(0, cases[i].algorithm, cases[i].other_key);
+        set_key(1, cases[i].algorithm, cases[i].key);
+        good(cases[i].text);
+    }
+}
+
+
+static void
+test_access_hmac(void **state)
+{
+    char         text[1024];
+    size_t       i;
+    const char  *made;
+
+    const char  *none = "{\"alg\":\"none\",\"typ\":\"at+jwt\"}";
+    const char  *hmac = "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}";
+
+    (void) state;
+
+    bad(raw_token(none, "{\"exp\":2000000000}"), FOREIGN);
+
+    made = raw_token(hmac, "{\"exp\":2000000000}");
+    strcpy(text, made);
+    good(text);
+
+    for (i = 0; text[i + 1] != '\0'; i++) {
+        text[i] = (text[i] == 'A') ? 'B' : 'A';
+        assert_non_null(verify(text));
+        text[i] = made[i];
+        assert_non_null(verify_n(text, i, NOW));
+    }
+
+    set_key(0, "HS256", "another");
+    bad(text, FORGED);
+
+    /* a public key is no secret */
+
+    set_key(0, "RS256", jwt_rsa_key);
+    bad(text, FOREIGN);
+
+    /* a secret beside a public key signs connection tokens alone */
+
+    set_key(0, "HS256", JWT_SECRET);
+    keys[0].own = 1;
+    bad(text, "the token's algorithm is for connection tokens alone");
 }
 
 
@@ -731,6 +890,9 @@ main(void)
         cmocka_unit_test(test_check_key),
         cmocka_unit_test(test_check_two_keys),
         cmocka_unit_test_setup(test_confusion, setup),
+        cmocka_unit_test_setup(test_typ, setup),
+        cmocka_unit_test_setup(test_access_tokens, setup),
+        cmocka_unit_test_setup(test_access_hmac, setup),
         cmocka_unit_test_setup(test_tampered, setup),
         cmocka_unit_test_setup(test_size, setup),
         cmocka_unit_test_setup(test_claims, setup),
