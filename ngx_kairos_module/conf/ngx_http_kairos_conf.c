@@ -9,7 +9,7 @@ static void ngx_http_kairos_conf_merge_limits(ngx_http_kairos_limits_t *prev,
     ngx_http_kairos_limits_t *conf);
 static char *ngx_http_kairos_conf_check(ngx_conf_t *cf,
     ngx_http_kairos_loc_conf_t *conf);
-static char *ngx_http_kairos_conf_known(ngx_conf_t *cf,
+static char *ngx_http_kairos_conf_check_zone(ngx_conf_t *cf,
     const ngx_shm_zone_t *shm_zone);
 static ngx_http_kairos_link_t *ngx_http_kairos_conf_add_link(ngx_conf_t *cf,
     ngx_http_kairos_loc_conf_t *conf);
@@ -97,7 +97,7 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    /* "if" and limit_except are locations of their own, within this one */
+    /* nginx makes locations of "if" and limit_except blocks, within this */
 
     if (clcf->noname && conf->handler == NULL) {
         conf->shm_zone = prev->shm_zone;
@@ -117,7 +117,7 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->cors_origins, prev->cors_origins, NULL);
     ngx_conf_merge_value(conf->origins_required, prev->origins_required, 0);
 
-    /* unset: as kairos_auth, of the location and not of a level above */
+    /* not set at all: as kairos_auth of the location in question */
     if (conf->push == NGX_CONF_UNSET) {
         conf->push = prev->push;
     }
@@ -129,7 +129,7 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (conf->status != NULL) {
-        return ngx_http_kairos_conf_known(cf, conf->status);
+        return ngx_http_kairos_conf_check_zone(cf, conf->status);
     }
 
     if (conf->shm_zone == NULL) {
@@ -162,11 +162,16 @@ ngx_http_kairos_conf_merge_limits(ngx_http_kairos_limits_t *prev,
 }
 
 
+/*
+ * Checks the merged configuration of a location with "kairos", and completes
+ * it.  NGX_CONF_ERROR: logged.
+ */
 static char *
 ngx_http_kairos_conf_check(ngx_conf_t *cf,
     ngx_http_kairos_loc_conf_t *conf)
 {
-    if (ngx_http_kairos_conf_known(cf, conf->shm_zone) != NGX_CONF_OK) {
+    if (ngx_http_kairos_conf_check_zone(cf, conf->shm_zone) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -195,8 +200,13 @@ ngx_http_kairos_conf_check(ngx_conf_t *cf,
 }
 
 
+/*
+ * NGX_CONF_ERROR, logged, if no kairos_zone declares the zone: its size is 0
+ * until then.
+ */
 static char *
-ngx_http_kairos_conf_known(ngx_conf_t *cf, const ngx_shm_zone_t *shm_zone)
+ngx_http_kairos_conf_check_zone(ngx_conf_t *cf,
+    const ngx_shm_zone_t *shm_zone)
 {
     if (shm_zone->shm.size != 0) {
         return NGX_CONF_OK;
@@ -212,7 +222,8 @@ ngx_http_kairos_conf_known(ngx_conf_t *cf, const ngx_shm_zone_t *shm_zone)
 
 
 /*
- * Locations with the same zone and the same replicator share a feed.
+ * Finds or adds the pair of the location's zone and replicator, whose feed all
+ * locations with that pair share.  NULL: no memory.
  */
 static ngx_http_kairos_link_t *
 ngx_http_kairos_conf_add_link(ngx_conf_t *cf, ngx_http_kairos_loc_conf_t *conf)
@@ -308,6 +319,9 @@ ngx_http_kairos_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/*
+ * Adds a declared zone to those that workers open.  NGX_CONF_ERROR: no memory.
+ */
 static char *
 ngx_http_kairos_conf_add_zone(ngx_conf_t *cf,
     ngx_http_kairos_main_conf_t *kmcf, ngx_shm_zone_t *shm_zone)
@@ -387,7 +401,7 @@ ngx_http_kairos_conf_replicator(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 /*
- * Of kairos_origins and kairos_cors_origins.
+ * The setter of kairos_origins and of kairos_cors_origins.
  */
 char *
 ngx_http_kairos_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)

@@ -40,7 +40,7 @@ typedef struct {
 /* of kairos_origins and kairos_cors_origins */
 typedef struct {
     ngx_array_t                  patterns;   /* of ngx_http_kairos_origin_t */
-    ngx_uint_t                   any;        /* "*" was among them */
+    ngx_uint_t                   any;        /* 1: "*" is one of the values */
 } ngx_http_kairos_origins_t;
 
 
@@ -55,9 +55,9 @@ typedef struct {
     ngx_str_t                    cookie;     /* a variable, "cookie_NAME" */
     ngx_http_complex_value_t    *token;
 
-    /* made of them where there is a kairos and it is on */
+    /* set by ngx_http_kairos_conf_auth_check(), where kairos_auth is on */
     ngx_http_kairos_jwt_policy_t policy;
-    ngx_http_kairos_jwt_key_t   *signer;     /* NULL: no secret is ours */
+    ngx_http_kairos_jwt_key_t   *signer;     /* NULL: no secret to sign with */
 } ngx_http_kairos_auth_conf_t;
 
 
@@ -87,7 +87,10 @@ void *ngx_http_kairos_conf_create_loc(ngx_conf_t *cf);
 char *ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent,
     void *child);
 
-/* setters */
+/*
+ * Setters of directives.  Each returns NGX_CONF_OK, NGX_CONF_ERROR, which is
+ * logged, or text that nginx logs behind the directive's name.
+ */
 char *ngx_http_kairos_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_kairos_conf_replicator(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -111,7 +114,7 @@ char *ngx_http_kairos_conf_auth_merge(ngx_conf_t *cf,
 char *ngx_http_kairos_conf_auth_check(ngx_conf_t *cf,
     ngx_http_kairos_auth_conf_t *auth);
 
-/* for ngx_conf_post_t */
+/* for ngx_conf_post_t: refuses the value 0 */
 char *ngx_http_kairos_conf_not_zero(ngx_conf_t *cf, void *post, void *data);
 
 

@@ -77,8 +77,9 @@ ngx_http_kairos_conf_auth_merge(ngx_conf_t *cf,
 
 
 /*
- * Checks the keys where they are to be used, and puts them in the order in
- * which they are tried.
+ * Checks the keys of a location where kairos_auth is on, and fills
+ * auth->policy's keys, in the order in which they are tried, and auth->signer.
+ * NGX_CONF_ERROR: logged.
  */
 char *
 ngx_http_kairos_conf_auth_check(ngx_conf_t *cf,
@@ -104,7 +105,7 @@ ngx_http_kairos_conf_auth_check(ngx_conf_t *cf,
 
     if (size == 0) {
 
-        /* that of connection tokens, which are always signed with HS256 */
+        /* with a public key, secrets sign connection tokens, with HS256 */
         size = 32;
     }
 
@@ -131,7 +132,7 @@ ngx_http_kairos_conf_auth_check(ngx_conf_t *cf,
 }
 
 
-/* The value is a secret itself, "file:PATH" or "env:NAME". */
+/* Each value is a secret itself, "file:PATH" or "env:NAME". */
 char *
 ngx_http_kairos_conf_auth_secret(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
@@ -165,6 +166,9 @@ ngx_http_kairos_conf_auth_secret(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+/*
+ * Adds one value's secret to auth->secrets.  NGX_ERROR: logged, or no memory.
+ */
 static ngx_int_t
 ngx_http_kairos_conf_auth_add_secret(ngx_conf_t *cf,
     ngx_http_kairos_auth_conf_t *auth, ngx_str_t *value)
@@ -190,7 +194,7 @@ ngx_http_kairos_conf_auth_add_secret(ngx_conf_t *cf,
 
         rc = ngx_http_kairos_conf_auth_file(cf, &rest, secret);
 
-        /* the line's end that editors put there is not the secret's */
+        /* the line's end that editors add is no part of the secret */
 
         if (rc == NGX_OK && secret->data[secret->len - 1] == LF) {
             secret->len--;
@@ -218,8 +222,8 @@ ngx_http_kairos_conf_auth_add_secret(ngx_conf_t *cf,
 
 
 /*
- * The name is the end of a directive's value, behind which stands a zero
- * byte.
+ * Copies the secret from the environment.  The name ends with a zero byte, as
+ * it is the end of a directive's value.  NGX_ERROR: logged, or no memory.
  */
 static ngx_int_t
 ngx_http_kairos_conf_auth_env(ngx_conf_t *cf, const ngx_str_t *name,
@@ -236,7 +240,7 @@ ngx_http_kairos_conf_auth_env(ngx_conf_t *cf, const ngx_str_t *name,
         return NGX_ERROR;
     }
 
-    /* nginx may replace the environment */
+    /* a copy: nginx may move the strings of its environment */
 
     secret->len = ngx_strlen(text);
     secret->data = ngx_pnalloc(cf->pool, secret->len);
@@ -276,7 +280,8 @@ ngx_http_kairos_conf_auth_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 /*
- * The text of a file, which is not empty; its name becomes absolute.
+ * Reads the text of a file, from 1 to NGX_HTTP_KAIROS_CONF_FILE bytes; its
+ * name becomes absolute.  NGX_ERROR: logged, or no memory.
  */
 static ngx_int_t
 ngx_http_kairos_conf_auth_file(ngx_conf_t *cf, ngx_str_t *name,
@@ -312,6 +317,9 @@ ngx_http_kairos_conf_auth_file(ngx_conf_t *cf, ngx_str_t *name,
 }
 
 
+/*
+ * The same, of an open file.
+ */
 static ngx_int_t
 ngx_http_kairos_conf_auth_read(ngx_conf_t *cf, ngx_file_t *file,
     ngx_str_t *text)
@@ -419,7 +427,8 @@ ngx_http_kairos_conf_auth_cookie(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 /*
- * That there is a public key if the algorithm takes one, and only then.
+ * Checks that there is a public key if the algorithm takes one, and only then,
+ * and that the key can be used.  NGX_CONF_ERROR: logged.
  */
 static char *
 ngx_http_kairos_conf_auth_check_key(ngx_conf_t *cf,
@@ -460,6 +469,10 @@ ngx_http_kairos_conf_auth_check_key(ngx_conf_t *cf,
 }
 
 
+/*
+ * Fills auth->policy.keys: the public key, if there is one, then the secrets.
+ * The first secret signs.
+ */
 static void
 ngx_http_kairos_conf_auth_keys(ngx_http_kairos_auth_conf_t *auth,
     ngx_uint_t secrets)

@@ -55,7 +55,7 @@ ngx_http_kairos_auth(ngx_http_request_t *r)
 
     if (klcf->auth.signer == NULL) {
 
-        /* no secret of ours: the client goes on with what it has */
+        /* no secret to sign with: the client goes on using its own token */
 
         if (ngx_http_kairos_auth_find(r, NGX_HTTP_KAIROS_AUTH_POST, &token)
             != NGX_OK)
@@ -138,8 +138,9 @@ ngx_http_kairos_auth_verify(ngx_http_request_t *r,
 
 
 /*
- * The first place that has a token decides.  NGX_OK, with an empty token if
- * no place has one; NGX_ERROR.
+ * Finds the token: the first place that has one decides.  NGX_OK, with an
+ * empty token if no place has one; NGX_ERROR: no memory.  The functions for a
+ * single place, below, return the same.
  */
 static ngx_int_t
 ngx_http_kairos_auth_find(ngx_http_request_t *r,
@@ -178,6 +179,9 @@ ngx_http_kairos_auth_find(ngx_http_request_t *r,
 }
 
 
+/*
+ * The value of kairos_auth_token.
+ */
 static ngx_int_t
 ngx_http_kairos_auth_variable(ngx_http_request_t *r, ngx_str_t *token)
 {
@@ -189,13 +193,16 @@ ngx_http_kairos_auth_variable(ngx_http_request_t *r, ngx_str_t *token)
         return NGX_ERROR;
     }
 
-    /* it may be $http_authorization */
+    /* the value may be $http_authorization: "Bearer TOKEN" */
     (void) ngx_http_kairos_handshake_bearer(token);
 
     return NGX_OK;
 }
 
 
+/*
+ * The argument "token".
+ */
 static ngx_int_t
 ngx_http_kairos_auth_argument(ngx_http_request_t *r, ngx_str_t *token)
 {
@@ -225,7 +232,8 @@ ngx_http_kairos_auth_argument(ngx_http_request_t *r, ngx_str_t *token)
 
 
 /*
- * The header may be there several times, RFC 6455 section 11.3.4.
+ * Sec-WebSocket-Protocol, as phoenix.js 1.8 writes the token there.  The
+ * request may have several such headers, RFC 6455 section 11.3.4.
  */
 static ngx_int_t
 ngx_http_kairos_auth_protocol(ngx_http_request_t *r, ngx_str_t *token)
@@ -267,7 +275,7 @@ ngx_http_kairos_auth_protocol(ngx_http_request_t *r, ngx_str_t *token)
 
     if (p == NULL) {
 
-        /* it is there and no base64url: not as if it were not there */
+        /* a bad token, which verification refuses, not a missing one */
 
         *token = encoded;
         return NGX_OK;
@@ -280,8 +288,8 @@ ngx_http_kairos_auth_protocol(ngx_http_request_t *r, ngx_str_t *token)
 
 
 /*
- * By nginx's own variable, whose code follows the request's structures of
- * each version.
+ * The cookie that kairos_auth_cookie names, read as nginx's variable
+ * $cookie_NAME: the request's list of cookies differs between nginx versions.
  */
 static ngx_int_t
 ngx_http_kairos_auth_cookie(ngx_http_request_t *r, ngx_str_t *token)
@@ -308,6 +316,10 @@ ngx_http_kairos_auth_cookie(ngx_http_request_t *r, ngx_str_t *token)
 }
 
 
+/*
+ * "Authorization: Bearer TOKEN".  Leaves token as it is if the header is
+ * absent, of another scheme, or there more than once.
+ */
 static void
 ngx_http_kairos_auth_bearer(ngx_http_request_t *r, ngx_str_t *token)
 {
@@ -329,8 +341,9 @@ ngx_http_kairos_auth_bearer(ngx_http_request_t *r, ngx_str_t *token)
 
 
 /*
- * The claims of a connection token, in the original's order; behind them a
- * zero byte.
+ * Makes the claims of a connection token in the request's pool, as JSON, in
+ * the original's order; claims->len does not count the zero byte at the end.
+ * jwt: the token that is exchanged.  NGX_ERROR: no memory.
  */
 static ngx_int_t
 ngx_http_kairos_auth_claims(ngx_http_request_t *r,
@@ -380,6 +393,9 @@ ngx_http_kairos_auth_claims(ngx_http_request_t *r,
 }
 
 
+/*
+ * Answers POST <location>/auth.  The return value is a content handler's.
+ */
 static ngx_int_t
 ngx_http_kairos_auth_answer(ngx_http_request_t *r, const ngx_str_t *claims,
     const ngx_str_t *token)
@@ -400,7 +416,7 @@ ngx_http_kairos_auth_answer(ngx_http_request_t *r, const ngx_str_t *claims,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* a token that was verified has nothing that JSON would escape */
+    /* no byte of a verified token is escaped in JSON */
 
     p = ngx_sprintf(body.data, "{\"claims\":%V,\"ok\":true,\"token\":\"%V\"}",
                     claims, token);

@@ -1,5 +1,6 @@
 /*
- * Who asks: where a request has its token, and what it is exchanged for.
+ * Authentication: finds and verifies a request's token, and exchanges it for a
+ * connection token.
  */
 
 #ifndef _NGX_HTTP_KAIROS_AUTH_H_INCLUDED_
@@ -16,11 +17,12 @@
 /* where a client may put its token */
 typedef enum {
     NGX_HTTP_KAIROS_AUTH_POST = 0,     /* Authorization alone */
-    NGX_HTTP_KAIROS_AUTH_UPGRADE       /* where a browser can, too */
+    NGX_HTTP_KAIROS_AUTH_UPGRADE       /* and where a browser's WebSocket can:
+                                          argument, subprotocol, cookie */
 } ngx_http_kairos_auth_from_e;
 
 
-/* POST <location>/auth, and its preflight: a content handler */
+/* The content handler of <location>/auth: POST, and its preflight. */
 ngx_int_t ngx_http_kairos_auth(ngx_http_request_t *r);
 
 /*

@@ -29,7 +29,7 @@ static ngx_uint_t ngx_http_kairos_cors_own(ngx_http_request_t *r,
     const ngx_http_kairos_origin_t *o);
 
 
-/* the headers that the original allows, and for as long */
+/* the same request headers, for the same time, as the original allows */
 static const ngx_http_kairos_cors_header_t
     ngx_http_kairos_cors_preflight_headers[] = {
 
@@ -115,8 +115,8 @@ ngx_http_kairos_cors_post(ngx_http_request_t *r, ngx_int_t *rc)
 
 
 /*
- * A page that may not come finds no Access-Control-Allow-Origin, which is
- * what its browser looks for.
+ * Answers a preflight.  A page that is not allowed gets the same answer, but
+ * without Access-Control-Allow-Origin, so its browser refuses the request.
  */
 static ngx_int_t
 ngx_http_kairos_cors_preflight(ngx_http_request_t *r)
@@ -208,9 +208,9 @@ ngx_http_kairos_cors_add(ngx_http_request_t *r,
 
 
 /*
- * Whether the request's Origin is among these (NULL: is its own host).
- * NGX_OK, with *origin NULL if the request has none (no browser sent it);
- * NGX_DECLINED, logged.
+ * Whether the request's Origin is among the origins, or, if these are NULL, is
+ * the host that the request was sent to.  NGX_OK, with *origin NULL if the
+ * request has none (it comes from no browser); NGX_DECLINED, logged (INFO).
  */
 static ngx_int_t
 ngx_http_kairos_cors_origin(ngx_http_request_t *r,
@@ -262,8 +262,8 @@ ngx_http_kairos_cors_listed(const ngx_http_kairos_origins_t *origins,
 
 
 /*
- * Whether the origin is the host that the request was sent to.  HTTP/3, and
- * an absolute address, name it in place of a header.
+ * Whether the origin is the host that the request was sent to.  A request of
+ * HTTP/3, or with an absolute address, may name its host without a header.
  */
 static ngx_uint_t
 ngx_http_kairos_cors_own(ngx_http_request_t *r,

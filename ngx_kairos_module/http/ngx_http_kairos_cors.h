@@ -1,6 +1,6 @@
 /*
- * Who may ask: the Origin of an upgrade and of a POST, and the answers to
- * preflights.
+ * Origins: whether the page that sends a request may open a socket or send a
+ * POST; CORS headers, and the answers to preflights.
  */
 
 #ifndef _NGX_HTTP_KAIROS_CORS_H_INCLUDED_
@@ -13,8 +13,8 @@
 
 
 /*
- * Whether a page of the request's Origin may open a socket.  NGX_OK, or
- * NGX_DECLINED, logged.
+ * Whether a page of the request's Origin may open a socket: NGX_OK, or
+ * NGX_DECLINED, logged (INFO).
  */
 ngx_int_t ngx_http_kairos_cors_upgrade(ngx_http_request_t *r);
 

@@ -1,5 +1,5 @@
 /*
- * Plain HTTP under a kairos location, and what the upgrade shares with it.
+ * Answers and headers of HTTP requests, for all handlers of this folder.
  */
 
 #ifndef _NGX_HTTP_KAIROS_HTTP_H_INCLUDED_
@@ -12,35 +12,43 @@
 
 
 /*
- * Answers with a line of text that says what was wrong, and logs it (INFO).
- * The return value is a content handler's.
+ * Answers with the reason as a line of plain text, and logs it (INFO).  The
+ * return value is a content handler's, as it is of all functions up to
+ * ngx_http_kairos_http_send().
  */
 ngx_int_t ngx_http_kairos_http_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *reason);
 
 /*
- * The same as {"error":error}, for endpoints that speak JSON; error is UTF-8
- * text for the client, reason one for the log.
+ * Answers with {"error":error}, and logs the reason (INFO).  error is UTF-8
+ * text for the client.
  */
 ngx_int_t ngx_http_kairos_http_error(ngx_http_request_t *r, ngx_uint_t status,
     const char *error, const char *reason);
 
-/* The same with status 401 and the error that the original says. */
+/*
+ * Answers with status 401, WWW-Authenticate and {"error":"Unauthorized"}, as
+ * the original does, and logs the reason (INFO).
+ */
 ngx_int_t ngx_http_kairos_http_unauthorized(ngx_http_request_t *r,
     const char *reason);
 
-/*
- * Answers with JSON, or, for body NULL, without a body; what the client still
- * sends is discarded.  The return value is a content handler's.
- */
+/* Answers with the body, JSON. */
 ngx_int_t ngx_http_kairos_http_json(ngx_http_request_t *r, ngx_uint_t status,
     const ngx_str_t *body);
+
+/*
+ * Answers with a body of this content type, or, if body is NULL, without a
+ * body; then type is not used.  The body must live as long as the request.
+ * The rest of the client's request body is discarded.
+ */
 ngx_int_t ngx_http_kairos_http_send(ngx_http_request_t *r, ngx_uint_t status,
     const ngx_str_t *type, const ngx_str_t *body);
 
 /*
- * A request header by its name in lower case.  NULL: it is not there.  *n,
- * if n is given, is how often it is there.
+ * The value of the first request header of this name, in any case of letters,
+ * or NULL if there is none.  *n, if n is not NULL, gets the number of such
+ * headers.
  */
 ngx_str_t *ngx_http_kairos_http_header(ngx_http_request_t *r,
     const char *name, ngx_uint_t *n);

@@ -55,8 +55,8 @@ ngx_http_kairos_mask_post_read_handler(ngx_http_request_t *r)
 
 
 /*
- * Before the access log: the strings usually are slices of one text, and so
- * are the variables that were made of them.
+ * Runs before the access log.  The three strings are usually slices of one
+ * text, and so are the variables that were made of them.
  */
 static ngx_int_t
 ngx_http_kairos_mask_log_handler(ngx_http_request_t *r)
@@ -109,6 +109,9 @@ ngx_http_kairos_mask_error_handler(ngx_http_request_t *r,
 }
 
 
+/*
+ * Whether tokens of this request are masked.
+ */
 static ngx_uint_t
 ngx_http_kairos_mask_wanted(ngx_http_request_t *r)
 {
@@ -121,6 +124,10 @@ ngx_http_kairos_mask_wanted(ngx_http_request_t *r)
 }
 
 
+/*
+ * Whether the path of a request's target, before its arguments, ends with
+ * "/websocket" or "/websocket/".
+ */
 static ngx_uint_t
 ngx_http_kairos_mask_is_socket(const ngx_str_t *target)
 {
@@ -165,7 +172,7 @@ ngx_http_kairos_mask_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    /* these are called in their order, and the access log's is there first */
+    /* nginx calls them in this order, and the access log's stands first */
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 

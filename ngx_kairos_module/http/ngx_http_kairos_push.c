@@ -1,7 +1,7 @@
 /*
- * One message, or an array of them, each {"topic","event","body"}.  All are
- * read and judged before the first is sent, so that a request is done or
- * refused as a whole.
+ * HTTP push: one message, or an array of messages, each with a topic, an event
+ * and a body.  All messages are read and checked before the first is sent, so
+ * that a request is carried out or refused as a whole.
  */
 
 #include <ngx_config.h>
@@ -90,6 +90,9 @@ ngx_http_kairos_push_body_handler(ngx_http_request_t *r)
 }
 
 
+/*
+ * The request's body has come.  The return value is a content handler's.
+ */
 static ngx_int_t
 ngx_http_kairos_push_run(ngx_http_request_t *r)
 {
@@ -131,8 +134,9 @@ ngx_http_kairos_push_run(ngx_http_request_t *r)
 
 
 /*
- * The request's body as one text, wherever nginx has put it; its size is
- * bounded by client_max_body_size.
+ * The request's body as one text, from memory or from nginx's temporary file;
+ * client_max_body_size bounds its size.  NGX_ERROR: no memory, or the file
+ * could not be read, logged.
  */
 static ngx_int_t
 ngx_http_kairos_push_body(ngx_http_request_t *r, ngx_str_t *body)
@@ -169,7 +173,7 @@ ngx_http_kairos_push_body(ngx_http_request_t *r, ngx_str_t *body)
     for (cl = bufs; cl; cl = cl->next) {
         b = cl->buf;
 
-        /* the last of a chunked body is a mere mark */
+        /* the last buffer of a chunked body is empty */
 
         if (ngx_buf_size(b) == 0) {
             continue;
@@ -186,6 +190,10 @@ ngx_http_kairos_push_body(ngx_http_request_t *r, ngx_str_t *body)
 }
 
 
+/*
+ * Copies what is in the buffer to p.  NGX_ERROR: the file could not be read,
+ * logged.
+ */
 static ngx_int_t
 ngx_http_kairos_push_read(ngx_http_request_t *r, const ngx_buf_t *b,
     u_char *p)
@@ -217,7 +225,8 @@ ngx_http_kairos_push_read(ngx_http_request_t *r, const ngx_buf_t *b,
 
 
 /*
- * NGX_OK, with all messages; NGX_DECLINED: refused; NGX_ERROR.
+ * Reads the body into push->messages.  NGX_OK; NGX_DECLINED: refused, with
+ * push->status and push->reason; NGX_ERROR: no memory.
  */
 static ngx_int_t
 ngx_http_kairos_push_parse(ngx_http_kairos_push_t *push, const ngx_str_t *body)
@@ -257,6 +266,9 @@ ngx_http_kairos_push_parse(ngx_http_kairos_push_t *push, const ngx_str_t *body)
 }
 
 
+/*
+ * Reads and checks one message.  Returns as ngx_http_kairos_push_parse().
+ */
 static ngx_int_t
 ngx_http_kairos_push_message(ngx_http_kairos_push_t *push,
     const ngx_http_kairos_json_t *object)
@@ -364,7 +376,8 @@ ngx_http_kairos_push_access(const ngx_http_kairos_phx_msg_t *m)
 
 
 /*
- * {"body":...}, the value byte for byte, as a client's push is passed on.
+ * Makes the payload {"body":...} with the value byte for byte, as a client's
+ * push is passed on.  NGX_ERROR: no memory.
  */
 static ngx_int_t
 ngx_http_kairos_push_payload(ngx_http_kairos_push_t *push,
@@ -407,6 +420,9 @@ ngx_http_kairos_push_size(ngx_http_kairos_push_t *push,
 }
 
 
+/*
+ * Notes why the request is refused.  Always NGX_DECLINED.
+ */
 static ngx_int_t
 ngx_http_kairos_push_refuse(ngx_http_kairos_push_t *push, ngx_uint_t status,
     const char *reason)
@@ -418,6 +434,9 @@ ngx_http_kairos_push_refuse(ngx_http_kairos_push_t *push, ngx_uint_t status,
 }
 
 
+/*
+ * Answers with the refusal; of a message in an array, with its number.
+ */
 static ngx_int_t
 ngx_http_kairos_push_error(ngx_http_kairos_push_t *push)
 {
@@ -436,6 +455,9 @@ ngx_http_kairos_push_error(ngx_http_kairos_push_t *push)
 }
 
 
+/*
+ * Sends the messages, and answers.
+ */
 static ngx_int_t
 ngx_http_kairos_push_answer(ngx_http_kairos_push_t *push)
 {
@@ -468,7 +490,7 @@ ngx_http_kairos_push_answer(ngx_http_kairos_push_t *push)
 
 
 /*
- * application/json, with or without parameters.
+ * Whether the content type is application/json, with or without parameters.
  */
 static ngx_uint_t
 ngx_http_kairos_push_is_json(ngx_http_request_t *r)

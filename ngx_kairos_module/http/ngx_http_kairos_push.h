@@ -11,7 +11,7 @@
 #include <ngx_http.h>
 
 
-/* A content handler, for locations where kairos_push is on. */
+/* The content handler of a location where kairos_push is on. */
 ngx_int_t ngx_http_kairos_push(ngx_http_request_t *r);
 
 

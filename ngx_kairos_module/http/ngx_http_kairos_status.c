@@ -14,7 +14,10 @@ typedef struct {
 } ngx_http_kairos_status_counter_t;
 
 
-/* what one worker has; a name and a number take less than 40 bytes each */
+/*
+ * bytes of the answer for one worker, one counter, and all else but the zone's
+ * name; a name takes less than 40 bytes, a number at most 20
+ */
 #define NGX_HTTP_KAIROS_STATUS_WORKER   160
 #define NGX_HTTP_KAIROS_STATUS_COUNTER  64
 #define NGX_HTTP_KAIROS_STATUS_ZONE     160
@@ -101,6 +104,9 @@ ngx_http_kairos_status(ngx_http_request_t *r)
 }
 
 
+/*
+ * An upper bound of the answer's size, in bytes.
+ */
 static size_t
 ngx_http_kairos_status_size(const ngx_http_kairos_zone_t *zone)
 {

@@ -1,10 +1,11 @@
 /*
  * From an HTTP request to a socket, RFC 6455 section 4.2.
  *
- * The request is checked and the session made while a refusal can still be
- * said; then the 101 goes out as any response.  When it has, and from a
- * posted event, so that no caller of nginx's HTTP code stands on the stack,
- * the request is freed and the connection given to the session.
+ * First the request is checked and the session is made, as long as an HTTP
+ * response can still refuse the client.  Then the 101 is sent like any
+ * response.  After that a posted event frees the request and gives the
+ * connection to the session: no function of nginx's HTTP code stands on the
+ * stack then.
  */
 
 #include <ngx_config.h>
@@ -61,7 +62,7 @@ static ngx_int_t ngx_http_kairos_upgrade_nodelay(ngx_connection_t *c,
 
 
 /*
- * The 101 was given to nginx.
+ * The 101 was passed to nginx's output filters.
  */
 static void
 ngx_http_kairos_upgrade_event_handler(ngx_event_t *ev)
@@ -92,7 +93,8 @@ ngx_http_kairos_upgrade_event_handler(ngx_event_t *ev)
 
 
 /*
- * The client takes the 101 slowly, or limit_rate does.
+ * The 101 could not be sent at once: the client reads slowly, or limit_rate
+ * delays the response.
  */
 static void
 ngx_http_kairos_upgrade_write_handler(ngx_http_request_t *r)
@@ -215,6 +217,10 @@ ngx_http_kairos_upgrade(ngx_http_request_t *r)
 }
 
 
+/*
+ * Answers with the refusal, and the header that belongs to its status.  The
+ * return value is a content handler's.
+ */
 static ngx_int_t
 ngx_http_kairos_upgrade_refuse(ngx_http_request_t *r,
     ngx_http_kairos_refusal_t *no)
@@ -255,7 +261,8 @@ ngx_http_kairos_upgrade_refuse(ngx_http_request_t *r,
 
 
 /*
- * Makes the session; from here on the request's end discards it.
+ * Makes the session, which the request's end discards unless the connection
+ * was handed over.  NULL: no memory.
  */
 static ngx_http_kairos_upgrade_t *
 ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
@@ -314,8 +321,9 @@ ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
 
 
 /*
- * Where kairos_auth is on nobody comes without a token; its claims are the
- * session's from here on.  NGX_OK, with no->status set if it is refused.
+ * Where kairos_auth is on, verifies the request's token and gives its claims
+ * to the session.  NGX_OK, with no->status set if the token is refused;
+ * NGX_ERROR: no memory.
  */
 static ngx_int_t
 ngx_http_kairos_upgrade_permit(ngx_http_kairos_upgrade_t *up,
@@ -352,10 +360,10 @@ ngx_http_kairos_upgrade_permit(ngx_http_kairos_upgrade_t *up,
 
 
 /*
- * Whom a route's join is known by after its connection was lost: phoenix.js
- * joins again without a word of who it was.  What it does not change by
- * itself is its address, its User-Agent and its token's sub; the token it may
- * have renewed meanwhile.
+ * A number by which the replicator recognizes a client whose connection was
+ * lost and that joins a route again: phoenix.js sends nothing that names the
+ * earlier connection.  Address, User-Agent and the token's sub stay the same;
+ * the token itself may have been renewed in between.
  */
 static uint64_t
 ngx_http_kairos_upgrade_client(ngx_http_request_t *r,
@@ -387,7 +395,8 @@ ngx_http_kairos_upgrade_client(ngx_http_request_t *r,
 
 
 /*
- * Sends the 101.
+ * Sends the 101.  NGX_OK, or NGX_AGAIN if a part of it waits to be sent; else
+ * a content handler's return value.
  */
 static ngx_int_t
 ngx_http_kairos_upgrade_switch(ngx_http_request_t *r)
@@ -434,6 +443,9 @@ ngx_http_kairos_upgrade_switch(ngx_http_request_t *r)
 }
 
 
+/*
+ * Adds Sec-WebSocket-Accept.  NGX_ERROR: no memory.
+ */
 static ngx_int_t
 ngx_http_kairos_upgrade_accept(ngx_http_request_t *r)
 {
@@ -464,6 +476,9 @@ ngx_http_kairos_upgrade_accept(ngx_http_request_t *r)
 }
 
 
+/*
+ * Whether a part of the 101 has not been sent yet.
+ */
 static ngx_uint_t
 ngx_http_kairos_upgrade_buffered(ngx_http_request_t *r)
 {
@@ -472,7 +487,8 @@ ngx_http_kairos_upgrade_buffered(ngx_http_request_t *r)
 
 
 /*
- * For the write event, which send_timeout or limit_rate's delay bounds.
+ * Waits for the write event, for as long as send_timeout or limit_rate's delay
+ * says.  May finalize the request.
  */
 static void
 ngx_http_kairos_upgrade_wait(ngx_http_request_t *r)
@@ -494,8 +510,9 @@ ngx_http_kairos_upgrade_wait(ngx_http_request_t *r)
 
 
 /*
- * The end of the request; what it shares with the connection is given back
- * as nginx does before a connection is kept alive.
+ * Frees the request and starts the session on its connection.  The buffers
+ * that requests share with the connection are freed as nginx frees them before
+ * it keeps a connection alive.
  */
 static void
 ngx_http_kairos_upgrade_hand_over(ngx_http_kairos_upgrade_t *up)
@@ -529,7 +546,11 @@ ngx_http_kairos_upgrade_hand_over(ngx_http_kairos_upgrade_t *up)
     hc = r->http_connection;
     nodelay = clcf->tcp_nodelay;
 
-    /* realip takes the client's address, which it made of c->pool, back */
+    /*
+     * ngx_http_free_request() runs realip's cleanup, which restores the
+     * proxy's address; the client's, in c->pool, is put back below
+     */
+
     addr_text = c->addr_text;
 
     ngx_http_free_request(r, 0);
@@ -567,7 +588,7 @@ ngx_http_kairos_upgrade_free_buffers(ngx_connection_t *c,
 {
     ngx_chain_t  *cl;
 
-    /* if it lies within the pool it stays until the connection ends */
+    /* a small buffer lies in the pool itself and stays as long as the pool */
 
     if (ngx_pfree(c->pool, c->buffer->start) == NGX_OK) {
         c->buffer->pos = NULL;
@@ -593,6 +614,10 @@ ngx_http_kairos_upgrade_free_buffers(ngx_connection_t *c,
 }
 
 
+/*
+ * Ends tcp_nopush, which the 101 may have begun, and sets tcp_nodelay if it is
+ * on.  NGX_ERROR: the connection has failed, logged.
+ */
 static ngx_int_t
 ngx_http_kairos_upgrade_nodelay(ngx_connection_t *c, ngx_uint_t on)
 {

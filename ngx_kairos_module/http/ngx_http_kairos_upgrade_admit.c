@@ -1,5 +1,5 @@
 /*
- * Whether there is room for one more socket, before the 101.
+ * Whether the limits leave room for one more socket, before the 101.
  */
 
 #include <ngx_config.h>
@@ -17,13 +17,14 @@
 
 static uint64_t ngx_http_kairos_upgrade_address(ngx_http_request_t *r,
     ngx_http_kairos_session_t *ks);
-static ngx_int_t ngx_http_kairos_upgrade_full(ngx_http_request_t *r,
+static ngx_int_t ngx_http_kairos_upgrade_explain(ngx_http_request_t *r,
     ngx_http_kairos_refusal_t *no, const char *what, const char *directive,
     ngx_uint_t limit);
 
 
 /*
- * One and the same name may be written with escapes and without.
+ * The key is that of the unescaped sub: the same text may be written with
+ * escapes and without.
  */
 uint64_t
 ngx_http_kairos_upgrade_user(ngx_http_kairos_session_t *ks,
@@ -69,25 +70,26 @@ ngx_http_kairos_upgrade_admit(ngx_http_request_t *r,
 
     case NGX_HTTP_KAIROS_FULL:
         no->status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        return ngx_http_kairos_upgrade_full(r, no, "sockets of all clients",
+        return ngx_http_kairos_upgrade_explain(r, no, "sockets of all clients",
                                "kairos_max_connections", quota->connections);
 
     case NGX_HTTP_KAIROS_FULL_ADDRESS:
         no->status = NGX_HTTP_TOO_MANY_REQUESTS;
-        return ngx_http_kairos_upgrade_full(r, no, "sockets of one address",
+        return ngx_http_kairos_upgrade_explain(r, no, "sockets of one address",
                                "kairos_max_per_address", quota->per_address);
 
     default: /* NGX_HTTP_KAIROS_FULL_USER */
         no->status = NGX_HTTP_TOO_MANY_REQUESTS;
-        return ngx_http_kairos_upgrade_full(r, no, "sockets of one user",
+        return ngx_http_kairos_upgrade_explain(r, no, "sockets of one user",
                                "kairos_max_per_user", quota->per_user);
     }
 }
 
 
 /*
- * The key of the client's address; 0: it has none, as with a Unix socket, or
- * nobody asks.  Who has an IPv6 address has the 2^64 of its network.
+ * The key of the client's address; 0: the client has none (a Unix socket), or
+ * kairos_max_per_address is not set.  Of an IPv6 address the network's 64 bits
+ * count, because its client can use any address of that network.
  */
 static uint64_t
 ngx_http_kairos_upgrade_address(ngx_http_request_t *r,
@@ -134,10 +136,11 @@ ngx_http_kairos_upgrade_address(ngx_http_request_t *r,
 
 
 /*
- * Writes the reason, for the client and the log.
+ * Sets no->reason to a text that names the limit, in the request's pool.
+ * NGX_ERROR: no memory.
  */
 static ngx_int_t
-ngx_http_kairos_upgrade_full(ngx_http_request_t *r,
+ngx_http_kairos_upgrade_explain(ngx_http_request_t *r,
     ngx_http_kairos_refusal_t *no, const char *what, const char *directive,
     ngx_uint_t limit)
 {

@@ -1,5 +1,5 @@
 /*
- * Whether a request may become a socket, and which.
+ * Whether a request may become a socket, and which serializer it selects.
  */
 
 #include <ngx_config.h>

@@ -1,7 +1,7 @@
 /*
- * What a client's message means.  Every message that carries a ref is
- * answered; the exception is Phoenix' own: what speaks of a join that is no
- * more (a stale join_ref) is dropped, because its sender knows.
+ * Every message that carries a ref is answered, with one exception, which is
+ * Phoenix' own: a message with the join_ref of an earlier join of its topic is
+ * dropped, because its client has joined the topic anew.
  */
 
 #include <ngx_config.h>
@@ -56,6 +56,9 @@ const ngx_http_kairos_session_handlers_t  ngx_http_kairos_dispatch_handlers = {
 };
 
 
+/*
+ * A whole message has come.  The data is changed in place.
+ */
 static void
 ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
     ngx_uint_t binary, u_char *data, size_t len)
@@ -67,7 +70,7 @@ ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
     if (ngx_http_kairos_phx_parse(ks->vsn, binary, data, len, &m, &reason)
         != NGX_OK)
     {
-        /* as Phoenix does, whose serializer raises */
+        /* Phoenix closes the socket, too: its serializer raises an error */
         ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_INTERNAL, reason);
         return;
     }
@@ -100,6 +103,9 @@ ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
 }
 
 
+/*
+ * The socket has ended: ends its channels, and sends nothing to the client.
+ */
 static void
 ngx_http_kairos_dispatch_gone(ngx_http_kairos_session_t *ks)
 {
@@ -144,6 +150,10 @@ ngx_http_kairos_dispatch_refuse(ngx_http_kairos_session_t *ks,
 }
 
 
+/*
+ * Joins a topic, or, if the topic is a route, sends the replicator a JOIN, the
+ * answer to which opens the channel.
+ */
 static void
 ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m)
@@ -187,8 +197,9 @@ ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
 
 
 /*
- * A second join takes the place of the first, which is closed behind the
- * reply, as Phoenix does: its client knows by the join_ref which is meant.
+ * Joins a topic that is not a route.  old: the channel of an earlier join of
+ * the topic, or NULL.  The old channel is closed after the reply to the new
+ * join, as in Phoenix: the client tells the two apart by their join_ref.
  */
 static void
 ngx_http_kairos_dispatch_join_plain(ngx_http_kairos_session_t *ks,
@@ -208,6 +219,9 @@ ngx_http_kairos_dispatch_join_plain(ngx_http_kairos_session_t *ks,
 }
 
 
+/*
+ * buf: see ngx_http_kairos_dispatch_stale().
+ */
 static void
 ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m, u_char *buf)
@@ -219,7 +233,7 @@ ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
     if (ch == NULL) {
         ngx_str_null(&m->join_ref);
 
-        /* also for a topic never joined, as Phoenix: the state is as asked */
+        /* the same reply for a topic that was never joined, as in Phoenix */
         (void) ngx_http_kairos_query_cancel_join(ks, &m->topic);
         ngx_http_kairos_dispatch_ok(ks, m);
         return;
@@ -236,6 +250,10 @@ ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
 }
 
 
+/*
+ * A push on a channel: renews the token, subscribes, or is published to the
+ * topic.  buf: see ngx_http_kairos_dispatch_stale().
+ */
 static void
 ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m, u_char *buf)
@@ -314,10 +332,11 @@ ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
 
 
 /*
- * Whether the message is of another join of the topic than the one that is
- * open.  Who sends no join_ref means that one, and is answered with its: by a
- * copy in buf, of NGX_HTTP_KAIROS_PHX_MAX_REF bytes, because a push may close
- * the channel before it is answered.
+ * Returns 1 if the message has the join_ref of another join of the topic than
+ * the channel's, else 0.  A message without a join_ref is for the open
+ * channel, and gets that channel's join_ref, for the reply: a copy in buf, of
+ * NGX_HTTP_KAIROS_PHX_MAX_REF bytes, because a push may close the channel
+ * before the reply is made.
  */
 static ngx_uint_t
 ngx_http_kairos_dispatch_stale(ngx_http_kairos_channel_t *ch,
@@ -339,8 +358,9 @@ ngx_http_kairos_dispatch_stale(ngx_http_kairos_channel_t *ch,
 
 
 /*
- * The original's clients find what they sent under "body": a push without one
- * is a mistake, and its sender is told.  Returns NULL, or what is wrong.
+ * The original's clients read a push's content from its "body", so a push
+ * without a body is refused as a mistake.  Returns NULL if the push has a body
+ * or is binary, else the reason, static text.
  */
 static const char *
 ngx_http_kairos_dispatch_no_body(const ngx_http_kairos_phx_msg_t *m)

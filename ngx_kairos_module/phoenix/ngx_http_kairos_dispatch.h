@@ -1,5 +1,5 @@
 /*
- * What a client's message means.
+ * Dispatch: carries out the messages of Phoenix' protocol that a client sends.
  */
 
 #ifndef _NGX_HTTP_KAIROS_DISPATCH_H_INCLUDED_
@@ -12,7 +12,7 @@
 #include "ngx_http_kairos_session.h"
 
 
-/* of every session */
+/* the handlers of every session */
 extern const ngx_http_kairos_session_handlers_t
     ngx_http_kairos_dispatch_handlers;
 

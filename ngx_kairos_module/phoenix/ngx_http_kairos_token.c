@@ -7,7 +7,7 @@
 #include "ngx_http_kairos_token.h"
 
 
-static const char *ngx_http_kairos_token_take(ngx_http_kairos_session_t *ks,
+static const char *ngx_http_kairos_token_replace(ngx_http_kairos_session_t *ks,
     const ngx_str_t *payload);
 static const char *ngx_http_kairos_token_read(const ngx_str_t *payload,
     u_char *buf, ngx_str_t *token);
@@ -40,13 +40,13 @@ ngx_http_kairos_token_renew(ngx_http_kairos_session_t *ks,
     ngx_str_t    response = ngx_string("{}");
     const char  *reason;
 
-    /* nobody asked for a token: there is nothing to renew */
+    /* without kairos_auth the socket has no token to renew */
 
     reason = NULL;
 
     if (ks->policy != NULL) {
         reason = m->binary ? "the payload must be JSON"
-                           : ngx_http_kairos_token_take(ks, &m->payload);
+                           : ngx_http_kairos_token_replace(ks, &m->payload);
     }
 
     if (reason != NULL) {
@@ -63,10 +63,11 @@ ngx_http_kairos_token_renew(ngx_http_kairos_session_t *ks,
 
 
 /*
- * Returns NULL, or why the token was not taken.
+ * Verifies the token in the payload and puts it in the place of the session's.
+ * Returns NULL, or the reason of a refusal, static text.
  */
 static const char *
-ngx_http_kairos_token_take(ngx_http_kairos_session_t *ks,
+ngx_http_kairos_token_replace(ngx_http_kairos_session_t *ks,
     const ngx_str_t *payload)
 {
     u_char                  buf[NGX_HTTP_KAIROS_JWT_MAX];
@@ -87,7 +88,7 @@ ngx_http_kairos_token_take(ngx_http_kairos_session_t *ks,
         return reason;
     }
 
-    /* what was joined and subscribed was so for this subject */
+    /* the socket's channels and subscriptions are those of its first sub */
 
     if (!ngx_http_kairos_jwt_same_subject(&ks->claims, &jwt)) {
         return "the token has another sub than the first one";
@@ -104,6 +105,10 @@ ngx_http_kairos_token_take(ngx_http_kairos_session_t *ks,
 }
 
 
+/*
+ * Reads the member "access_token" of the payload, valid JSON, into buf, of
+ * NGX_HTTP_KAIROS_JWT_MAX bytes.  Returns NULL, or the reason of a refusal.
+ */
 static const char *
 ngx_http_kairos_token_read(const ngx_str_t *payload, u_char *buf,
     ngx_str_t *token)
@@ -122,7 +127,7 @@ ngx_http_kairos_token_read(const ngx_str_t *payload, u_char *buf,
         return "the payload must have an \"access_token\", a string";
     }
 
-    /* escapes only make it longer, and a token needs none */
+    /* the raw text is never shorter than the token, which has no escapes */
 
     if (value.raw.len > NGX_HTTP_KAIROS_JWT_MAX) {
         return "the token is too long";

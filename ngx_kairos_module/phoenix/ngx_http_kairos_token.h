@@ -1,6 +1,5 @@
 /*
- * A live socket and its token: the end of the one, and the renewal of the
- * other.
+ * The token of an open socket: its expiry and its renewal.
  */
 
 #ifndef _NGX_HTTP_KAIROS_TOKEN_H_INCLUDED_
@@ -13,12 +12,15 @@
 #include "ngx_http_kairos_session.h"
 
 
-/* The token has expired: every channel is told, and the socket closed. */
+/*
+ * The token has expired: sends phx_error to every channel, and closes the
+ * socket.
+ */
 void ngx_http_kairos_token_expired(ngx_http_kairos_session_t *ks);
 
 /*
- * A push "access_token" on a joined channel.  Always answers m's ref; a token
- * that is refused leaves the old one as it is.
+ * A push "access_token" on a joined channel.  Always answers m's ref.  If the
+ * new token is refused, the old one stays in force.
  */
 void ngx_http_kairos_token_renew(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m);
