@@ -7,6 +7,7 @@
 
 #include "kr_clock.h"
 #include "kr_log.h"
+#include "kr_loop.h"
 #include "kr_pool_private.h"
 
 
@@ -289,19 +290,12 @@ kr_pool_connect(kr_pool_t *pool)
 static void
 kr_pool_rest(kr_pool_t *pool)
 {
-    int             ms;
-    struct timeval  tv;
-
     if (pool->resting) {
         return;
     }
 
-    ms = kr_pg_backoff(&pool->backoff);
-    tv.tv_sec = ms / 1000;
-    tv.tv_usec = ms % 1000 * 1000;
-
     pool->resting = 1;
-    event_add(pool->retry, &tv);
+    kr_loop_timer(pool->retry, (uint64_t) kr_pg_backoff(&pool->backoff));
 }
 
 

@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 
 #include "kr_clock.h"
+#include "kr_loop.h"
 #include "kr_pool_private.h"
 
 
@@ -220,8 +221,7 @@ kr_pool_wait(evutil_socket_t fd, short what, void *data)
 void
 kr_pool_arm_wait(kr_pool_t *pool)
 {
-    uint64_t        now, next;
-    struct timeval  tv;
+    uint64_t  now, next;
 
     next = kr_lanes_next(&pool->lanes,
                          kr_pool_link(pool, KR_LINK_IDLE) != NULL);
@@ -232,11 +232,7 @@ kr_pool_arm_wait(kr_pool_t *pool)
     }
 
     now = kr_now();
-    next = next > now ? next - now : 0;
-
-    tv.tv_sec = (time_t) (next / 1000);
-    tv.tv_usec = (suseconds_t) (next % 1000 * 1000);
-    event_add(pool->wait, &tv);
+    kr_loop_timer(pool->wait, next > now ? next - now : 0);
 }
 
 

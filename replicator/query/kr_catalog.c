@@ -8,9 +8,10 @@
 
 #include "kr_catalog_private.h"
 #include "kr_hash.h"
+#include "kr_loop.h"
 
 
-#define KR_CATALOG_KEEP    2        /* seconds */
+#define KR_CATALOG_KEEP    2000     /* ms */
 #define KR_CATALOG_VIEWS   1024     /* kept; beyond, an answer is not kept */
 
 
@@ -149,11 +150,10 @@ kr_catalog_cancel(kr_lookup_t *lk)
 static void
 kr_view_done(kr_job_t *job)
 {
-    kr_view_t       *v;
-    kr_facts_t      *fa;
-    kr_lookup_t     *lookups;
-    kr_catalog_t    *ct;
-    struct timeval   tv;
+    kr_view_t     *v;
+    kr_facts_t    *fa;
+    kr_lookup_t   *lookups;
+    kr_catalog_t  *ct;
 
     v = (kr_view_t *) job;
     ct = v->catalog;
@@ -167,9 +167,7 @@ kr_view_done(kr_job_t *job)
         fa->refs++;
         v->facts = fa;
 
-        tv.tv_sec = KR_CATALOG_KEEP;
-        tv.tv_usec = 0;
-        event_add(v->timer, &tv);
+        kr_loop_timer(v->timer, KR_CATALOG_KEEP);
 
         kr_view_answer(lookups, fa, job);
 
