@@ -106,23 +106,23 @@ kr_pool_free(kr_pool_t *pool)
 void
 kr_pool_dispatch(kr_pool_t *pool)
 {
-    kr_job_t         *job;
-    kr_link_t        *ln;
-    kr_reservation_t  place;
+    kr_job_t          *job;
+    kr_link_t         *ln;
+    kr_reservation_t   r;
 
     kr_lanes_wake(&pool->lanes, kr_now());
 
     while ((ln = kr_pool_link(pool, KR_LINK_IDLE)) != NULL) {
 
-        job = kr_lanes_take(&pool->lanes, &place, kr_now());
+        job = kr_lanes_take(&pool->lanes, &r, kr_now());
         if (job == NULL) {
             break;
         }
 
-        ln->place = place;
+        ln->reservation = r;
 
         if (kr_link_start(ln, job) != KR_OK) {
-            kr_lanes_end(&pool->lanes, &place, KR_RUN_ENDED, kr_now());
+            kr_lanes_end(&pool->lanes, &r, KR_RUN_ENDED, kr_now());
             kr_pool_queue(pool, job);
             kr_pool_lose(ln, KR_JOB_LOST, 1);
             break;
@@ -190,10 +190,10 @@ kr_pool_connected(kr_pg_t *pg)
         return;
     }
 
-    kr_log(pool->said ? KR_LOG_NOTICE : KR_LOG_INFO,
+    kr_log(pool->logged ? KR_LOG_NOTICE : KR_LOG_INFO,
            "connected to PostgreSQL for queries");
 
-    pool->said = 0;
+    pool->logged = 0;
     pool->down = 0;
     pool->backoff = 0;
     ln->state = KR_LINK_IDLE;
@@ -309,10 +309,10 @@ kr_pool_say(kr_link_t *ln, kr_link_state_e state)
     pool = ln->pool;
 
     if (state != KR_LINK_CONNECTING) {
-        kr_log(pool->said ? KR_LOG_DEBUG : KR_LOG_WARN,
+        kr_log(pool->logged ? KR_LOG_DEBUG : KR_LOG_WARN,
                "lost a connection for queries: %s", kr_pg_message(&ln->pg));
 
-        pool->said = 1;
+        pool->logged = 1;
         return;
     }
 
@@ -323,6 +323,6 @@ kr_pool_say(kr_link_t *ln, kr_link_state_e state)
            "again", kr_pg_message(&ln->pg), (advice != NULL) ? "; " : "",
            (advice != NULL) ? advice : "");
 
-    pool->said = 1;
+    pool->logged = 1;
     pool->down = 1;
 }

@@ -1,6 +1,5 @@
 /*
- * The jobs of the pool that have no connection: those that wait, and those
- * that are given back.
+ * The jobs that have no connection: they are taken, wait, and are given back.
  */
 
 #include <stdio.h>
@@ -18,25 +17,19 @@
                                        not wait for more than ten seconds */
 #define KR_POOL_QUEUE_MAX  10000    /* ASKS; more are refused */
 
-#define KR_LOCK_STATE      "55P03"
-#define KR_CANCEL_STATE    "57014"
-#define KR_BUSY_TEXT       "all connections to the database are busy"
-#define KR_LOCK_TEXT       "a table that it reads is locked, try again"
-
 
 static uint64_t kr_job_id(const kr_job_t *job);
-static kr_run_e kr_pool_judge(const kr_link_t *ln, kr_job_status_e status,
-    uint64_t took);
-static int kr_pool_rewritten(const kr_link_t *ln);
-static int kr_pool_again(const kr_link_t *ln, kr_job_status_e status,
-    kr_run_e run);
+static void kr_pool_refuse(kr_pool_t *pool, kr_job_t *job);
 static void kr_pool_give_up(kr_pool_t *pool, kr_job_t *job);
 
 
 void
 kr_pool_run(kr_pool_t *pool, kr_job_t *job)
 {
-    int  i;
+    int       i;
+    uint64_t  patience_ms;
+
+    patience_ms = job->patience_ms != 0 ? job->patience_ms : KR_POOL_WAIT;
 
     job->status = KR_JOB_DONE;
     job->sqlstate[0] = '\0';
@@ -46,19 +39,17 @@ kr_pool_run(kr_pool_t *pool, kr_job_t *job)
         job->results[i] = NULL;
     }
 
-    job->id = kr_job_id(job);
-    job->asked = kr_now();
-    job->deadline = job->asked + (job->patience != 0 ? job->patience
-                                                     : KR_POOL_WAIT);
-    job->took = 0;
+    job->queue.id = kr_job_id(job);
+    job->asked_ms = kr_now();
+    job->queue.deadline_ms = job->asked_ms + patience_ms;
+    job->took_ms = 0;
     job->slow = 0;
     job->locked = 0;
     job->busy = 0;
-    job->flow = NULL;
+    job->queue.flow = NULL;
 
     if (job->lane == KR_LANE_ASKS && pool->lanes.asks >= KR_POOL_QUEUE_MAX) {
-        DL_APPEND(pool->refused, job);
-        event_active(pool->turn, EV_TIMEOUT, 0);
+        kr_pool_refuse(pool, job);
         return;
     }
 
@@ -73,7 +64,7 @@ kr_pool_cancel(kr_pool_t *pool, kr_job_t *job)
     int        i;
     kr_job_t  *p;
 
-    if (job->flow != NULL) {
+    if (job->queue.flow != NULL) {
         kr_lanes_remove(&pool->lanes, job);
         kr_pool_arm_wait(pool);
         return;
@@ -88,9 +79,9 @@ kr_pool_cancel(kr_pool_t *pool, kr_job_t *job)
         }
     }
 
-    DL_FOREACH(pool->refused, p) {
+    DL_FOREACH2(pool->refused, p, queue.next) {
         if (p == job) {
-            DL_DELETE(pool->refused, job);
+            DL_DELETE2(pool->refused, job, queue.prev, queue.next);
             return;
         }
     }
@@ -102,7 +93,7 @@ kr_pool_stuck(const kr_pool_t *pool, const kr_job_t *job, uint64_t behind)
 {
     return job->slow
            && (behind > pool->cf->stuck_wal
-               || kr_now() - job->asked
+               || kr_now() - job->asked_ms
                   > (uint64_t) pool->cf->stuck_time);
 }
 
@@ -111,51 +102,17 @@ void
 kr_pool_queue(kr_pool_t *pool, kr_job_t *job)
 {
     if (kr_lanes_add(&pool->lanes, job, kr_now()) != KR_OK) {
-        DL_APPEND(pool->refused, job);
-        event_active(pool->turn, EV_TIMEOUT, 0);
+        kr_pool_refuse(pool, job);
     }
 }
 
 
-int
-kr_pool_tried(kr_link_t *ln, kr_job_status_e *status)
+/* The job is LOST, which its owner hears from the loop. */
+static void
+kr_pool_refuse(kr_pool_t *pool, kr_job_t *job)
 {
-    uint64_t    now, took;
-    kr_run_e    run;
-    kr_job_t   *job;
-    kr_pool_t  *pool;
-
-    pool = ln->pool;
-    job = ln->job;
-    now = kr_now();
-    took = now - ln->place.began;
-
-    run = kr_pool_judge(ln, *status, took);
-    kr_lanes_end(&pool->lanes, &ln->place, run, now);
-
-    if (job == NULL) {
-        return KR_OK;
-    }
-
-    job->took = took;
-    job->locked = run == KR_RUN_LOCKED;
-
-    if (!kr_pool_again(ln, *status, run)) {
-        return KR_OK;
-    }
-
-    if (job->lane == KR_LANE_ASKS && now >= job->deadline) {
-        kr_pg_set_error(&ln->pg, job->locked ? KR_LOCK_STATE : KR_CANCEL_STATE,
-                        job->locked ? KR_LOCK_TEXT : KR_BUSY_TEXT);
-        *status = KR_JOB_FAILED;
-        return KR_OK;
-    }
-
-    ln->job = NULL;
-    kr_link_drop_results(ln);
-    kr_pool_queue(pool, job);
-
-    return KR_AGAIN;
+    DL_APPEND2(pool->refused, job, queue.prev, queue.next);
+    event_active(pool->turn, EV_TIMEOUT, 0);
 }
 
 
@@ -173,13 +130,13 @@ kr_pool_turn(evutil_socket_t fd, short what, void *data)
 
     /* those that done() sends again have their turn later */
 
-    DL_COUNT(pool->refused, job, n);
+    DL_COUNT2(pool->refused, job, n, queue.next);
 
     while (n-- != 0 && pool->refused != NULL) {
         job = pool->refused;
         job->busy = 1;
 
-        DL_DELETE(pool->refused, job);
+        DL_DELETE2(pool->refused, job, queue.prev, queue.next);
         kr_job_done(job, KR_JOB_LOST, "",
                     "too many queries wait for a connection");
     }
@@ -201,7 +158,7 @@ kr_pool_wait(evutil_socket_t fd, short what, void *data)
     now = kr_now();
 
     while (pool->lanes.waiting != NULL
-           && pool->lanes.waiting->deadline <= now)
+           && pool->lanes.waiting->queue.deadline_ms <= now)
     {
         job = pool->lanes.waiting;
 
@@ -288,67 +245,6 @@ kr_job_id(const kr_job_t *job)
 }
 
 
-/*
- * A statement that was cancelled in its time is an administrator's matter.
- * Times are cut to milliseconds.
- */
-static kr_run_e
-kr_pool_judge(const kr_link_t *ln, kr_job_status_e status, uint64_t took)
-{
-    int  passed;
-
-    passed = took + 1 >= (uint64_t) ln->pool->statement_timeout;
-
-    switch (status) {
-
-    case KR_JOB_DONE:
-        if (kr_pool_rewritten(ln)) {
-            return KR_RUN_LOCKED;
-        }
-
-        return passed ? KR_RUN_SLOW : KR_RUN_QUICK;
-
-    case KR_JOB_FAILED:
-        if (strcmp(ln->pg.sqlstate, KR_LOCK_STATE) == 0) {
-            return KR_RUN_LOCKED;
-        }
-
-        return passed && strcmp(ln->pg.sqlstate, KR_CANCEL_STATE) == 0
-               ? KR_RUN_SLOW : KR_RUN_ENDED;
-
-    default:
-        return KR_RUN_ENDED;
-    }
-}
-
-
-/* Whether the tables were not those of the snapshot, see kr_pool_link.c. */
-static int
-kr_pool_rewritten(const kr_link_t *ln)
-{
-    const PGresult  *res;
-
-    if (ln->job == NULL || ln->job->tables == NULL) {
-        return 0;
-    }
-
-    res = ln->results[ln->job->nstatements];
-
-    return res == NULL || PQntuples(res) != 1
-           || strcmp(PQgetvalue(res, 0, 0), "0") != 0;
-}
-
-
-/* Whether it has not had all the time that it may have. */
-static int
-kr_pool_again(const kr_link_t *ln, kr_job_status_e status, kr_run_e run)
-{
-    return run == KR_RUN_LOCKED
-           || (run == KR_RUN_SLOW && status == KR_JOB_FAILED
-               && ln->place.lane != KR_LANE_SLOW);
-}
-
-
 static void
 kr_pool_give_up(kr_pool_t *pool, kr_job_t *job)
 {
@@ -356,10 +252,10 @@ kr_pool_give_up(kr_pool_t *pool, kr_job_t *job)
         kr_job_done(job, KR_JOB_LOST, "", "the database cannot be reached");
 
     } else if (job->locked) {
-        kr_job_done(job, KR_JOB_FAILED, KR_LOCK_STATE, KR_LOCK_TEXT);
+        kr_job_done(job, KR_JOB_FAILED, KR_STATE_LOCKED, kr_pool_locked_text);
 
     } else {
         job->busy = 1;
-        kr_job_done(job, KR_JOB_LOST, "", KR_BUSY_TEXT);
+        kr_job_done(job, KR_JOB_LOST, "", kr_pool_busy_text);
     }
 }

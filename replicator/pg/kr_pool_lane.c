@@ -24,8 +24,8 @@ static void kr_slow_learn(kr_lanes_t *ls, kr_flow_t *fl, kr_run_e run,
 
 
 /*
- * With three connections and more one is always for changed rows.  Of a single
- * one all have a part in turn.
+ * Of three connections and more one is always free for changed rows.  Of a
+ * single one all lanes have a part in turn.
  */
 void
 kr_lanes_init(kr_lanes_t *ls, unsigned size)
@@ -60,11 +60,11 @@ kr_lanes_add(kr_lanes_t *ls, kr_job_t *job, uint64_t now)
     uint64_t    id;
     kr_flow_t  *fl;
 
-    fl = kr_slow_find(ls, job->id, now);
+    fl = kr_slow_find(ls, job->queue.id, now);
 
     if (fl == NULL) {
         id = job->lane == KR_LANE_ASKS && job->asker != NULL
-             ? (uint64_t) (uintptr_t) job->asker : job->id;
+             ? (uint64_t) (uintptr_t) job->asker : job->queue.id;
 
         fl = kr_flow_get(ls, job->lane, id);
         if (fl == NULL) {
@@ -84,29 +84,29 @@ kr_lanes_remove(kr_lanes_t *ls, kr_job_t *job)
 {
     kr_flow_t  *fl;
 
-    fl = job->flow;
+    fl = job->queue.flow;
 
     kr_lane_drop(ls, job);
     kr_flow_unref(ls, fl);
 
-    DL_DELETE2(ls->waiting, job, dprev, dnext);
+    DL_DELETE2(ls->waiting, job, queue.dprev, queue.dnext);
     ls->asks -= job->lane == KR_LANE_ASKS;
 }
 
 
 void
-kr_lanes_later(kr_lanes_t *ls, kr_job_t *job, uint64_t deadline)
+kr_lanes_later(kr_lanes_t *ls, kr_job_t *job, uint64_t deadline_ms)
 {
-    DL_DELETE2(ls->waiting, job, dprev, dnext);
+    DL_DELETE2(ls->waiting, job, queue.dprev, queue.dnext);
     ls->asks -= job->lane == KR_LANE_ASKS;
 
-    job->deadline = deadline;
+    job->queue.deadline_ms = deadline_ms;
     kr_lanes_wait(ls, job);
 }
 
 
 kr_job_t *
-kr_lanes_take(kr_lanes_t *ls, kr_reservation_t *at, uint64_t now)
+kr_lanes_take(kr_lanes_t *ls, kr_reservation_t *r, uint64_t now)
 {
     unsigned   i;
     kr_job_t  *job;
@@ -120,9 +120,9 @@ kr_lanes_take(kr_lanes_t *ls, kr_reservation_t *at, uint64_t now)
         job = kr_lane_take(ls, k, now);
 
         if (job != NULL) {
-            at->lane = k;
-            at->id = job->id;
-            at->began = now;
+            r->lane = k;
+            r->id = job->queue.id;
+            r->began_ms = now;
 
             ls->turn = (k + 1) % KR_LANES;
             ls->lanes[k].running++;
@@ -137,18 +137,18 @@ kr_lanes_take(kr_lanes_t *ls, kr_reservation_t *at, uint64_t now)
 
 
 void
-kr_lanes_end(kr_lanes_t *ls, const kr_reservation_t *at, kr_run_e run,
+kr_lanes_end(kr_lanes_t *ls, const kr_reservation_t *r, kr_run_e run,
     uint64_t now)
 {
     kr_flow_t  *fl;
 
-    ls->lanes[at->lane].running--;
-    ls->others -= at->lane != KR_LANE_ROWS;
+    ls->lanes[r->lane].running--;
+    ls->others -= r->lane != KR_LANE_ROWS;
 
-    HASH_FIND(hh, ls->lanes[KR_LANE_SLOW].flows, &at->id, sizeof(at->id), fl);
+    HASH_FIND(hh, ls->lanes[KR_LANE_SLOW].flows, &r->id, sizeof(r->id), fl);
 
-    if (at->lane == KR_LANE_SLOW) {
-        ls->pause = now + (now - at->began);
+    if (r->lane == KR_LANE_SLOW) {
+        ls->pause_ms = now + (now - r->began_ms);
 
         if (fl != NULL && fl->running != 0) {
             fl->running--;
@@ -156,17 +156,17 @@ kr_lanes_end(kr_lanes_t *ls, const kr_reservation_t *at, kr_run_e run,
     }
 
     if (run == KR_RUN_SLOW || run == KR_RUN_LOCKED) {
-        fl = fl == NULL ? kr_slow_get(ls, at->id) : fl;
+        fl = fl == NULL ? kr_slow_get(ls, r->id) : fl;
     }
 
     if (fl == NULL) {
         return;
     }
 
-    /* a quick one of many says nothing, if it was not thought to be slow */
+    /* one quick job of many says nothing, unless the flow counts as slow */
 
     if (run != KR_RUN_ENDED
-        && (run != KR_RUN_QUICK || at->lane == KR_LANE_SLOW))
+        && (run != KR_RUN_QUICK || r->lane == KR_LANE_SLOW))
     {
         kr_slow_learn(ls, fl, run, now);
     }
@@ -199,21 +199,21 @@ kr_lanes_wake(kr_lanes_t *ls, uint64_t now)
 {
     kr_flow_t  *fl, *next;
 
-    if (ls->resting == NULL || now < ls->wake) {
+    if (ls->resting == NULL || now < ls->wake_ms) {
         return;
     }
 
-    ls->wake = UINT64_MAX;
+    ls->wake_ms = UINT64_MAX;
 
     DL_FOREACH_SAFE(ls->resting, fl, next) {
 
-        if (fl->until <= now) {
+        if (fl->until_ms <= now) {
             kr_flow_unturn(ls, fl);
-            fl->until = 0;
+            fl->until_ms = 0;
             kr_flow_turn(ls, fl);
 
-        } else if (fl->until < ls->wake) {
-            ls->wake = fl->until;
+        } else if (fl->until_ms < ls->wake_ms) {
+            ls->wake_ms = fl->until_ms;
         }
     }
 }
@@ -224,23 +224,27 @@ kr_lanes_next(const kr_lanes_t *ls, int idle)
 {
     uint64_t  next;
 
-    next = ls->waiting == NULL ? 0 : ls->waiting->deadline;
+    next = ls->waiting == NULL ? 0 : ls->waiting->queue.deadline_ms;
 
-    if (ls->resting != NULL && ls->wake < next) {
-        next = ls->wake;
+    if (ls->resting != NULL && ls->wake_ms < next) {
+        next = ls->wake_ms;
     }
 
     if (idle && ls->size == 1 && ls->lanes[KR_LANE_SLOW].turns != NULL
-        && ls->pause < next)
+        && ls->pause_ms < next)
     {
-        next = ls->pause;
+        next = ls->pause_ms;
     }
 
     return next;
 }
 
 
-/* A job that was found to be slow meanwhile goes to where it belongs. */
+/*
+ * The lane's next job, which does not wait any more; NULL: the lane has none,
+ * or no room.  A job that was found to be slow after it had come goes to the
+ * slow lane instead.
+ */
 static kr_job_t *
 kr_lane_take(kr_lanes_t *ls, kr_lane_e k, uint64_t now)
 {
@@ -255,7 +259,7 @@ kr_lane_take(kr_lanes_t *ls, kr_lane_e k, uint64_t now)
         }
 
         job = fl->jobs;
-        slow = k == KR_LANE_SLOW ? NULL : kr_slow_find(ls, job->id, now);
+        slow = k == KR_LANE_SLOW ? NULL : kr_slow_find(ls, job->queue.id, now);
 
         kr_lane_drop(ls, job);
 
@@ -265,13 +269,13 @@ kr_lane_take(kr_lanes_t *ls, kr_lane_e k, uint64_t now)
             continue;
         }
 
-        DL_DELETE2(ls->waiting, job, dprev, dnext);
+        DL_DELETE2(ls->waiting, job, queue.dprev, queue.dnext);
         ls->asks -= job->lane == KR_LANE_ASKS;
 
         fl->running += k == KR_LANE_SLOW;
 
         if (fl->jobs != NULL) {
-            /* the others' turn is first */
+            /* the other flows' turns come first */
             kr_flow_unturn(ls, fl);
             kr_flow_turn(ls, fl);
         }
@@ -285,6 +289,7 @@ kr_lane_take(kr_lanes_t *ls, kr_lane_e k, uint64_t now)
 }
 
 
+/* Whether one more job of the lane may run, as far as its limits go. */
 static int
 kr_lane_room(const kr_lanes_t *ls, kr_lane_e k, uint64_t now)
 {
@@ -298,10 +303,14 @@ kr_lane_room(const kr_lanes_t *ls, kr_lane_e k, uint64_t now)
         return 0;
     }
 
-    return k != KR_LANE_SLOW || ls->size > 1 || now >= ls->pause;
+    return k != KR_LANE_SLOW || ls->size > 1 || now >= ls->pause_ms;
 }
 
 
+/*
+ * The flow whose turn it is: the first that does not wait for the try of a
+ * locked one.  NULL: there is none.
+ */
 static kr_flow_t *
 kr_lane_next(const kr_lane_t *lane)
 {
@@ -317,11 +326,17 @@ kr_lane_next(const kr_lane_t *lane)
 }
 
 
+/*
+ * Puts the job into the flow, and so into the flow's lane.  If it is the
+ * flow's only job the flow gets a turn, which comes after those of all other
+ * flows of the lane, or after its rest; otherwise the job shares the flow's
+ * turn, behind or before the other jobs as kr_flow_put() says.
+ */
 static void
 kr_lane_put(kr_lanes_t *ls, kr_flow_t *fl, kr_job_t *job)
 {
     kr_flow_put(fl, job);
-    job->flow = fl;
+    job->queue.flow = fl;
     job->slow = fl->lane == KR_LANE_SLOW;
 
     if (fl->n++ == 0) {
@@ -334,8 +349,9 @@ kr_lane_put(kr_lanes_t *ls, kr_flow_t *fl, kr_job_t *job)
 
 
 /*
- * What has begun is ended before something else is begun: if all took their
- * first step before one took its second, none would be in time.
+ * The order of jobs within a flow: of arrival, but those with job->begun come
+ * first.  If all subscribes of a client took their first step before one took
+ * its second, none would be in time.
  */
 static void
 kr_flow_put(kr_flow_t *fl, kr_job_t *job)
@@ -345,25 +361,28 @@ kr_flow_put(kr_flow_t *fl, kr_job_t *job)
     p = job->begun ? fl->jobs : NULL;
 
     while (p != NULL && p->begun) {
-        p = p->next;
+        p = p->queue.next;
     }
 
     if (p != NULL) {
-        DL_PREPEND_ELEM(fl->jobs, p, job);
+        DL_PREPEND_ELEM2(fl->jobs, p, job, queue.prev, queue.next);
 
     } else {
-        DL_APPEND(fl->jobs, job);
+        DL_APPEND2(fl->jobs, job, queue.prev, queue.next);
     }
 }
 
 
-/* The flow stays, see kr_flow_unref(). */
+/*
+ * Takes the job out of its flow, which loses its turn with its last job, but
+ * stays until kr_flow_unref().
+ */
 static void
 kr_lane_drop(kr_lanes_t *ls, kr_job_t *job)
 {
     kr_flow_t  *fl;
 
-    fl = job->flow;
+    fl = job->queue.flow;
 
     if (fl->n == 1) {
         kr_flow_unturn(ls, fl);
@@ -373,35 +392,42 @@ kr_lane_drop(kr_lanes_t *ls, kr_job_t *job)
     }
 
     fl->n--;
-    DL_DELETE(fl->jobs, job);
-    job->flow = NULL;
+    DL_DELETE2(fl->jobs, job, queue.prev, queue.next);
+    job->queue.flow = NULL;
 }
 
 
-/* All wait equally long, so it is the last one, unless it is tried again. */
+/*
+ * Puts the job among all that wait, by its deadline.  Jobs wait equally long,
+ * so the job is the last one, unless it is tried again.
+ */
 static void
 kr_lanes_wait(kr_lanes_t *ls, kr_job_t *job)
 {
     kr_job_t  *p;
+    uint64_t   deadline_ms;
 
     ls->asks += job->lane == KR_LANE_ASKS;
+    deadline_ms = job->queue.deadline_ms;
 
     if (ls->waiting == NULL
-        || ls->waiting->dprev->deadline <= job->deadline)
+        || ls->waiting->queue.dprev->queue.deadline_ms <= deadline_ms)
     {
-        DL_APPEND2(ls->waiting, job, dprev, dnext);
+        DL_APPEND2(ls->waiting, job, queue.dprev, queue.dnext);
         return;
     }
 
-    for (p = ls->waiting; p->deadline <= job->deadline; p = p->dnext) {
-        /* void */
+    p = ls->waiting;
+
+    while (p->queue.deadline_ms <= deadline_ms) {
+        p = p->queue.dnext;
     }
 
-    DL_PREPEND_ELEM2(ls->waiting, p, job, dprev, dnext);
+    DL_PREPEND_ELEM2(ls->waiting, p, job, queue.dprev, queue.dnext);
 }
 
 
-/* The flow of this id, a new one if there is none; NULL: no memory. */
+/* The lane's flow of this id, a new one if there is none; NULL: no memory. */
 static kr_flow_t *
 kr_flow_get(kr_lanes_t *ls, kr_lane_e k, uint64_t id)
 {
@@ -432,14 +458,14 @@ kr_flow_get(kr_lanes_t *ls, kr_lane_e k, uint64_t id)
 }
 
 
-/* It has its turn after all others, or when it has rested. */
+/* Gives the flow the last turn of its lane, or has it rest first. */
 static void
 kr_flow_turn(kr_lanes_t *ls, kr_flow_t *fl)
 {
-    if (fl->until != 0) {
+    if (fl->until_ms != 0) {
 
-        if (ls->resting == NULL || fl->until < ls->wake) {
-            ls->wake = fl->until;
+        if (ls->resting == NULL || fl->until_ms < ls->wake_ms) {
+            ls->wake_ms = fl->until_ms;
         }
 
         DL_APPEND(ls->resting, fl);
@@ -452,6 +478,7 @@ kr_flow_turn(kr_lanes_t *ls, kr_flow_t *fl)
 }
 
 
+/* Takes the flow from the turns or from those that rest. */
 static void
 kr_flow_unturn(kr_lanes_t *ls, kr_flow_t *fl)
 {
@@ -466,11 +493,11 @@ kr_flow_unturn(kr_lanes_t *ls, kr_flow_t *fl)
 }
 
 
-/* Frees it, if nothing is left to remember. */
+/* Frees the flow, if it has no jobs and nothing to remember. */
 static void
 kr_flow_unref(kr_lanes_t *ls, kr_flow_t *fl)
 {
-    if (fl->jobs == NULL && fl->running == 0 && fl->known == 0) {
+    if (fl->jobs == NULL && fl->running == 0 && fl->known_ms == 0) {
         kr_flow_free(ls, fl);
     }
 }
@@ -484,7 +511,7 @@ kr_flow_free(kr_lanes_t *ls, kr_flow_t *fl)
 }
 
 
-/* NULL: it is not slow, as far as is known. */
+/* The slow lane's flow of this id; NULL: it is not known to be slow. */
 static kr_flow_t *
 kr_slow_find(const kr_lanes_t *ls, uint64_t id, uint64_t now)
 {
@@ -492,7 +519,7 @@ kr_slow_find(const kr_lanes_t *ls, uint64_t id, uint64_t now)
 
     HASH_FIND(hh, ls->lanes[KR_LANE_SLOW].flows, &id, sizeof(id), fl);
 
-    if (fl == NULL || fl->known == 0 || now - fl->known > KR_SLOW_KEEP) {
+    if (fl == NULL || fl->known_ms == 0 || now - fl->known_ms > KR_SLOW_KEEP) {
         return NULL;
     }
 
@@ -500,6 +527,10 @@ kr_slow_find(const kr_lanes_t *ls, uint64_t id, uint64_t now)
 }
 
 
+/*
+ * The slow lane's flow of this id, a new one if there is none.  NULL: no
+ * memory, or KR_SLOW_MAX others have jobs.
+ */
 static kr_flow_t *
 kr_slow_get(kr_lanes_t *ls, uint64_t id)
 {
@@ -527,6 +558,10 @@ kr_slow_get(kr_lanes_t *ls, uint64_t id)
 }
 
 
+/*
+ * Keeps how a try about the flow ended.  A locked flow rests; further tries
+ * that end during its rest do not prolong it.
+ */
 static void
 kr_slow_learn(kr_lanes_t *ls, kr_flow_t *fl, kr_run_e run, uint64_t now)
 {
@@ -534,21 +569,21 @@ kr_slow_learn(kr_lanes_t *ls, kr_flow_t *fl, kr_run_e run, uint64_t now)
         kr_flow_unturn(ls, fl);
     }
 
-    fl->known = run == KR_RUN_QUICK ? 0 : now;
+    fl->known_ms = run == KR_RUN_QUICK ? 0 : now;
     fl->locked = run == KR_RUN_LOCKED;
 
     if (!fl->locked) {
-        fl->until = 0;
-        fl->delay = 0;
+        fl->until_ms = 0;
+        fl->delay_ms = 0;
 
-    } else if (fl->until <= now) {
-        fl->delay = fl->delay == 0 ? KR_REST_MIN : 2 * fl->delay;
+    } else if (fl->until_ms <= now) {
+        fl->delay_ms = fl->delay_ms == 0 ? KR_REST_MIN : 2 * fl->delay_ms;
 
-        if (fl->delay > KR_REST_MAX) {
-            fl->delay = KR_REST_MAX;
+        if (fl->delay_ms > KR_REST_MAX) {
+            fl->delay_ms = KR_REST_MAX;
         }
 
-        fl->until = now + fl->delay;
+        fl->until_ms = now + fl->delay_ms;
     }
 
     if (fl->jobs != NULL) {

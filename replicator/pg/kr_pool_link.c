@@ -224,7 +224,7 @@ kr_link_begin(kr_link_t *ln, const kr_job_t *job)
             ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
             : "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
 
-    if (ln->place.lane != KR_LANE_SLOW) {
+    if (ln->reservation.lane != KR_LANE_SLOW) {
 
         if (job->transaction == KR_JOB_ALONE) {
             return KR_OK;

@@ -1,7 +1,7 @@
 /*
  * What kr_pool.c (the connections' lives), kr_pool_job.c (the jobs that have
- * none) and kr_pool_link.c (a job on a connection) share; no other file
- * includes it.
+ * no connection), kr_pool_link.c (a job on a connection) and kr_pool_try.c
+ * (what its try says) share.
  */
 
 #ifndef _KR_POOL_PRIVATE_H_INCLUDED_
@@ -9,7 +9,16 @@
 
 
 #include "kr_pg.h"
+#include "kr_pool.h"
 #include "kr_pool_lane.h"
+
+
+/* errors of PostgreSQL, with which the pool ends jobs, too */
+#define KR_STATE_LOCKED     "55P03"
+#define KR_STATE_CANCELLED  "57014"
+
+extern const char  kr_pool_locked_text[];
+extern const char  kr_pool_busy_text[];
 
 
 typedef enum {
@@ -28,7 +37,7 @@ typedef struct {
     kr_link_state_e     state;
 
     kr_job_t           *job;          /* NULL: its owner cancelled it */
-    kr_reservation_t          place;        /* that it took */
+    kr_reservation_t    reservation;  /* of the job */
     int                 answer;       /* which one is read now: before 0 the
                                          BEGIN and what belongs to it */
     int                 nstatements;  /* the job's, and ours */
@@ -55,7 +64,7 @@ struct kr_pool_s {
     struct event       *retry;        /* connecting is put off until then */
     unsigned            backoff;
     unsigned            down:1;       /* the last connect failed */
-    unsigned            said:1;       /* the log knows of the trouble */
+    unsigned            logged:1;     /* the trouble, which lasts */
     unsigned            resting:1;    /* retry is pending */
 
     int                 nlinks;
@@ -64,49 +73,61 @@ struct kr_pool_s {
 
 
 /*
- * Sends the job's pipeline.  KR_ERROR: the connection is of no use, nothing
- * of the job was run.
+ * Sends the job's pipeline on an idle link, whose reservation is set; the
+ * link is BUSY then.  KR_ERROR: the connection is of no use, nothing of the
+ * job was run, and link and job are as they were.
  */
 int kr_link_start(kr_link_t *ln, kr_job_t *job);
 
-/* kr_pg's handler */
+/* kr_pg's handler: input came, or none within the time-out. */
 void kr_link_readable(kr_pg_t *pg);
 
 /*
- * Ends the job that is on the link, if its owner still wants it: hands the
- * results and the error over and calls done().  The link's state must be the
- * next one already.
+ * The try of the link's job is over, with this status and an error that is
+ * pg's.  Gives the reservation back; if the owner still wants the job, and it
+ * is not to be tried again, hands over the results and calls done(), which may
+ * call the pool: the link's state must be the next one already.
  */
 void kr_link_finish(kr_link_t *ln, kr_job_status_e status);
 
-/* Lets go what the job had of results. */
+/* Frees what the link has of results. */
 void kr_link_drop_results(kr_link_t *ln);
 
 /*
- * The try on the link is over, with an error that is pg's.  KR_AGAIN: the job
- * waits for another one; its results are dropped.
+ * Judges the try on the link, that ended with *status and an error that is
+ * pg's, and gives its reservation back.  KR_OK: the job is over, with *status
+ * and pg's error, which may be other ones now; or its owner cancelled it.
+ * KR_AGAIN: the job waits for another try, and its results are dropped.
  */
 int kr_pool_tried(kr_link_t *ln, kr_job_status_e *status);
 
-/* The job waits, or is refused from the loop if there is no memory. */
+/* The job waits; without memory for that it is LOST, from the loop. */
 void kr_pool_queue(kr_pool_t *pool, kr_job_t *job);
 
-/* Timers. */
+/* The handlers of pool->turn and pool->wait. */
 void kr_pool_turn(evutil_socket_t fd, short what, void *data);
 void kr_pool_wait(evutil_socket_t fd, short what, void *data);
+
+/* Sets pool->wait to when kr_lanes_next() says. */
 void kr_pool_arm_wait(kr_pool_t *pool);
 
-/* The link is lost or given up; error: count it as PostgreSQL's failure. */
+/*
+ * Closes the link, whose job, if it has one, ends with this status.  error:
+ * the log says why, and connecting is put off for a while.
+ */
 void kr_pool_lose(kr_link_t *ln, kr_job_status_e status, int error);
 
-/* Calls done() with this status and text. */
+/*
+ * Ends a job that the pool has nowhere any more: sets its status, sqlstate and
+ * message (text NULL: no memory), calls done(), and frees message and results.
+ */
 void kr_job_done(kr_job_t *job, kr_job_status_e status, const char *sqlstate,
     const char *text);
 
-/* One of this state; NULL: there is none. */
+/* The first link in this state; NULL: there is none. */
 kr_link_t *kr_pool_link(kr_pool_t *pool, kr_link_state_e state);
 
-/* Gives waiting jobs to idle links, connects more if need be. */
+/* Gives waiting jobs to idle links, and connects more if jobs need them. */
 void kr_pool_dispatch(kr_pool_t *pool);
 
 

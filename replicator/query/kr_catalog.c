@@ -9,6 +9,7 @@
 #include "kr_catalog_private.h"
 #include "kr_hash.h"
 #include "kr_loop.h"
+#include "kr_owner.h"
 
 
 #define KR_CATALOG_KEEP    2000     /* ms */
@@ -155,7 +156,7 @@ kr_view_done(kr_job_t *job)
     kr_lookup_t   *lookups;
     kr_catalog_t  *ct;
 
-    v = (kr_view_t *) job;
+    v = kr_owner(job, kr_view_t, job);
     ct = v->catalog;
 
     fa = job->status == KR_JOB_DONE ? kr_facts_read(job->results) : NULL;

@@ -101,9 +101,9 @@ typedef struct {
 
 
 /*
- * A question.  The owner embeds it as the first member of a struct, keeps it
- * until done() is called, which happens exactly once and never within
- * kr_catalog_look(), unless it is cancelled.
+ * A question.  The owner embeds it in a struct, which kr_owner() finds again,
+ * and keeps it until done() is called, which happens exactly once and never
+ * within kr_catalog_look(), unless the question is cancelled.
  */
 struct kr_lookup_s {
     void          (*done)(kr_lookup_t *lk);

@@ -3,6 +3,7 @@
 
 #include "kr_alter.h"
 #include "kr_log.h"
+#include "kr_owner.h"
 
 
 struct kr_alters_s {
@@ -234,7 +235,7 @@ kr_alter_done(kr_job_t *job)
     kr_alters_t     *al;
     const PGresult  *res;
 
-    al = (kr_alters_t *) job;
+    al = kr_owner(job, kr_alters_t, job);
     al->running = 0;
 
     /* whatever it was, it is asked again soon */

@@ -14,6 +14,7 @@
 #include "kr_fetch_private.h"
 #include "kr_log.h"
 #include "kr_loop.h"
+#include "kr_owner.h"
 
 
 #define KR_PROBE_RETRY_MIN  100      /* ms; no connection */
@@ -160,7 +161,7 @@ kr_probe_done(kr_job_t *job)
     kr_fetch_t  *fe;
     kr_probe_t  *pr;
 
-    pr = (kr_probe_t *) job;
+    pr = kr_owner(job, kr_probe_t, job);
     fe = pr->fetch;
     pr->running = 0;
     grown = 0;

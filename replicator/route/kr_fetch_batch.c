@@ -8,6 +8,7 @@
 
 #include "kr_fetch_private.h"
 #include "kr_log.h"
+#include "kr_owner.h"
 
 
 #define KR_BATCH_RETRY_MAX    100      /* ms; the changes are not visible */
@@ -129,7 +130,7 @@ kr_batch_done(kr_job_t *job)
 {
     kr_pending_t  *pe;
 
-    pe = (kr_pending_t *) job;
+    pe = kr_owner(job, kr_pending_t, job);
     pe->running = 0;
     pe->busy = 1;
 

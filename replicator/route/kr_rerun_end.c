@@ -8,6 +8,7 @@
 
 #include "kr_clock.h"
 #include "kr_log.h"
+#include "kr_owner.h"
 #include "kr_rerun_private.h"
 
 
@@ -40,10 +41,10 @@ kr_rerun_done(kr_job_t *job)
 {
     kr_rerun_t  *rr;
 
-    rr = (kr_rerun_t *) job;
+    rr = kr_owner(job, kr_rerun_t, job);
 
-    rr->rested = kr_now() + (job->took > KR_RERUN_REST_MAX
-                             ? KR_RERUN_REST_MAX : job->took);
+    rr->rested = kr_now() + (job->took_ms > KR_RERUN_REST_MAX
+                             ? KR_RERUN_REST_MAX : job->took_ms);
 
     kr_rerun_stopped(rr);
     rr->busy = 1;

@@ -119,7 +119,7 @@ kr_resume(kr_subscribes_t *ss, kr_worker_t *wk, const kairos_feed_frame_t *f)
     sub->position = f->position;
 
     wk->resuming++;
-    sub->job.patience = KR_RESUME_PATIENCE;
+    sub->job.patience_ms = KR_RESUME_PATIENCE;
 
     sub->route = kr_registry_find(ss->routes->registry, sub->topic,
                                   sub->topic_len);
@@ -164,7 +164,7 @@ kr_sub_looked(kr_lookup_t *lk)
     kr_sub_t  *sub;
     kr_buf_t   reason;
 
-    sub = (kr_sub_t *) lk;
+    sub = kr_owner(lk, kr_sub_t, lookup);
     sub->looking = 0;
     sub->facts = lk->facts;
 

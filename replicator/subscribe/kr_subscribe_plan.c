@@ -144,7 +144,7 @@ kr_sub_casted(kr_job_t *job)
 {
     kr_sub_t  *sub;
 
-    sub = kr_sub_of_job(job);
+    sub = kr_owner(job, kr_sub_t, job);
     sub->running = 0;
 
     if (job->status != KR_JOB_DONE) {

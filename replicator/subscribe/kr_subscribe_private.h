@@ -9,6 +9,7 @@
 
 
 #include "kr_hash.h"
+#include "kr_owner.h"
 #include "kr_rerun.h"
 #include "kr_subscribe.h"
 
@@ -90,13 +91,6 @@ struct kr_subscribes_s {
     int                 exact;      /* KAIROS_EXACT */
     void              (*resumed)(kr_routes_t *rs);
 };
-
-
-#define kr_sub_of_job(j)                                                      \
-    ((kr_sub_t *) ((char *) (j) - offsetof(kr_sub_t, job)))
-
-#define kr_sub_of_waiter(g)                                                   \
-    ((kr_sub_t *) ((char *) (g) - offsetof(kr_sub_t, guest)))
 
 
 /*

@@ -127,7 +127,7 @@ kr_sub_snapped(kr_job_t *job)
     uint64_t   lsn;
     kr_sub_t  *sub;
 
-    sub = kr_sub_of_job(job);
+    sub = kr_owner(job, kr_sub_t, job);
     sub->running = 0;
 
     if (job->status != KR_JOB_DONE) {
@@ -167,7 +167,7 @@ kr_sub_guested(kr_waiter_t *g)
 {
     kr_sub_t  *sub;
 
-    sub = kr_sub_of_waiter(g);
+    sub = kr_owner(g, kr_sub_t, guest);
     sub->asking = 0;
 
     if (g->rows == NULL) {

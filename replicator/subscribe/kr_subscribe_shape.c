@@ -55,7 +55,7 @@ kr_sub_shaped(kr_job_t *job)
     size_t     unknown;
     kr_sub_t  *sub;
 
-    sub = kr_sub_of_job(job);
+    sub = kr_owner(job, kr_sub_t, job);
 
     if (kr_sub_probed(sub) != KR_OK) {
         return;
@@ -85,7 +85,7 @@ kr_sub_typed(kr_job_t *job)
 {
     kr_sub_t  *sub;
 
-    sub = kr_sub_of_job(job);
+    sub = kr_owner(job, kr_sub_t, job);
 
     if (kr_sub_probed(sub) != KR_OK) {
         return;

@@ -18,11 +18,11 @@
 
 
 typedef struct {
-    kr_lanes_t    ls;
-    uint64_t      now;
-    unsigned      n;
-    kr_job_t      jobs[JOBS];
-    kr_reservation_t    places[JOBS];   /* of those that run */
+    kr_lanes_t         ls;
+    uint64_t           now;
+    unsigned           n;
+    kr_job_t           jobs[JOBS];
+    kr_reservation_t   reservations[JOBS];   /* of those that run */
 } test_t;
 
 
@@ -79,9 +79,9 @@ add(test_t *t, kr_lane_e lane, uint64_t id, const void *asker)
 
     job = &t->jobs[t->n++];
     job->lane = lane;
-    job->id = id;
+    job->queue.id = id;
     job->asker = asker;
-    job->deadline = t->now + 10000;
+    job->queue.deadline_ms = t->now + 10000;
 
     assert_int_equal(kr_lanes_add(&t->ls, job, t->now), KR_OK);
 
@@ -93,15 +93,15 @@ add(test_t *t, kr_lane_e lane, uint64_t id, const void *asker)
 static kr_job_t *
 take(test_t *t)
 {
-    kr_job_t         *job;
-    kr_reservation_t  place;
+    kr_job_t          *job;
+    kr_reservation_t   r;
 
-    job = kr_lanes_take(&t->ls, &place, t->now);
+    job = kr_lanes_take(&t->ls, &r, t->now);
 
     if (job != NULL) {
-        t->places[job - t->jobs] = place;
-        assert_null(job->flow);
-        assert_int_equal(place.lane == KR_LANE_SLOW, job->slow);
+        t->reservations[job - t->jobs] = r;
+        assert_null(job->queue.flow);
+        assert_int_equal(r.lane == KR_LANE_SLOW, job->slow);
     }
 
     return job;
@@ -111,7 +111,7 @@ take(test_t *t)
 static void
 end(test_t *t, kr_job_t *job, kr_run_e run)
 {
-    kr_lanes_end(&t->ls, &t->places[job - t->jobs], run, t->now);
+    kr_lanes_end(&t->ls, &t->reservations[job - t->jobs], run, t->now);
 }
 
 
@@ -491,17 +491,17 @@ test_lane_deadlines(void **state)
     again(t, a, KR_RUN_LOCKED);
 
     assert_ptr_equal(t->ls.waiting, a);
-    assert_ptr_equal(a->dnext, b);
-    assert_ptr_equal(b->dnext, c);
+    assert_ptr_equal(a->queue.dnext, b);
+    assert_ptr_equal(b->queue.dnext, c);
 
-    kr_lanes_later(&t->ls, b, c->deadline + 1);
-    assert_ptr_equal(a->dnext, c);
-    assert_ptr_equal(c->dnext, b);
+    kr_lanes_later(&t->ls, b, c->queue.deadline_ms + 1);
+    assert_ptr_equal(a->queue.dnext, c);
+    assert_ptr_equal(c->queue.dnext, b);
 
     kr_lanes_remove(&t->ls, b);
     b = add(t, KR_LANE_ASKS, 4, NULL);
-    kr_lanes_later(&t->ls, b, a->deadline + 1);
-    assert_ptr_equal(a->dnext, b);
+    kr_lanes_later(&t->ls, b, a->queue.deadline_ms + 1);
+    assert_ptr_equal(a->queue.dnext, b);
     assert_int_equal(t->ls.asks, 3);
 }
 
@@ -526,7 +526,7 @@ test_lane_single(void **state)
     a = add(t, KR_LANE_ROWS, 1, NULL);
     assert_null(take(t));
     assert_int_equal(kr_lanes_next(&t->ls, 1), t->now + 700);
-    assert_int_equal(kr_lanes_next(&t->ls, 0), a->deadline);
+    assert_int_equal(kr_lanes_next(&t->ls, 0), a->queue.deadline_ms);
 
     b = add(t, KR_LANE_ROWS, 2, NULL);
     assert_ptr_equal(take(t), b);

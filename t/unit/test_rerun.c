@@ -1,4 +1,4 @@
-/* sources: kr_rerun.c kr_rerun_end.c kr_rerun_compare.c kr_pool_error.c */
+/* sources: kr_rerun.c kr_rerun_end.c kr_rerun_compare.c kr_job.c */
 /* sources: kr_row.c kr_txn.c */
 /* sources: kr_json.c kr_value.c kr_value_order.c kr_buf.c kr_lsn.c */
 /* sources: kr_value_number.c */
@@ -160,7 +160,7 @@ complete(unsigned ms, const char *snapshot, const char *const *cells,
     res = result(cells, rows);
 
     clock_ms += ms;
-    job->took = ms;
+    job->took_ms = ms;
     job->status = KR_JOB_DONE;
     job->results[0] = moment;
     job->results[1] = res;

@@ -1,10 +1,10 @@
 /*
- * What an error says of the next attempt, and to clients.
+ * What the end of a job says to clients, and of the next attempt.
  */
 
 #include <string.h>
 
-#include "kr_pool.h"
+#include "kr_job.h"
 
 
 const char *
