@@ -24,6 +24,7 @@
 #include <libpq-fe.h>
 
 #include "kr_buf.h"
+#include "kr_lsn.h"
 
 
 #define KR_JOB_STATEMENTS  8
@@ -71,6 +72,18 @@ typedef enum {
 } kr_job_kind_e;
 
 
+/*
+ * What a transaction of a job saw.  Whether another transaction is visible in
+ * it says kr_snapshot_sees().  In a SNAPSHOT job it is the moment of all
+ * statements; the statements of a COMMITTED job may have seen more.
+ */
+typedef struct {
+    kr_snapshot_t       snapshot;       /* pg_current_snapshot() */
+    uint64_t            lsn;            /* pg_current_wal_insert_lsn(), just
+                                           after the snapshot was taken */
+} kr_moment_t;
+
+
 /* kr_pool_lane.c's, of a job that waits for a connection */
 typedef struct {
     uint64_t            id;             /* of what the job is about */
@@ -107,6 +120,8 @@ struct kr_job_s {
                                            seconds */
     unsigned            begun:1;        /* an ASK that had a turn before: it
                                            comes first of its asker's */
+    unsigned            with_moment:1;  /* the moment is to be read first, for
+                                           which there is a transaction */
     void              (*done)(kr_job_t *job);
 
     /*
@@ -125,6 +140,7 @@ struct kr_job_s {
     char                sqlstate[6];    /* of a FAILED job, or "" */
     char               *message;        /* one line; NULL: there is none */
     PGresult           *results[KR_JOB_STATEMENTS];
+    kr_moment_t         moment;         /* of a DONE job with_moment */
 
     kr_job_queue_t      queue;
 };

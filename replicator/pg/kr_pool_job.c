@@ -34,6 +34,7 @@ kr_pool_run(kr_pool_t *pool, kr_job_t *job)
     job->status = KR_JOB_DONE;
     job->sqlstate[0] = '\0';
     job->message = NULL;
+    memset(&job->moment, 0, sizeof(kr_moment_t));
 
     for (i = 0; i < KR_JOB_STATEMENTS; i++) {
         job->results[i] = NULL;
@@ -197,9 +198,10 @@ void
 kr_job_done(kr_job_t *job, kr_job_status_e status, const char *sqlstate,
     const char *text)
 {
-    int        i;
-    char      *message;
-    PGresult  *results[KR_JOB_STATEMENTS];
+    int           i;
+    char         *message;
+    PGresult     *results[KR_JOB_STATEMENTS];
+    kr_moment_t   moment;
 
     job->status = status;
     job->message = NULL;
@@ -212,11 +214,13 @@ kr_job_done(kr_job_t *job, kr_job_status_e status, const char *sqlstate,
 
     /* done() may free the job */
     message = job->message;
+    moment = job->moment;
     memcpy(results, job->results, sizeof(results));
 
     job->done(job);
 
     free(message);
+    kr_snapshot_free(&moment.snapshot);
 
     for (i = 0; i < KR_JOB_STATEMENTS; i++) {
         PQclear(results[i]);

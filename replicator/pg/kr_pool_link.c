@@ -17,25 +17,35 @@
 
 #define KR_LINK_PATIENCE  5000    /* ms beyond the statement's time-out */
 #define KR_LINK_VALUE     (sizeof(char *) + sizeof(int))    /* libpq's own */
+#define KR_LINK_MOMENT    -1      /* the number of its statement */
 
 
 static int kr_link_send(kr_link_t *ln, const kr_job_t *job);
 static int kr_link_begin(kr_link_t *ln, const kr_job_t *job);
+static int kr_link_transaction(const kr_link_t *ln, const kr_job_t *job);
+static int kr_link_before(kr_link_t *ln, const char *sql);
 static int kr_link_command(kr_link_t *ln, const char *sql);
 static void kr_link_single_row(kr_link_t *ln);
 static void kr_link_idle(kr_link_t *ln);
 static int kr_link_result(kr_link_t *ln, PGresult *res);
 static int kr_link_rows(kr_link_t *ln, PGresult *res);
+static int kr_link_moment(kr_link_t *ln, const PGresult *res);
+static int kr_link_keep(kr_link_t *ln, PGresult *res);
 static int kr_link_collect(kr_link_t *ln, const PGresult *res);
 static void kr_link_synced(kr_link_t *ln);
 static void kr_link_lose(kr_link_t *ln, kr_job_status_e status, int error);
 
 
+/* The first statement, as in a SNAPSHOT it is the one that takes it. */
+static const char  kr_link_moment_sql[] =
+    "SELECT pg_catalog.pg_current_snapshot()::text,"
+    " pg_catalog.pg_current_wal_insert_lsn()::text";
+
 /*
  * Tables whose file is another one now than in the snapshot: the catalog's row
  * is read with the snapshot, the function knows the present.
  */
-static const char  kr_link_rewritten[] =
+static const char  kr_link_rewritten_sql[] =
     "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c"
     " WHERE c.oid IN (SELECT pg_catalog.to_regclass(u.name)"
     "  FROM pg_catalog.unnest($1::pg_catalog.text[]) AS u(name))"
@@ -49,7 +59,8 @@ kr_link_start(kr_link_t *ln, kr_job_t *job)
     ln->failed = 0;
     ln->answer = 0;
     ln->max_bytes = job->max_bytes;
-    ln->nstatements = job->nstatements + (job->tables != NULL);
+    ln->nstatements = job->nstatements;
+    ln->rewritten = (job->tables != NULL);
 
     if (kr_link_send(ln, job) != KR_OK) {
         kr_pg_error(&ln->pg, NULL);
@@ -158,6 +169,8 @@ kr_link_finish(kr_link_t *ln, kr_job_status_e status)
 
     memcpy(job->results, ln->results, sizeof(ln->results));
     memset(ln->results, 0, sizeof(ln->results));
+    job->moment = ln->moment;
+    memset(&ln->moment, 0, sizeof(kr_moment_t));
 
     kr_job_done(job, status, ln->pg.sqlstate, ln->pg.message.data);
 }
@@ -172,6 +185,9 @@ kr_link_drop_results(kr_link_t *ln)
         PQclear(ln->results[i]);
         ln->results[i] = NULL;
     }
+
+    kr_snapshot_free(&ln->moment.snapshot);
+    ln->moment.lsn = 0;
 }
 
 
@@ -196,13 +212,15 @@ kr_link_send(kr_link_t *ln, const kr_job_t *job)
     }
 
     if (job->tables != NULL
-        && !PQsendQueryParams(ln->pg.conn, kr_link_rewritten, 1, NULL,
+        && !PQsendQueryParams(ln->pg.conn, kr_link_rewritten_sql, 1, NULL,
                               &job->tables, NULL, NULL, 0))
     {
         return KR_ERROR;
     }
 
-    if (ln->answer != 0 && kr_link_command(ln, "COMMIT") != KR_OK) {
+    if (kr_link_transaction(ln, job)
+        && kr_link_command(ln, "COMMIT") != KR_OK)
+    {
         return KR_ERROR;
     }
 
@@ -210,47 +228,66 @@ kr_link_send(kr_link_t *ln, const kr_job_t *job)
 }
 
 
-/* The session has the time-outs of a first try. */
+/*
+ * Sends the pool's own statements that come before the job's.  The session
+ * has the time-outs of a first try.
+ */
 static int
 kr_link_begin(kr_link_t *ln, const kr_job_t *job)
 {
-    char                timeout[64];
-    kr_pool_t          *pool;
-    const char         *begin;
+    char        timeout[64];
+    kr_pool_t  *pool;
+
+    if (!kr_link_transaction(ln, job)) {
+        return KR_OK;
+    }
 
     pool = ln->pool;
 
-    begin = job->transaction == KR_JOB_SNAPSHOT
-            ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-            : "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+    if (kr_link_before(ln, job->transaction == KR_JOB_SNAPSHOT
+                       ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                       : "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
+        != KR_OK)
+    {
+        return KR_ERROR;
+    }
 
-    if (ln->reservation.lane != KR_LANE_SLOW) {
+    if (ln->reservation.lane == KR_LANE_SLOW) {
+        snprintf(timeout, sizeof(timeout), "SET LOCAL statement_timeout = %d",
+                 pool->cf->statement_timeout);
 
-        if (job->transaction == KR_JOB_ALONE) {
-            return KR_OK;
+        if (kr_link_before(ln, timeout) != KR_OK) {
+            return KR_ERROR;
         }
 
-        ln->answer = -1;
-        return kr_link_command(ln, begin);
+        snprintf(timeout, sizeof(timeout), "SET LOCAL lock_timeout = %d",
+                 pool->slow_lock_timeout);
+
+        if (kr_link_before(ln, timeout) != KR_OK) {
+            return KR_ERROR;
+        }
     }
 
-    ln->answer = -3;
+    return job->with_moment ? kr_link_before(ln, kr_link_moment_sql) : KR_OK;
+}
 
-    if (kr_link_command(ln, begin) != KR_OK) {
-        return KR_ERROR;
-    }
 
-    snprintf(timeout, sizeof(timeout), "SET LOCAL statement_timeout = %d",
-             pool->cf->statement_timeout);
+/* The longer time-outs of the slow lane need a transaction, too. */
+static int
+kr_link_transaction(const kr_link_t *ln, const kr_job_t *job)
+{
+    return job->transaction != KR_JOB_ALONE
+           || ln->reservation.lane == KR_LANE_SLOW;
+}
 
-    if (kr_link_command(ln, timeout) != KR_OK) {
-        return KR_ERROR;
-    }
 
-    snprintf(timeout, sizeof(timeout), "SET LOCAL lock_timeout = %d",
-             pool->slow_lock_timeout);
+/* Its answer comes before those of the job's statements. */
+static int
+kr_link_before(kr_link_t *ln, const char *sql)
+{
+    ln->answer--;
 
-    return kr_link_command(ln, timeout);
+    return kr_link_command(ln, sql);
 }
 
 
@@ -262,11 +299,16 @@ kr_link_command(kr_link_t *ln, const char *sql)
 }
 
 
-/* has to be asked for before each answer; refused for the sync's, harmless */
+/*
+ * The job's results are counted row by row.  libpq wants this mode to be set
+ * before each answer.
+ */
 static void
 kr_link_single_row(kr_link_t *ln)
 {
-    if (ln->state == KR_LINK_BUSY && ln->max_bytes != 0) {
+    if (ln->state == KR_LINK_BUSY && ln->max_bytes != 0
+        && ln->answer >= 0 && ln->answer < ln->nstatements)
+    {
         (void) PQsetSingleRowMode(ln->pg.conn);
     }
 }
@@ -328,17 +370,66 @@ kr_link_result(kr_link_t *ln, PGresult *res)
 }
 
 
-/* Keeps a result, or adds the row that it is to those before. */
+/* Takes rows; res is freed or kept.  Returns as kr_link_result(). */
 static int
 kr_link_rows(kr_link_t *ln, PGresult *res)
 {
-    int         rc;
-    PGresult  **place;
+    int  rc;
 
-    if (ln->job == NULL || ln->answer < 0 || ln->answer >= ln->nstatements) {
-        PQclear(res);
+    rc = KR_OK;
+
+    if (ln->job != NULL) {
+
+        if (ln->answer >= 0 && ln->answer < ln->nstatements) {
+            return kr_link_keep(ln, res);
+        }
+
+        if (ln->answer == KR_LINK_MOMENT) {
+            rc = kr_link_moment(ln, res);
+
+        } else {
+            ln->rewritten = PQntuples(res) != 1
+                            || strcmp(PQgetvalue(res, 0, 0), "0") != 0;
+        }
+    }
+
+    PQclear(res);
+
+    return rc;
+}
+
+
+/*
+ * KR_ERROR: no memory, or no snapshot.  As with rows for which there is no
+ * memory the job is LOST then, so that a job that is DONE has its moment.
+ */
+static int
+kr_link_moment(kr_link_t *ln, const PGresult *res)
+{
+    if (PQntuples(res) == 1 && PQnfields(res) == 2
+        && kr_lsn_parse(PQgetvalue(res, 0, 1), (size_t) PQgetlength(res, 0, 1),
+                        &ln->moment.lsn)
+           == KR_OK
+        && kr_snapshot_parse(PQgetvalue(res, 0, 0),
+                             (size_t) PQgetlength(res, 0, 0),
+                             &ln->moment.snapshot)
+           == KR_OK)
+    {
         return KR_OK;
     }
+
+    kr_pg_set_error(&ln->pg, "", "could not read a snapshot's text");
+
+    return KR_ERROR;
+}
+
+
+/* Keeps a result of the job, or adds the row that it is to those before. */
+static int
+kr_link_keep(kr_link_t *ln, PGresult *res)
+{
+    int         rc;
+    PGresult  **place;
 
     place = &ln->results[ln->answer];
 

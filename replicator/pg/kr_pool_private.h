@@ -38,12 +38,18 @@ typedef struct {
 
     kr_job_t           *job;          /* NULL: its owner cancelled it */
     kr_reservation_t    reservation;  /* of the job */
-    int                 answer;       /* which one is read now: before 0 the
-                                         BEGIN and what belongs to it */
-    int                 nstatements;  /* the job's, and ours */
+    int                 answer;       /* the statement whose answer is read:
+                                         from 0 the job's, then the pool's
+                                         look at its tables; before 0 BEGIN
+                                         and the pool's others, the last of
+                                         them that of the moment */
+    int                 nstatements;  /* the job's */
     size_t              bytes;        /* of the rows so far */
     size_t              max_bytes;    /* 0: no limit, no single-row mode */
     unsigned            failed:1;     /* a statement failed: pg has why */
+    unsigned            rewritten:1;  /* the job's tables are not, or are not
+                                         known to be, those of its snapshot */
+    kr_moment_t         moment;
     PGresult           *results[KR_JOB_STATEMENTS];
 } kr_link_t;
 
@@ -90,7 +96,7 @@ void kr_link_readable(kr_pg_t *pg);
  */
 void kr_link_finish(kr_link_t *ln, kr_job_status_e status);
 
-/* Frees what the link has of results. */
+/* Frees what the link has of results, and the moment. */
 void kr_link_drop_results(kr_link_t *ln);
 
 /*

@@ -11,7 +11,6 @@
 
 static kr_run_e kr_try_run(const kr_link_t *ln, kr_job_status_e status,
     uint64_t took_ms);
-static int kr_try_rewritten(const kr_link_t *ln);
 static int kr_try_again(const kr_link_t *ln, kr_job_status_e status,
     kr_run_e run);
 
@@ -79,7 +78,7 @@ kr_try_run(const kr_link_t *ln, kr_job_status_e status, uint64_t took_ms)
     switch (status) {
 
     case KR_JOB_DONE:
-        if (kr_try_rewritten(ln)) {
+        if (ln->job != NULL && ln->rewritten) {
             return KR_RUN_LOCKED;
         }
 
@@ -96,23 +95,6 @@ kr_try_run(const kr_link_t *ln, kr_job_status_e status, uint64_t took_ms)
     default:
         return KR_RUN_ENDED;
     }
-}
-
-
-/* Whether the tables were not those of the snapshot, see kr_pool_link.c. */
-static int
-kr_try_rewritten(const kr_link_t *ln)
-{
-    const PGresult  *res;
-
-    if (ln->job == NULL || ln->job->tables == NULL) {
-        return 0;
-    }
-
-    res = ln->results[ln->job->nstatements];
-
-    return res == NULL || PQntuples(res) != 1
-           || strcmp(PQgetvalue(res, 0, 0), "0") != 0;
 }
 
 

@@ -139,12 +139,12 @@ kr_batch_done(kr_job_t *job)
     case KR_JOB_DONE:
         pe->tries = 0;
 
-        if (!kr_fetch_visible(pe, job->results[0])) {
+        if (!kr_fetch_visible(pe)) {
             kr_batch_wait(pe, 1, KR_BATCH_RETRY_MAX);
             break;
         }
 
-        if (kr_fetch_match(pe, job->results[1]) != KR_OK) {
+        if (kr_fetch_match(pe, job->results[0]) != KR_OK) {
             /* a row that is not found would be told as a delete */
             kr_fetch_end(pe, "a row could not be told: subscribe again");
             break;
@@ -318,11 +318,9 @@ kr_batch_query(kr_pending_t *pe)
 
     job = &pe->job;
 
-    job->statements[0].sql = "SELECT pg_catalog.pg_current_snapshot()::text";
-    job->statements[0].nparams = 0;
-    job->nstatements = 2;
+    job->nstatements = 1;
 
-    st = &job->statements[1];
+    st = &job->statements[0];
     st->sql = pe->template->refetch;
 
     for (n = 0; n < (int) pe->template->key.n; n++) {
@@ -335,8 +333,9 @@ kr_batch_query(kr_pending_t *pe)
 
     st->nparams = n;
 
-    /* the rows may be newer than the snapshot, and are fetched again then */
+    /* the rows may be newer than the moment, and are fetched again then */
     job->transaction = KR_JOB_COMMITTED;
+    job->with_moment = 1;
     job->max_bytes = pe->fetch->max_bytes;
     job->done = kr_batch_done;
 

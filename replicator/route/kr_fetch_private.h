@@ -193,10 +193,11 @@ void kr_fetch_shed(kr_fetch_t *fe);
 void kr_pending_free(kr_pending_t *pe);
 
 /*
- * A commit is decoded a moment before it is visible: whether the refetch saw
- * all the changes that it answers for.
+ * A commit is decoded a moment before it is visible: whether all the changes
+ * that the refetch answers for are visible in the moment of its job, which is
+ * DONE.
  */
-int kr_fetch_visible(kr_pending_t *pe, const PGresult *res);
+int kr_fetch_visible(const kr_pending_t *pe);
 
 /*
  * Gives each item under way its row.  KR_ERROR: a key of the result is none,

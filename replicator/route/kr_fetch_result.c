@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "kr_fetch_private.h"
-#include "kr_log.h"
 
 
 static int kr_item_find(kr_pending_t *pe, const char *text, size_t len,
@@ -16,35 +15,25 @@ static int kr_item_cmp(const void *one, const void *two);
 
 
 int
-kr_fetch_visible(kr_pending_t *pe, const PGresult *res)
+kr_fetch_visible(const kr_pending_t *pe)
 {
-    int             sees;
-    size_t          i, k;
-    kr_item_t      *it;
-    kr_snapshot_t   s;
+    size_t                i, k;
+    const kr_item_t      *it;
+    const kr_snapshot_t  *s;
 
-    if (PQntuples(res) != 1
-        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
-                             (size_t) PQgetlength(res, 0, 0), &s)
-           != KR_OK)
-    {
-        kr_log(KR_LOG_ERR, "could not read a snapshot's text");
-        return 0;
-    }
+    s = &pe->job.moment.snapshot;
 
-    sees = 1;
-
-    for (i = pe->pos; i < pe->pos + pe->take && sees; i++) {
+    for (i = pe->pos; i < pe->pos + pe->take; i++) {
         it = pe->items[i];
 
-        for (k = 0; k < it->nxids && sees && kr_item_asked(it); k++) {
-            sees = kr_snapshot_sees(&s, it->xids[k]);
+        for (k = 0; k < it->nxids && kr_item_asked(it); k++) {
+            if (!kr_snapshot_sees(s, it->xids[k])) {
+                return 0;
+            }
         }
     }
 
-    kr_snapshot_free(&s);
-
-    return sees;
+    return 1;
 }
 
 

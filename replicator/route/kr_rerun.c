@@ -269,22 +269,19 @@ kr_rerun_start(kr_rerun_t *rr)
     kr_rerun_unqueue(rr);
     kr_rerun_take(rr);
 
-    job->statements[0].sql =
-        "SELECT pg_catalog.pg_current_snapshot()::text,"
-        " pg_catalog.pg_current_wal_insert_lsn()::text";
-    job->statements[0].nparams = 0;
-    job->statements[1].sql = t->rerun;
-    job->statements[1].nparams = 1;
-    job->statements[1].params[0] = rr->route->param;
-    job->nstatements = 2;
+    job->statements[0].sql = t->rerun;
+    job->statements[0].nparams = 1;
+    job->statements[0].params[0] = rr->route->param;
+    job->nstatements = 1;
 
     if (rr->served != NULL && strcmp(t->snapshot, t->rerun) != 0) {
-        job->statements[2] = job->statements[1];
-        job->statements[2].sql = t->snapshot;
-        job->nstatements = 3;
+        job->statements[1] = job->statements[0];
+        job->statements[1].sql = t->snapshot;
+        job->nstatements = 2;
     }
 
     job->transaction = KR_JOB_SNAPSHOT;
+    job->with_moment = 1;
     job->tables = rr->tables.data;
     job->max_bytes = rn->max_bytes;
     job->lane = rr->served == NULL ? KR_LANE_RUNS : KR_LANE_ASKS;

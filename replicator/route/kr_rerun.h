@@ -41,8 +41,7 @@ struct kr_waiter_s {
 
     /* the answer, valid in done() */
     const PGresult    *rows;      /* kr_sql_rerun()'s; NULL: there are none */
-    const PGresult    *moment;    /* pg_current_snapshot() and
-                                     pg_current_wal_insert_lsn() */
+    const kr_moment_t *moment;    /* of the rows; NULL: there are none */
     uint64_t           from;      /* the first entry that they lack */
     const char        *reason;    /* why there are no rows */
 

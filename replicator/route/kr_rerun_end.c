@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "kr_clock.h"
-#include "kr_log.h"
 #include "kr_owner.h"
 #include "kr_rerun_private.h"
 
@@ -23,7 +22,6 @@
 
 
 static void kr_rerun_result(kr_rerun_t *rr);
-static int kr_rerun_settled(kr_rerun_t *rr);
 static void kr_rerun_unsettled(kr_rerun_t *rr);
 static void kr_rerun_answer(kr_rerun_t *rr);
 static void kr_rerun_too_large(kr_rerun_t *rr);
@@ -121,7 +119,9 @@ kr_rerun_result(kr_rerun_t *rr)
 {
     const char  *reason;
 
-    if (!kr_rerun_settled(rr)) {
+    if (!kr_txn_settled(rr->owner->routes->txns, &rr->job.moment.snapshot,
+                        rr->since, rr->asked))
+    {
         kr_rerun_unsettled(rr);
         return;
     }
@@ -129,7 +129,7 @@ kr_rerun_result(kr_rerun_t *rr)
     rr->unseen = 0;
     rr->delay = 0;
 
-    if (kr_rerun_compare(rr, rr->job.results[1], &reason) != KR_OK) {
+    if (kr_rerun_compare(rr, rr->job.results[0], &reason) != KR_OK) {
         kr_rerun_give_up(rr, reason);
         return;
     }
@@ -146,32 +146,6 @@ kr_rerun_result(kr_rerun_t *rr)
     }
 
     kr_rerun_answer(rr);
-}
-
-
-static int
-kr_rerun_settled(kr_rerun_t *rr)
-{
-    int              rc;
-    kr_snapshot_t    s;
-    const PGresult  *res;
-
-    res = rr->job.results[0];
-
-    if (PQntuples(res) != 1
-        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
-                             (size_t) PQgetlength(res, 0, 0), &s)
-           != KR_OK)
-    {
-        kr_log(KR_LOG_ERR, "could not read a snapshot's text");
-        return 0;
-    }
-
-    rc = kr_txn_settled(rr->owner->routes->txns, &s, rr->since, rr->asked);
-
-    kr_snapshot_free(&s);
-
-    return rc;
 }
 
 
@@ -198,7 +172,7 @@ kr_rerun_answer(kr_rerun_t *rr)
         g = rr->served;
         kr_waiter_move(g, NULL);
 
-        g->moment = rr->job.results[0];
+        g->moment = &rr->job.moment;
         g->rows = rr->job.results[rr->job.nstatements - 1];
         g->from = rr->owner->routes->backlog.number + 1;
         g->reason = NULL;

@@ -66,7 +66,7 @@ struct kr_sub_s {
     uint64_t            since;      /* see kr_txn_settled() */
     uint64_t            before;     /* likewise */
     kr_waiter_t         guest;      /* of a route with the plan RERUN */
-    const PGresult     *moment;     /* of the snapshot */
+    const kr_moment_t  *moment;     /* of the rows */
     const PGresult     *rows;
     struct event       *timer;
     unsigned            tries;

@@ -36,7 +36,6 @@ static int kr_sub_snapshot_complete(kr_sub_t *sub);
 static void kr_sub_again(kr_sub_t *sub);
 static void kr_sub_reply(kr_sub_t *sub);
 static int kr_sub_cursor(kr_sub_t *sub);
-static int kr_sub_lsn(const kr_sub_t *sub, uint64_t *lsn);
 static uint64_t kr_sub_floor(uint64_t lsn);
 static void kr_sub_rows(kr_buf_t *b, const PGresult *res);
 
@@ -124,7 +123,6 @@ kr_sub_release_cursor(kr_sub_t *sub)
 static void
 kr_sub_snapped(kr_job_t *job)
 {
-    uint64_t   lsn;
     kr_sub_t  *sub;
 
     sub = kr_owner(job, kr_sub_t, job);
@@ -135,30 +133,17 @@ kr_sub_snapped(kr_job_t *job)
         return;
     }
 
-    switch (kr_sub_snapshot_complete(sub)) {
-
-    case KR_OK:
-        sub->moment = job->results[0];
-        sub->rows = job->results[1];
-
-        if (kr_sub_lsn(sub, &lsn) != KR_OK) {
-            kr_sub_refuse(sub, "the snapshot could not be read, try again");
-            break;
-        }
-
-        kr_held_snapshot(&sub->owner->routes->held, sub->route, sub->rows,
-                         lsn);
-        kr_sub_reply(sub);
-        break;
-
-    case KR_AGAIN:
+    if (!kr_sub_snapshot_complete(sub)) {
         kr_sub_again(sub);
-        break;
-
-    default: /* KR_ERROR */
-        kr_sub_refuse(sub, "the snapshot could not be read, try again");
-        break;
+        return;
     }
+
+    sub->moment = &job->moment;
+    sub->rows = job->results[0];
+
+    kr_held_snapshot(&sub->owner->routes->held, sub->route, sub->rows,
+                     sub->moment->lsn);
+    kr_sub_reply(sub);
 }
 
 
@@ -379,15 +364,12 @@ kr_sub_snap(kr_sub_t *sub)
         return;
     }
 
-    job->statements[0].sql =
-        "SELECT pg_catalog.pg_current_snapshot()::text,"
-        " pg_catalog.pg_current_wal_insert_lsn()::text";
-    job->statements[0].nparams = 0;
-    job->statements[1].sql = sub->snapshot.data;
-    job->statements[1].nparams = 1;
-    job->statements[1].params[0] = sub->route->param;
-    job->nstatements = 2;
+    job->statements[0].sql = sub->snapshot.data;
+    job->statements[0].nparams = 1;
+    job->statements[0].params[0] = sub->route->param;
+    job->nstatements = 1;
     job->transaction = KR_JOB_SNAPSHOT;
+    job->with_moment = 1;
     job->tables = sub->table_names.data;
     job->max_bytes = sub->owner->max_bytes;
     job->begun = 1;
@@ -400,38 +382,20 @@ kr_sub_snap(kr_sub_t *sub)
 
 
 /*
- * A transaction that was read from the stream before the route was there,
- * but is not visible yet, would be neither in the rows nor in an event.  Nor
- * would rows that were truncated meanwhile be taken away.
+ * Whether the snapshot sees all that it must.  A transaction that was read
+ * from the stream before the route was there, but is not visible yet, would be
+ * neither in the rows nor in an event; and rows that were truncated before the
+ * snapshot was taken would not be taken away.
  */
 static int
 kr_sub_snapshot_complete(kr_sub_t *sub)
 {
-    int              rc;
-    kr_snapshot_t    s;
-    const PGresult  *res;
-
-    res = sub->job.results[0];
-
-    if (PQntuples(res) != 1
-        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
-                             (size_t) PQgetlength(res, 0, 0), &s)
-           != KR_OK)
-    {
-        return KR_ERROR;
-    }
-
     if (sub->before < sub->route->join.least_begun) {
         sub->before = sub->route->join.least_begun;
     }
 
-    rc = kr_txn_settled(sub->owner->routes->txns, &s, sub->since,
-                        sub->before)
-         ? KR_OK : KR_AGAIN;
-
-    kr_snapshot_free(&s);
-
-    return rc;
+    return kr_txn_settled(sub->owner->routes->txns, &sub->job.moment.snapshot,
+                          sub->since, sub->before);
 }
 
 
@@ -501,13 +465,14 @@ kr_sub_reply(kr_sub_t *sub)
 }
 
 
-/* The cursor learns the snapshot, unless it has an older one already. */
+/*
+ * The cursor keeps the moment of the rows, unless it has an older one already.
+ * KR_ERROR: no memory.
+ */
 static int
 kr_sub_cursor(kr_sub_t *sub)
 {
-    uint64_t         lsn;
-    kr_cursor_t     *cu;
-    const PGresult  *res;
+    kr_cursor_t  *cu;
 
     cu = kr_cursor_find(sub->socket, sub->route);
 
@@ -515,32 +480,17 @@ kr_sub_cursor(kr_sub_t *sub)
         return KR_OK;
     }
 
-    res = sub->moment;
-
-    if (kr_sub_lsn(sub, &lsn) != KR_OK
-        || kr_snapshot_parse(PQgetvalue(res, 0, 0),
-                             (size_t) PQgetlength(res, 0, 0), &cu->snapshot)
-           != KR_OK)
-    {
+    if (kr_snapshot_copy(&cu->snapshot, &sub->moment->snapshot) != KR_OK) {
         return KR_ERROR;
     }
 
-    cu->lsn = kr_sub_floor(lsn);
+    cu->lsn = kr_sub_floor(sub->moment->lsn);
 
     if (sub->guest.rows != NULL) {
         cu->first_entry = sub->guest.from;
     }
 
     return KR_OK;
-}
-
-
-/* Where the WAL ended when the snapshot had been taken. */
-static int
-kr_sub_lsn(const kr_sub_t *sub, uint64_t *lsn)
-{
-    return kr_lsn_parse(PQgetvalue(sub->moment, 0, 1),
-                        (size_t) PQgetlength(sub->moment, 0, 1), lsn);
 }
 
 

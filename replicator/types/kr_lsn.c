@@ -98,6 +98,29 @@ kr_snapshot_free(kr_snapshot_t *s)
 
 
 int
+kr_snapshot_copy(kr_snapshot_t *to, const kr_snapshot_t *from)
+{
+    *to = *from;
+
+    if (from->nxip == 0) {
+        to->xip = NULL;
+        return KR_OK;
+    }
+
+    to->xip = malloc(from->nxip * sizeof(uint64_t));
+
+    if (to->xip == NULL) {
+        memset(to, 0, sizeof(kr_snapshot_t));
+        return KR_ERROR;
+    }
+
+    memcpy(to->xip, from->xip, from->nxip * sizeof(uint64_t));
+
+    return KR_OK;
+}
+
+
+int
 kr_snapshot_sees(const kr_snapshot_t *s, uint32_t xid)
 {
     size_t    low, high, mid;

@@ -30,6 +30,9 @@ void kr_lsn_format(char *p, uint64_t lsn);
 int kr_snapshot_parse(const char *text, size_t len, kr_snapshot_t *s);
 void kr_snapshot_free(kr_snapshot_t *s);
 
+/* KR_OK: free the copy after use; KR_ERROR: no memory, nothing to free. */
+int kr_snapshot_copy(kr_snapshot_t *to, const kr_snapshot_t *from);
+
 /*
  * Whether the transaction (32 bits, as wal2json prints it) is visible in the
  * snapshot.  Its epoch is taken as the one that brings it nearest to xmax.

@@ -84,7 +84,7 @@ static void
 test_snapshot_parse(void **state)
 {
     size_t         i;
-    kr_snapshot_t  s;
+    kr_snapshot_t  s, copy;
 
     static const struct {
         const char  *text;
@@ -121,6 +121,17 @@ test_snapshot_parse(void **state)
                          cases[i].rc);
         if (cases[i].rc == KR_OK) {
             assert_int_equal(s.nxip, cases[i].nxip);
+            assert_int_equal(kr_snapshot_copy(&copy, &s), KR_OK);
+            assert_int_equal(copy.xmax, s.xmax);
+            assert_int_equal(copy.nxip, s.nxip);
+
+            if (s.nxip != 0) {
+                assert_ptr_not_equal(copy.xip, s.xip);
+                assert_memory_equal(copy.xip, s.xip,
+                                    s.nxip * sizeof(uint64_t));
+            }
+
+            kr_snapshot_free(&copy);
             kr_snapshot_free(&s);
             assert_null(s.xip);
         }

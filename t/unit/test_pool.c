@@ -1,5 +1,5 @@
 /* sources: kr_pool.c kr_pool_job.c kr_pool_try.c kr_pool_lane.c */
-/* sources: kr_loop.c */
+/* sources: kr_loop.c kr_lsn.c kr_buf.c */
 /* libs: -lcrypto -levent_core -lpq */
 
 #include <setjmp.h>

@@ -146,32 +146,32 @@ static void
 complete(unsigned ms, const char *snapshot, const char *const *cells,
     int rows)
 {
-    kr_job_t    *job;
-    PGresult    *moment, *res;
-    const char  *first[2];
+    kr_job_t       *job;
+    PGresult       *res;
+    kr_snapshot_t   s;
 
     assert_true(njobs > 0);
     job = jobs[0];
     memmove(jobs, jobs + 1, --njobs * sizeof(kr_job_t *));
 
-    first[0] = snapshot;
-    first[1] = "0/1";
-    moment = result(first, 1);
     res = result(cells, rows);
 
     clock_ms += ms;
     job->took_ms = ms;
     job->status = KR_JOB_DONE;
-    job->results[0] = moment;
-    job->results[1] = res;
+    job->results[0] = res;
 
-    if (job->nstatements == 3) {
-        job->results[2] = res;
+    if (job->nstatements == 2) {
+        job->results[1] = res;
     }
+
+    assert_true(job->with_moment);
+    assert_int_equal(kr_snapshot_parse(snapshot, strlen(snapshot), &s), KR_OK);
+    job->moment.snapshot = s;
 
     job->done(job);
 
-    PQclear(moment);
+    kr_snapshot_free(&s);
     PQclear(res);
 }
 
@@ -265,8 +265,8 @@ test_rerun_differences(void **state)
 
     touch(t, &t->rt, 10);
     assert_int_equal(njobs, 1);
-    assert_string_equal(jobs[0]->statements[1].sql, "rerun");
-    assert_string_equal(jobs[0]->statements[1].params[0], "{1}");
+    assert_string_equal(jobs[0]->statements[0].sql, "rerun");
+    assert_string_equal(jobs[0]->statements[0].params[0], "{1}");
     complete(0, SEES_ALL, two, 2);
     assert_told("{\"a\":2,\"database_op\":\"update\"},"
                 "{\"a\":1,\"database_op\":\"insert\"}\n");
@@ -634,13 +634,13 @@ test_rerun_snapshot(void **state)
     t->t.snapshot = (char *) "ordered";
 
     ask(t, &t->rt, &guest);
-    assert_int_equal(jobs[0]->nstatements, 3);
-    assert_string_equal(jobs[0]->statements[1].sql, "rerun");
-    assert_string_equal(jobs[0]->statements[2].sql, "ordered");
+    assert_int_equal(jobs[0]->nstatements, 2);
+    assert_string_equal(jobs[0]->statements[0].sql, "rerun");
+    assert_string_equal(jobs[0]->statements[1].sql, "ordered");
     complete(0, SEES_ALL, one, 1);
 
     touch(t, &t->rt, 10);
-    assert_int_equal(jobs[0]->nstatements, 2);
+    assert_int_equal(jobs[0]->nstatements, 1);
     complete(0, SEES_ALL, one, 1);
 }
 
