@@ -13,7 +13,7 @@ kr_sql_probe_result(const kr_sql_t *sql, kr_buf_t *out)
 {
     /* printed by the deparser, and found to be one SELECT: it ends there */
 
-    kr_buf_printf(out, "SELECT * FROM (%s) q LIMIT 0",
+    kr_buf_printf(out, "SELECT * FROM (%s) \"q\" LIMIT 0",
                   kr_sql_canonical(sql));
 
     return out->failed ? KR_ERROR : KR_OK;

@@ -46,6 +46,7 @@ static int kr_sql_tree_normalize(void *data, ProtobufCMessage *msg);
 static int kr_sql_tree_flatten(PgQuery__BoolExpr *expr);
 static PgQuery__BoolExpr *kr_sql_tree_same(const PgQuery__BoolExpr *expr,
     const PgQuery__Node *arg);
+static int kr_sql_tree_quote(const char *text, kr_buf_t *out);
 static int kr_sql_tree_check(const char *text, const kr_sql_packed_t *packed);
 
 
@@ -151,8 +152,11 @@ int
 kr_sql_tree_text(const kr_sql_packed_t *packed, kr_buf_t *out)
 {
     int                    rc;
+    kr_buf_t               text;
     PgQueryProtobuf        pbuf;
     PgQueryDeparseResult   r;
+
+    memset(&text, 0, sizeof(kr_buf_t));
 
     pbuf.len = packed->len;
     pbuf.data = (char *) packed->data;
@@ -166,15 +170,21 @@ kr_sql_tree_text(const kr_sql_packed_t *packed, kr_buf_t *out)
         rc = KR_ERROR;
 
     } else {
-        rc = kr_sql_tree_check(r.query, packed);
-    }
-
-    if (rc == KR_OK) {
-        kr_buf_str(out, r.query);
-        rc = out->failed ? KR_ERROR : KR_OK;
+        rc = kr_sql_tree_quote(r.query, &text);
     }
 
     pg_query_free_deparse_result(r);
+
+    if (rc == KR_OK) {
+        rc = kr_sql_tree_check(text.data, packed);
+    }
+
+    if (rc == KR_OK) {
+        kr_buf_append(out, text.data, text.len);
+        rc = out->failed ? KR_ERROR : KR_OK;
+    }
+
+    kr_buf_free(&text);
 
     return rc;
 }
@@ -496,6 +506,59 @@ kr_sql_tree_same(const PgQuery__BoolExpr *expr, const PgQuery__Node *arg)
     }
 
     return arg->bool_expr;
+}
+
+
+/*
+ * Appends the deparser's text with each bare name quoted.  The deparser
+ * quotes the keywords of its own grammar; a server of a later version has
+ * more of them.  The deparser leaves a name bare only if the name is in lower
+ * case, so the quotes change nothing else.  KR_OK; KR_DECLINED: the text
+ * cannot be cut into tokens; KR_ERROR: no memory.
+ */
+static int
+kr_sql_tree_quote(const char *text, kr_buf_t *out)
+{
+    size_t                     i, from, start, end;
+    PgQueryScanResult          r;
+    PgQuery__ScanResult       *scan;
+    const PgQuery__ScanToken  *token;
+
+    r = pg_query_scan(text);
+
+    if (r.error != NULL) {
+        pg_query_free_scan_result(r);
+        return KR_DECLINED;
+    }
+
+    scan = pg_query__scan_result__unpack(NULL, r.pbuf.len,
+                                         (uint8_t *) r.pbuf.data);
+    pg_query_free_scan_result(r);
+
+    if (scan == NULL) {
+        return KR_ERROR;
+    }
+
+    from = 0;
+
+    for (i = 0; i < scan->n_tokens; i++) {
+        token = scan->tokens[i];
+        start = (size_t) token->start;
+        end = (size_t) token->end;
+
+        if (token->token != PG_QUERY__TOKEN__IDENT || text[start] == '"') {
+            continue;
+        }
+
+        kr_buf_append(out, text + from, start - from);
+        kr_buf_ident(out, text + start, end - start);
+        from = end;
+    }
+
+    kr_buf_str(out, text + from);
+    pg_query__scan_result__free_unpacked(scan, NULL);
+
+    return out->failed ? KR_ERROR : KR_OK;
 }
 
 

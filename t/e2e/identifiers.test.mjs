@@ -41,6 +41,12 @@ before(async () => {
         create table "select" (id int primary key, "from" int, "order" int);
         alter table "select" replica identity full;
 
+        create table words (id int primary key, "system_user" text,
+                            "merge_action" int);
+        alter table words replica identity full;
+        create function public."json_scalar"(text) returns text immutable
+            language sql as $$ select 'own ' || $1 $$;
+
         create table ${'x'.repeat(63)} (id int primary key,
                                         ${'y'.repeat(63)} int);
         alter table ${'x'.repeat(63)} replica identity full;` });
@@ -365,5 +371,37 @@ describe('joins, as the builder of the SDK writes them', () => {
             await live.converges(query.replace('order', 'where userid = 5'
                                                + ' order'), stack);
         }
+    });
+});
+
+
+/* as a client of PostgreSQL 16 and 17 writes them; older servers need not */
+describe('words that later versions of PostgreSQL reserve', () => {
+    const word = (value) => ({ id: 1, system_user: value, merge_action: 1 });
+
+    test('as columns', async (t) => {
+        const live = await open(t, 'words', '"merge_action"', '1', {
+            query: 'select id, "system_user", w."merge_action" from words w'
+                   + ' where "system_user" is not null' });
+
+        await stack.sql("insert into words values (1, 'a', 1)");
+        assert.deepEqual(await live.next(),
+                         [{ ...word('a'), database_op: 'insert' }]);
+
+        const later = await open(t, 'words', '"system_user"', 'a');
+
+        assert.deepEqual([...later.rows.values()], [word('a')]);
+        await stack.sql('delete from words');
+    });
+
+    test('as a function', async (t) => {
+        const live = await open(t, 'words', 'id', '2', {
+            query: 'select id, "json_scalar"("system_user") as word'
+                   + ' from words' });
+
+        await stack.sql("insert into words values (2, 'b', 1)");
+        assert.deepEqual(await live.next(),
+                         [{ id: 2, word: 'own b', database_op: 'insert' }]);
+        await stack.sql('delete from words');
     });
 });

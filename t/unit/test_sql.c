@@ -16,6 +16,7 @@
 #include <pg_query.h>
 
 #include "kr_sql.h"
+#include "sql_plain.h"
 
 
 #define OUT_HEAD  "SELECT q.id::pg_catalog.text,"                             \
@@ -143,10 +144,12 @@ test_templates(void **state)
 
         kr_buf_reset(&out);
         assert_int_equal(snapshot(sql, &t, &out), KR_OK);
+        plain(&out);
         assert_string_equal(out.data, cases[i].snapshot);
 
         kr_buf_reset(&out);
         assert_int_equal(kr_sql_refetch(sql, &t, &out), KR_OK);
+        plain(&out);
         assert_string_equal(out.data, cases[i].refetch);
 
         kr_sql_free(sql);
@@ -180,6 +183,7 @@ test_names(void **state)
     t.field_type = str("timestamp without time zone");
 
     assert_int_equal(kr_sql_refetch(sql, &t, &out), KR_OK);
+    plain(&out);
     assert_string_equal(out.data,
         "SELECT \"Mixed \"\"Case\".\"I \"\"d\"\"\"::pg_catalog.text,"
         " \"Mixed \"\"Case\".\"select\"::pg_catalog.text,"

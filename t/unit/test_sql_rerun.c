@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "sql_help.h"
+#include "sql_plain.h"
 
 
 /* Of each function that is called sum it is told that it is an aggregate. */
@@ -132,6 +133,7 @@ test_rerun(void **state)
             fail_msg("%s: %s", cases[i].query, reason.data);
         }
 
+        plain(&out);
         assert_string_equal(out.data, cases[i].rerun);
         assert_int_equal(kr_sql_refetch(sql, &t, &out), KR_DECLINED);
 
@@ -245,6 +247,7 @@ test_predicates(void **state)
         assert_int_equal(kr_sql_rerun(sql, &t, &out, NULL), KR_OK);
         kr_buf_printf(&want, GROUPS "SELECT a FROM posts p WHERE %s) q",
                       cases[i].one);
+        plain(&out);
         assert_string_equal(out.data, want.data);
 
         kr_buf_reset(&out);
@@ -254,6 +257,7 @@ test_predicates(void **state)
                       "pg_catalog.text, (SELECT " JSON " FROM (SELECT a) q)"
                       " FROM posts p WHERE p.id = ANY($1::bigint[]) AND %s",
                       cases[i].two);
+        plain(&out);
         assert_string_equal(out.data, want.data);
     }
 
@@ -262,6 +266,7 @@ test_predicates(void **state)
     t.cast = 1;
     kr_buf_reset(&out);
     assert_int_equal(kr_sql_rerun(sql, &t, &out, NULL), KR_OK);
+    plain(&out);
     assert_non_null(strstr(out.data, "WHERE p.userid::a.\"Mood\" ="
                                      " ANY($1::a.\"Mood\"[])) q"));
 
@@ -297,6 +302,7 @@ test_keys(void **state)
     t.pk_types = types;
 
     assert_int_equal(kr_sql_refetch(sql, &t, &out), KR_OK);
+    plain(&out);
     assert_string_equal(out.data, "SELECT " COMPOSITE
         ", \"P\".userid::pg_catalog.text, (SELECT " JSON " FROM (SELECT a)"
         " q) FROM \"S x\".\"T\xc3\xa9\" \"P\" WHERE b AND (\"P\".\"I d\","
@@ -308,12 +314,14 @@ test_keys(void **state)
     t.check = 1;
     t.op = KR_GT;
     assert_int_equal(kr_sql_refetch(sql, &t, &out), KR_OK);
+    plain(&out);
     assert_non_null(strstr(out.data, " k) AND \"P\".userid > $3::int"));
 
     kr_buf_reset(&out);
     kr_sql_set_rerun(sql);
     assert_int_equal(kr_sql_mode(sql), KR_SQL_RERUN);
     assert_int_equal(kr_sql_rerun(sql, &t, &out, NULL), KR_OK);
+    plain(&out);
     assert_non_null(strstr(out.data, "(SELECT a, " COMPOSITE
                                      " AS \"kairos key\" FROM \"S x\""));
     kr_sql_free(sql);
@@ -325,6 +333,7 @@ test_keys(void **state)
     t.op = KR_LT;
     t.pk_table = str("b");
     assert_int_equal(kr_sql_rerun(sql, &t, &out, NULL), KR_OK);
+    plain(&out);
     assert_non_null(strstr(out.data, "(SELECT *, b.id" KEY " FROM a, b"
                                      " WHERE a.userid < $1::int) q"));
     t.pk_table = str("c");

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "sql_help.h"
+#include "sql_plain.h"
 
 
 #define RESULT  GROUPS "SELECT * FROM ("
@@ -111,6 +112,7 @@ test_result(void **state)
             fail_msg("%s: %s", cases[i].query, reason.data);
         }
 
+        plain(&out);
         assert_string_equal(out.data, cases[i].rerun);
         kr_sql_free(sql);
     }
@@ -183,6 +185,7 @@ test_probes(void **state)
         if (cases[i].probe != NULL) {
             kr_buf_reset(&out);
             assert_int_equal(kr_sql_probe_items(sql, &out), KR_OK);
+            plain(&out);
             assert_string_equal(out.data, cases[i].probe);
         }
 
@@ -193,6 +196,7 @@ test_probes(void **state)
     assert_true(kr_sql_is_closed(sql));
     kr_buf_reset(&out);
     assert_int_equal(kr_sql_probe_result(sql, &out), KR_OK);
+    plain(&out);
     assert_string_equal(out.data, "SELECT * FROM (SELECT a FROM b UNION SELECT"
                         " c FROM d ORDER BY 1) q LIMIT 0");
     kr_sql_free(sql);
