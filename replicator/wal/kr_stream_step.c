@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/util.h>
+
 #include "kr_log.h"
 #include "kr_lsn.h"
 #include "kr_stream_private.h"
@@ -16,6 +18,7 @@
 #define KR_STREAM_CREATE_NOTE     5000     /* ms until a line says it waits */
 #define KR_STREAM_STUCK           5        /* errors; then the slot is given
                                               up */
+#define KR_STREAM_PREFIX          16       /* bytes that nobody can guess */
 
 
 /* the columns of the look-up */
@@ -206,12 +209,29 @@ kr_stream_created(kr_stream_t *st, PGresult *res)
 }
 
 
+/*
+ * Every role that may log in can write messages into the WAL, of any size
+ * and under any prefix.  wal2json sends messages of one prefix alone, which
+ * is made up here: the walsender reads all others and prints none.
+ */
 static void
 kr_stream_begin(kr_stream_t *st, kr_buf_t *sql)
 {
+    size_t         i;
+    unsigned char  prefix[KR_STREAM_PREFIX];
+
+    evutil_secure_rng_get_bytes(prefix, sizeof(prefix));
+
     kr_buf_str(sql, "START_REPLICATION SLOT ");
     kr_buf_ident(sql, st->cf->slot, strlen(st->cf->slot));
-    kr_buf_str(sql, " LOGICAL 0/0 (" KR_DECODE_OPTIONS ")");
+    kr_buf_str(sql, " LOGICAL 0/0 (" KR_DECODE_OPTIONS
+               ", \"add-msg-prefixes\" 'kairos_");
+
+    for (i = 0; i < sizeof(prefix); i++) {
+        kr_buf_printf(sql, "%02x", prefix[i]);
+    }
+
+    kr_buf_str(sql, "')");
 }
 
 

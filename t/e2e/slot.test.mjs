@@ -7,6 +7,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 
+import pg from 'pg';
+
 import { LIMIT, until } from './lib/await.mjs';
 import { subscription } from './lib/client.mjs';
 import { FeedWorker } from './lib/feed-worker.mjs';
@@ -411,6 +413,39 @@ describe('PostgreSQL stops', () => {
 describe('messages in the WAL', () => {
     const odd = '\\x00ff22c328275c6e7d5d2c0a0d00';
 
+    /* as a role that may log in, and nothing else */
+    async function stranger(t) {
+        const name = `stranger_${user}`;
+
+        await stack.sql(`create role ${name} login`);
+
+        const client = new pg.Client({
+            ...stack.postgres.options(stack.database), user: name });
+
+        await client.connect();
+        t.after(async () => {
+            await client.end();
+            await stack.sql(`drop role ${name}`);
+        });
+
+        return async (prefix, bytes) => {
+            const from = performance.now();
+
+            await client.query('select pg_logical_emit_message(false, $1,'
+                               + ' repeat(chr(1), $2))', [prefix, bytes]);
+            return performance.now() - from;
+        };
+    }
+
+    /* ms from an insert to its event */
+    async function delay(live, id) {
+        const from = performance.now();
+
+        await insert(id);
+        await live.next('the row', 3 * LIMIT);
+        return performance.now() - from;
+    }
+
     test('disturb nobody, in a transaction or outside', async (t) => {
         await settings(t, { wal_sender_timeout: '1s' });
 
@@ -424,10 +459,12 @@ describe('messages in the WAL', () => {
                                [user * 1000, user]);
 
             for (const content of [odd, '\\x', '\\xc3', '\\x5c']) {
-                for (const transactional of [true, false]) {
-                    await client.query(
-                        'select pg_logical_emit_message($1, $2, $3::bytea)',
-                        [transactional, 'a"b\\c\u0001\n{}', content]);
+                for (const prefix of ['a"b\\c\u0001\n{}', 'kairos', '']) {
+                    for (const transactional of [true, false]) {
+                        await client.query('select pg_logical_emit_message('
+                                           + '$1, $2, $3::bytea)',
+                                           [transactional, prefix, content]);
+                    }
                 }
             }
 
@@ -443,9 +480,39 @@ describe('messages in the WAL', () => {
         await converges(live);
         assert.equal(live.rows.size, 3);
         await confirmed();
-        assert.ok(since(/\[warn\].*unreadable message \(\d+ since/).length,
-                  since(/./).join('\n'));
-        assert.deepEqual(since(/\[error\]|trying again/), []);
+        assert.deepEqual(since(/\[error\]|trying again|passed over/), []);
+    });
+
+    for (const prefix of ['a', 'kairos']) {
+        test(`of 20 MB hold no event up, with the prefix "${prefix}"`,
+             async (t) => {
+            const live = await open(t);
+            const emit = await stranger(t);
+            let first = 0;
+
+            for (let id = 1; id <= 3; id++) {
+                first = Math.max(first, await delay(live, id));
+            }
+
+            const written = await emit(prefix, 20000000);
+            const after = await delay(live, 4);
+
+            /* the walsender reads those bytes, and prints none of them */
+            assert.ok(after < 3 * written + 3 * first,
+                      `an event took ${first} ms, writing ${written} ms, the`
+                      + ` event behind the messages ${after} ms`);
+        });
+    }
+
+    test('of 190 MB do not stop the stream', async (t) => {
+        const live = await open(t);
+        const since = log();
+        const emit = await stranger(t);
+
+        await emit('a', 190000000);
+        await insert(1);
+        await converges(live);
+        assert.deepEqual(since(/\[error\]|\[warn\]|creating it/), []);
     });
 });
 
