@@ -95,6 +95,9 @@ ngx_http_kairos_auth_post(ngx_http_request_t *r, ngx_http_kairos_jwt_t *jwt,
     klcf = ngx_http_get_module_loc_conf(r, ngx_http_kairos_module);
 
     if (!klcf->auth.on) {
+        ngx_str_null(&jwt->claims);
+        ngx_str_null(&jwt->subject);
+        jwt->connection = 0;
         return NGX_OK;
     }
 

@@ -28,9 +28,9 @@ ngx_int_t ngx_http_kairos_auth(ngx_http_request_t *r);
 /*
  * What every endpoint that takes a POST does first: the checks and headers of
  * ngx_http_kairos_cors_post(), and, where kairos_auth is on, the token.
- * NGX_OK: the request may go on, and *jwt is its verified token if
- * kairos_auth is on, else untouched.  NGX_DONE: the request was answered, and
- * *rc is the content handler's return value.
+ * NGX_OK: the request may go on, and *jwt is its verified token, or has no
+ * claims if kairos_auth is off.  NGX_DONE: the request was answered, and *rc
+ * is the content handler's return value.
  */
 ngx_int_t ngx_http_kairos_auth_post(ngx_http_request_t *r,
     ngx_http_kairos_jwt_t *jwt, ngx_int_t *rc);
