@@ -5,6 +5,7 @@
 #     make test         every suite, see docs/testing.md
 #     make soak         SOAK=600: clients converge whatever goes wrong
 #     make bench        what a message to many costs, see docs/benchmark.md
+#     make bench-instructions   the instructions that an operation costs
 #     make install      PREFIX, DESTDIR
 #
 # CC=clang builds with clang.  SAN=1 builds everything with ASan and UBSan
@@ -80,7 +81,7 @@ REPL_OBJ    = $(patsubst %.c,$(B)/obj/%.o,\
 
 .PHONY: all module replicator www run install-deps test unit corpus fuzz \
         fuzzers debug-nginx nginx-test e2e waits valgrind browser lint sanitize \
-        soak bench install uninstall clean FORCE
+        soak bench bench-instructions install uninstall clean FORCE
 
 all: module replicator
 
@@ -246,6 +247,11 @@ soak: all $(DEBUG_NGINX) t/node_modules/.package-lock.json
 
 bench: module $(B)/bench/load $(B)/bench/bare
 	$(Q)B=$(B) bench/fanout/run
+
+# Instructions of both programs; BUILDS may name two builds to compare.
+
+bench-instructions: all t/node_modules/.package-lock.json
+	$(Q)bench/instructions/run $(or $(BUILDS),$(B))
 
 $(B)/bench/%: bench/fanout/%.c $(B)/flags
 	@echo "  CC        $<"
