@@ -23,3 +23,19 @@ kr_loop_timer(struct event *ev, uint64_t ms)
         kr_no_memory("a timer");
     }
 }
+
+
+void
+kr_loop_after(struct event **ev, struct event_base *base, event_callback_fn fn,
+    void *data, uint64_t ms)
+{
+    if (*ev == NULL) {
+        *ev = event_new(base, -1, 0, fn, data);
+    }
+
+    if (*ev == NULL) {
+        kr_no_memory("a timer");
+    }
+
+    kr_loop_timer(*ev, ms);
+}

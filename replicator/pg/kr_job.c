@@ -7,6 +7,67 @@
 #include "kr_job.h"
 
 
+#define KR_JOB_FAILURES  5    /* errors in a row; the last one is final */
+
+
+int
+kr_job_outcome(kr_job_t *job)
+{
+    switch (job->status) {
+
+    case KR_JOB_DONE:
+        job->failures = 0;
+        return KR_OK;
+
+    case KR_JOB_TOO_LARGE:
+        return KR_DECLINED;
+
+    case KR_JOB_FAILED:
+        return kr_error_may_pass(job->sqlstate)
+               && ++job->failures < KR_JOB_FAILURES ? KR_AGAIN : KR_ERROR;
+
+    default: /* KR_JOB_LOST */
+        return KR_AGAIN;
+    }
+}
+
+
+const char *
+kr_job_error(const kr_job_t *job)
+{
+    return job->message == NULL ? job->sqlstate : job->message;
+}
+
+
+const char *
+kr_job_reason(const kr_job_t *job, const char *what, kr_buf_t *b)
+{
+    switch (job->status) {
+
+    case KR_JOB_TOO_LARGE:
+        /* clients know no KAIROS_... */
+        kr_buf_printf(b, "the rows are larger than %zu bytes: use LIMIT, or "
+                      "fewer columns", job->max_bytes);
+        break;
+
+    case KR_JOB_FAILED:
+        if (what != NULL) {
+            kr_buf_printf(b, "%s: %s", what, kr_job_error(job));
+
+        } else {
+            kr_buf_printf(b, "the query failed: %s", kr_job_error(job));
+        }
+
+        break;
+
+    default: /* KR_JOB_LOST */
+        return kr_job_lost(job);
+    }
+
+    return b->failed ? "no memory" : b->data;
+}
+
+
 const char *
 kr_job_lost(const kr_job_t *job)
 {
@@ -22,13 +83,6 @@ kr_job_stuck(const kr_job_t *job)
                          " again"
                        : "the query is too slow for the changes of its"
                          " tables: subscribe again";
-}
-
-
-int
-kr_job_may_pass(const kr_job_t *job)
-{
-    return kr_error_may_pass(job->sqlstate);
 }
 
 

@@ -124,6 +124,10 @@ struct kr_job_s {
                                            which there is a transaction */
     void              (*done)(kr_job_t *job);
 
+    /* kept from one run to the next */
+    unsigned            failures;       /* kr_job_outcome()'s */
+    unsigned            wait_ms;        /* the owner's, for kr_retry_next() */
+
     /*
      * Filled by the pool and valid in done(); asked_ms and slow can be read
      * while the pool has the job.  results[i] is that of statements[i]; where
@@ -147,14 +151,32 @@ struct kr_job_s {
 
 
 /*
- * Whether the error of a FAILED job may not come again: serialization,
+ * What follows from the status of a job that is run until it is served.
+ * KR_OK: it is DONE.  KR_DECLINED: it is TOO_LARGE.  KR_AGAIN: it is to be run
+ * again after a wait, as it was LOST, or FAILED with an error that may pass
+ * and came less than five times in a row.  KR_ERROR: it FAILED for good.
+ * To be called once in done(), as it counts.
+ */
+int kr_job_outcome(kr_job_t *job);
+
+/*
+ * Whether an error may not come again: serialization,
  * resources, locks and time-outs, an administrator's command, a server that
  * starts or stops (PostgreSQL documentation, appendix A).
  */
-int kr_job_may_pass(const kr_job_t *job);
 int kr_error_may_pass(const char *sqlstate);
 
-/* The text that a client gets of a LOST job. */
+/* The error of a FAILED job: its message, or its sqlstate. */
+const char *kr_job_error(const kr_job_t *job);
+
+/*
+ * The text that clients get of a job that is not DONE.  what: the subject of
+ * the error of a FAILED job; NULL: it is the query that failed.  The text is
+ * in b, which is empty and the caller's to free, or static.
+ */
+const char *kr_job_reason(const kr_job_t *job, const char *what, kr_buf_t *b);
+
+/* The text that clients get of a LOST job. */
 const char *kr_job_lost(const kr_job_t *job);
 
 /* The text that members get of a job that kr_pool_stuck() found to hang. */

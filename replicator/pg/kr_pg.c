@@ -13,8 +13,6 @@
 
 
 #define KR_PG_CONNECT_TIMEOUT  10       /* s */
-#define KR_PG_BACKOFF_MIN      100      /* ms */
-#define KR_PG_BACKOFF_MAX      5000
 #define KR_PG_KEYWORDS         12
 #define KR_PG_SQLSTATE_LEN     5
 
@@ -310,27 +308,6 @@ kr_pg_describe(kr_buf_t *out, const PGresult *res)
         kr_buf_str(out, parts[i].before);
         kr_pg_oneline(out, text);
     }
-}
-
-
-int
-kr_pg_backoff(unsigned *step)
-{
-    int            ms;
-    unsigned char  r;
-
-    ms = KR_PG_BACKOFF_MIN << *step;
-
-    if (ms >= KR_PG_BACKOFF_MAX) {
-        ms = KR_PG_BACKOFF_MAX;
-
-    } else {
-        (*step)++;
-    }
-
-    evutil_secure_rng_get_bytes(&r, 1);
-
-    return ms - ms / 4 + ms / 4 * r / 256;
 }
 
 

@@ -97,11 +97,5 @@ const char *kr_pg_lasting(const kr_pg_t *pg);
 /* Appends the error's text (message, detail, hint) as one line. */
 void kr_pg_describe(kr_buf_t *out, const PGresult *res);
 
-/*
- * The next delay in ms: doubles from 100 to 5000, a quarter of it random.
- * *step is 0 before the first.
- */
-int kr_pg_backoff(unsigned *step);
-
 
 #endif /* _KR_PG_H_INCLUDED_ */

@@ -9,6 +9,7 @@
 #include "kr_log.h"
 #include "kr_loop.h"
 #include "kr_pool_private.h"
+#include "kr_retry.h"
 
 
 #define KR_POOL_QUICK  1000    /* ms, of a first try's statement */
@@ -195,7 +196,7 @@ kr_pool_connected(kr_pg_t *pg)
 
     pool->logged = 0;
     pool->down = 0;
-    pool->backoff = 0;
+    pool->wait_ms = 0;
     ln->state = KR_LINK_IDLE;
 
     kr_pool_dispatch(pool);
@@ -295,7 +296,8 @@ kr_pool_rest(kr_pool_t *pool)
     }
 
     pool->resting = 1;
-    kr_loop_timer(pool->retry, (uint64_t) kr_pg_backoff(&pool->backoff));
+    kr_loop_timer(pool->retry,
+                  kr_retry_next(&pool->wait_ms, &kr_retry_connect));
 }
 
 

@@ -68,7 +68,7 @@ struct kr_pool_s {
     struct event       *turn;         /* for the refused */
     struct event       *wait;         /* for kr_lanes_next() */
     struct event       *retry;        /* connecting is put off until then */
-    unsigned            backoff;
+    unsigned            wait_ms;      /* see kr_retry_next() */
     unsigned            down:1;       /* the last connect failed */
     unsigned            logged:1;     /* the trouble, which lasts */
     unsigned            resting:1;    /* retry is pending */

@@ -242,7 +242,7 @@ kr_alter_done(kr_job_t *job)
 
     if (job->status == KR_JOB_FAILED) {
         kr_log(KR_LOG_ERR, "could not look for altered tables: %s",
-               job->message == NULL ? job->sqlstate : job->message);
+               kr_job_error(job));
     }
 
     if (job->status != KR_JOB_DONE) {

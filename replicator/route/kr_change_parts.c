@@ -15,11 +15,9 @@
 #include "kr_log.h"
 #include "kr_loop.h"
 #include "kr_owner.h"
+#include "kr_retry.h"
 
 
-#define KR_PROBE_RETRY_MIN  100      /* ms; no connection */
-#define KR_PROBE_RETRY_MAX  5000
-#define KR_PROBE_FAILED_MAX 5        /* errors in a row that may pass */
 #define KR_PROBE_AGAIN      10000    /* ms; a table that is part of none may
                                         have become one by ATTACH PARTITION */
 #define KR_PROBE_UNIT       256      /* bytes that count as one of the load */
@@ -50,8 +48,6 @@ struct kr_probe_s {
     kr_delayed_t       *first;
     kr_delayed_t      **last;
     struct event       *timer;
-    unsigned            delay;       /* ms */
-    unsigned            tries;       /* that failed in a row */
     unsigned            running:1;   /* the job is the pool's */
     unsigned            known:1;     /* it was part of none */
     unsigned            attached:1;  /* and may have had rows then */
@@ -166,15 +162,14 @@ kr_probe_done(kr_job_t *job)
     pr->running = 0;
     grown = 0;
 
-    if (job->status == KR_JOB_LOST
-        || (job->status == KR_JOB_FAILED && kr_job_may_pass(job)
-            && ++pr->tries < KR_PROBE_FAILED_MAX))
-    {
+    rc = kr_job_outcome(job);
+
+    if (rc == KR_AGAIN) {
         kr_probe_retry(pr);
         return;
     }
 
-    if (job->status != KR_JOB_DONE) {
+    if (rc != KR_OK) {
         rc = kr_probe_failed(pr);
 
     } else {
@@ -484,7 +479,7 @@ kr_probe_failed(kr_probe_t *pr)
 
     kr_log(KR_LOG_ERR, "could not ask what table %s.%s is a part of: %s",
            pr->table.schema.data, pr->table.name.data,
-           pr->job.message == NULL ? pr->job.sqlstate : pr->job.message);
+           kr_job_error(&pr->job));
 
     rc = KR_OK;
     pt = pr->fetch->routes->registry->parents;
@@ -501,18 +496,12 @@ kr_probe_failed(kr_probe_t *pr)
 static void
 kr_probe_retry(kr_probe_t *pr)
 {
-    pr->delay = pr->delay == 0 ? KR_PROBE_RETRY_MIN : pr->delay * 2;
-
-    if (pr->delay > KR_PROBE_RETRY_MAX) {
-        pr->delay = KR_PROBE_RETRY_MAX;
-    }
-
     if (pr->job.status == KR_JOB_LOST) {
         kr_stream_renew(pr->fetch->routes->stream,
                         "the catalog cannot be asked");
     }
 
-    kr_loop_timer(pr->timer, pr->delay);
+    kr_loop_timer(pr->timer, kr_retry_next(&pr->job.wait_ms, &kr_retry_lost));
 }
 
 

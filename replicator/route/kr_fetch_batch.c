@@ -7,14 +7,11 @@
 #include <string.h>
 
 #include "kr_fetch_private.h"
-#include "kr_log.h"
+#include "kr_loop.h"
 #include "kr_owner.h"
+#include "kr_retry.h"
 
 
-#define KR_BATCH_RETRY_MAX    100      /* ms; the changes are not visible */
-#define KR_BATCH_LOST_MIN     100      /* ms; no connection */
-#define KR_BATCH_LOST_MAX     5000
-#define KR_BATCH_FAILED_MAX   5        /* errors in a row that may pass */
 #define KR_BATCH_CONGESTED    5        /* ms; a worker has much to read */
 
 
@@ -31,7 +28,8 @@ static void kr_batch_publish(kr_pending_t *pe);
 static void kr_batch_drop(kr_pending_t *pe);
 static void kr_batch_large(kr_pending_t *pe);
 static void kr_batch_failed(kr_pending_t *pe);
-static void kr_batch_wait(kr_pending_t *pe, unsigned min, unsigned max);
+static void kr_batch_again(kr_pending_t *pe, const kr_retry_policy_t *policy);
+static void kr_batch_wait(kr_pending_t *pe, uint64_t ms);
 static void kr_batch_oldest(kr_pending_t *pe);
 
 
@@ -50,7 +48,7 @@ kr_fetch_run(kr_pending_t *pe)
     while (!pe->orphan && kr_batch_take(pe) == KR_OK) {
 
         if (kr_routes_congested(fe->routes)) {
-            kr_batch_wait(pe, KR_BATCH_CONGESTED, KR_BATCH_CONGESTED);
+            kr_batch_wait(pe, KR_BATCH_CONGESTED);
             break;
         }
 
@@ -134,13 +132,11 @@ kr_batch_done(kr_job_t *job)
     pe->running = 0;
     pe->busy = 1;
 
-    switch (job->status) {
+    switch (kr_job_outcome(job)) {
 
-    case KR_JOB_DONE:
-        pe->tries = 0;
-
+    case KR_OK:
         if (!kr_fetch_visible(pe)) {
-            kr_batch_wait(pe, 1, KR_BATCH_RETRY_MAX);
+            kr_batch_again(pe, &kr_retry_unseen);
             break;
         }
 
@@ -153,18 +149,21 @@ kr_batch_done(kr_job_t *job)
         kr_batch_publish(pe);
         break;
 
-    case KR_JOB_TOO_LARGE:
+    case KR_DECLINED:
         kr_batch_large(pe);
         break;
 
-    case KR_JOB_FAILED:
-        kr_batch_failed(pe);
+    case KR_AGAIN:
+        if (job->status == KR_JOB_LOST) {
+            kr_stream_renew(pe->fetch->routes->stream,
+                            "changed rows cannot be fetched");
+        }
+
+        kr_batch_again(pe, &kr_retry_lost);
         break;
 
-    default: /* KR_JOB_LOST */
-        kr_stream_renew(pe->fetch->routes->stream,
-                        "changed rows cannot be fetched");
-        kr_batch_wait(pe, KR_BATCH_LOST_MIN, KR_BATCH_LOST_MAX);
+    default: /* KR_ERROR */
+        kr_batch_failed(pe);
         break;
     }
 
@@ -192,7 +191,6 @@ kr_batch_timer(evutil_socket_t fd, short what, void *data)
     if (pe->window) {
         pe->window = 0;
         pe->ripe = 1;
-        pe->delay = 0;
     }
 
     kr_fetch_run(pe);
@@ -214,7 +212,6 @@ kr_batch_waits(kr_pending_t *pe)
     event_del(pe->timer);
 
     pe->window = 0;
-    pe->delay = 0;
 
     return 0;
 }
@@ -236,7 +233,7 @@ kr_batch_window(kr_pending_t *pe)
     }
 
     pe->window = 1;
-    kr_batch_wait(pe, ms, ms);
+    kr_batch_wait(pe, ms);
 
     return 1;
 }
@@ -266,7 +263,7 @@ kr_batch_take(kr_pending_t *pe)
         items = realloc(pe->items, 2 * n * sizeof(kr_item_t *));
 
         if (items == NULL) {
-            kr_batch_wait(pe, KR_BATCH_LOST_MIN, KR_BATCH_LOST_MAX);
+            kr_batch_again(pe, &kr_retry_lost);
             return KR_DECLINED;
         }
 
@@ -309,7 +306,7 @@ kr_batch_query(kr_pending_t *pe)
         return KR_OK;
 
     case KR_ERROR:
-        kr_batch_wait(pe, KR_BATCH_LOST_MIN, KR_BATCH_LOST_MAX);
+        kr_batch_again(pe, &kr_retry_lost);
         return KR_AGAIN;
 
     default: /* KR_OK */
@@ -436,7 +433,7 @@ kr_batch_publish(kr_pending_t *pe)
     kr_fetch_publish(pe);
     kr_batch_drop(pe);
 
-    pe->delay = 0;
+    pe->job.wait_ms = 0;
 
     if (!pe->orphan) {
         kr_batch_oldest(pe);
@@ -482,48 +479,26 @@ kr_batch_large(kr_pending_t *pe)
 static void
 kr_batch_failed(kr_pending_t *pe)
 {
-    kr_buf_t   reason;
-    kr_job_t  *job;
-
-    job = &pe->job;
-
-    if (kr_job_may_pass(job) && ++pe->tries < KR_BATCH_FAILED_MAX) {
-        kr_batch_wait(pe, KR_BATCH_LOST_MIN, KR_BATCH_LOST_MAX);
-        return;
-    }
+    kr_buf_t  reason;
 
     memset(&reason, 0, sizeof(kr_buf_t));
-    kr_buf_printf(&reason, "the query failed: %s",
-                  job->message == NULL ? job->sqlstate : job->message);
-
-    kr_fetch_end(pe, reason.failed ? "the query failed" : reason.data);
+    kr_fetch_end(pe, kr_job_reason(&pe->job, NULL, &reason));
     kr_buf_free(&reason);
 }
 
 
-/* The next turn comes from the timer; waits in a row double, up to max. */
 static void
-kr_batch_wait(kr_pending_t *pe, unsigned min, unsigned max)
+kr_batch_again(kr_pending_t *pe, const kr_retry_policy_t *policy)
 {
-    struct timeval  tv;
+    kr_batch_wait(pe, kr_retry_next(&pe->job.wait_ms, policy));
+}
 
-    pe->delay = pe->delay < min ? min : pe->delay * 2;
 
-    if (pe->delay > max) {
-        pe->delay = max;
-    }
-
-    if (pe->timer == NULL) {
-        pe->timer = event_new(pe->fetch->base, -1, 0, kr_batch_timer, pe);
-    }
-
-    tv.tv_sec = pe->delay / 1000;
-    tv.tv_usec = pe->delay % 1000 * 1000;
-
-    if (pe->timer == NULL || event_add(pe->timer, &tv) != 0) {
-        kr_log(KR_LOG_ALERT, "no memory for a timer");
-        kr_fetch_end(pe, "no memory");
-    }
+/* The next turn comes from the timer. */
+static void
+kr_batch_wait(kr_pending_t *pe, uint64_t ms)
+{
+    kr_loop_after(&pe->timer, pe->fetch->base, kr_batch_timer, pe, ms);
 }
 
 

@@ -88,8 +88,6 @@ struct kr_pending_s {
     kr_buf_t            pks[KR_KEY_MAX];     /* the parameters, */
     kr_buf_t            param;               /* and the predicate's */
     struct event       *timer;
-    unsigned            delay;       /* ms, of the next wait */
-    unsigned            tries;       /* that failed in a row */
 
     unsigned            running:1;   /* the job is the pool's */
     unsigned            busy:1;      /* its functions stand on the stack */
@@ -180,16 +178,28 @@ int kr_fetch_touch(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
 /* All that the route's subscribers may hold is to be looked at. */
 int kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn);
 
-/* Fetches all that there is, or as much as can be now. */
+/*
+ * Begins the next refetch, and sends the events of rows for which none is
+ * needed.  Returns at once where pe->running or pe->busy is set, or the timer
+ * is to go on.  Where nothing is left to fetch, or the template is gone, it
+ * frees pe.
+ */
 void kr_fetch_run(kr_pending_t *pe);
 
-/* Ends all routes of the template, and with the last the template. */
+/*
+ * Resets all routes of the template for the reason, and with the last one the
+ * template ends.  pe->busy must be set: otherwise the end of the template
+ * frees pe within the call.
+ */
 void kr_fetch_end(kr_pending_t *pe, const char *reason);
 
 /* Makes room for others if the stream is not read on. */
 void kr_fetch_shed(kr_fetch_t *fe);
 
-/* Cancels, lets go of all, frees; the template keeps no trace of it. */
+/*
+ * Cancels the job, releases the changes, frees pe, and sets the template's
+ * pointer to it to NULL.
+ */
 void kr_pending_free(kr_pending_t *pe);
 
 /*

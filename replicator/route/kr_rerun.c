@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kr_clock.h"
-#include "kr_log.h"
+#include "kr_loop.h"
 #include "kr_rerun_private.h"
 
 
@@ -207,7 +207,7 @@ kr_rerun_next(kr_rerun_t *rr)
         return;
     }
 
-    if (rr->delay != 0 && event_pending(rr->timer, EV_TIMEOUT, NULL)) {
+    if (rr->job.wait_ms != 0 && event_pending(rr->timer, EV_TIMEOUT, NULL)) {
         /* a retry, which nobody hastens */
         return;
     }
@@ -241,12 +241,12 @@ kr_rerun_waits(kr_rerun_t *rr)
     }
 
     if (rr->answered == NULL && now < when) {
-        kr_rerun_arm(rr, when - now);
+        kr_loop_timer(rr->timer, when - now);
         return 1;
     }
 
     if (kr_routes_congested(rn->routes)) {
-        kr_rerun_arm(rr, KR_RERUN_CONGESTED);
+        kr_loop_timer(rr->timer, KR_RERUN_CONGESTED);
         return 1;
     }
 
@@ -320,21 +320,6 @@ kr_rerun_take(kr_rerun_t *rr)
     }
 
     rr->txn = NULL;
-}
-
-
-void
-kr_rerun_arm(kr_rerun_t *rr, uint64_t ms)
-{
-    struct timeval  tv;
-
-    tv.tv_sec = (time_t) (ms / 1000);
-    tv.tv_usec = (suseconds_t) (ms % 1000 * 1000);
-
-    if (event_add(rr->timer, &tv) != 0) {
-        kr_log(KR_LOG_ALERT, "no memory for a timer");
-        kr_route_reset(rr->owner->routes, rr->route, "no memory");
-    }
 }
 
 

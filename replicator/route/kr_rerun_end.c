@@ -3,19 +3,16 @@
  * all.
  */
 
-#include <stdio.h>
 #include <string.h>
 
 #include "kr_clock.h"
+#include "kr_loop.h"
 #include "kr_owner.h"
 #include "kr_rerun_private.h"
+#include "kr_retry.h"
 
 
 #define KR_RERUN_REST_MAX     10000    /* ms; between two runs of a route */
-#define KR_RERUN_RETRY_MAX    100      /* ms; a change is not visible yet */
-#define KR_RERUN_LOST_MIN     100      /* ms; no connection */
-#define KR_RERUN_LOST_MAX     5000
-#define KR_RERUN_FAILED_MAX   5        /* errors in a row that may pass */
 #define KR_RERUN_UNSEEN_MAX   100      /* runs; guests do not wait longer */
 #define KR_RERUN_GUEST_MAX    8000     /* ms; a guest waits no longer for the
                                           end of a run that hangs */
@@ -24,14 +21,13 @@
 static void kr_rerun_result(kr_rerun_t *rr);
 static void kr_rerun_unsettled(kr_rerun_t *rr);
 static void kr_rerun_answer(kr_rerun_t *rr);
-static void kr_rerun_too_large(kr_rerun_t *rr);
+static void kr_rerun_again(kr_rerun_t *rr);
 static void kr_rerun_failed(kr_rerun_t *rr);
-static void kr_rerun_lost(kr_rerun_t *rr);
 static uint64_t kr_rerun_behind(const kr_rerun_t *rr);
 static void kr_rerun_stuck(kr_rerun_t *rr);
 static void kr_rerun_give_up(kr_rerun_t *rr, const char *reason);
 static void kr_rerun_refuse_one(kr_waiter_t *g, const char *reason);
-static void kr_rerun_retry(kr_rerun_t *rr, unsigned min, unsigned max);
+static void kr_rerun_retry(kr_rerun_t *rr, const kr_retry_policy_t *policy);
 
 
 void
@@ -47,23 +43,18 @@ kr_rerun_done(kr_job_t *job)
     kr_rerun_stopped(rr);
     rr->busy = 1;
 
-    switch (job->status) {
+    switch (kr_job_outcome(job)) {
 
-    case KR_JOB_DONE:
-        rr->tries = 0;
+    case KR_OK:
         kr_rerun_result(rr);
         break;
 
-    case KR_JOB_TOO_LARGE:
-        kr_rerun_too_large(rr);
+    case KR_AGAIN:
+        kr_rerun_again(rr);
         break;
 
-    case KR_JOB_FAILED:
+    default: /* KR_DECLINED, KR_ERROR */
         kr_rerun_failed(rr);
-        break;
-
-    default: /* KR_JOB_LOST */
-        kr_rerun_lost(rr);
         break;
     }
 
@@ -127,7 +118,7 @@ kr_rerun_result(kr_rerun_t *rr)
     }
 
     rr->unseen = 0;
-    rr->delay = 0;
+    rr->job.wait_ms = 0;
 
     if (kr_rerun_compare(rr, rr->job.results[0], &reason) != KR_OK) {
         kr_rerun_give_up(rr, reason);
@@ -158,7 +149,7 @@ kr_rerun_unsettled(kr_rerun_t *rr)
                         "a transaction is not visible yet, try again");
     }
 
-    kr_rerun_retry(rr, 1, KR_RERUN_RETRY_MAX);
+    kr_rerun_retry(rr, &kr_retry_unseen);
 }
 
 
@@ -182,55 +173,38 @@ kr_rerun_answer(kr_rerun_t *rr)
 }
 
 
-/* as kr_sub_failed() says it of a snapshot: clients know no KAIROS_... */
+/* The waiters that were to have this run's rows do not wait for the next. */
 static void
-kr_rerun_too_large(kr_rerun_t *rr)
+kr_rerun_again(kr_rerun_t *rr)
 {
-    char  reason[128];
+    kr_buf_t  reason;
 
-    snprintf(reason, sizeof(reason), "the rows are larger than %zu bytes: use "
-             "LIMIT, or fewer columns", rr->owner->max_bytes);
+    memset(&reason, 0, sizeof(kr_buf_t));
+    kr_rerun_refuse(&rr->served, kr_job_reason(&rr->job, NULL, &reason));
+    kr_buf_free(&reason);
 
-    kr_rerun_give_up(rr, reason);
+    if (rr->job.status == KR_JOB_LOST) {
+
+        if (rr->answered == NULL) {
+            return;
+        }
+
+        kr_stream_renew(rr->owner->routes->stream,
+                        "changed rows cannot be fetched");
+    }
+
+    kr_rerun_retry(rr, &kr_retry_lost);
 }
 
 
 static void
 kr_rerun_failed(kr_rerun_t *rr)
 {
-    kr_buf_t   reason;
-    kr_job_t  *job;
-
-    job = &rr->job;
+    kr_buf_t  reason;
 
     memset(&reason, 0, sizeof(kr_buf_t));
-    kr_buf_printf(&reason, "the query failed: %s",
-                  job->message == NULL ? job->sqlstate : job->message);
-
-    if (kr_job_may_pass(job) && ++rr->tries < KR_RERUN_FAILED_MAX) {
-        kr_rerun_refuse(&rr->served, reason.failed ? "the query failed"
-                                                   : reason.data);
-        kr_rerun_retry(rr, KR_RERUN_LOST_MIN, KR_RERUN_LOST_MAX);
-
-    } else {
-        kr_rerun_give_up(rr, reason.failed ? "the query failed"
-                                           : reason.data);
-    }
-
+    kr_rerun_give_up(rr, kr_job_reason(&rr->job, NULL, &reason));
     kr_buf_free(&reason);
-}
-
-
-static void
-kr_rerun_lost(kr_rerun_t *rr)
-{
-    kr_rerun_refuse(&rr->served, kr_job_lost(&rr->job));
-
-    if (rr->answered != NULL) {
-        kr_stream_renew(rr->owner->routes->stream,
-                        "changed rows cannot be fetched");
-        kr_rerun_retry(rr, KR_RERUN_LOST_MIN, KR_RERUN_LOST_MAX);
-    }
 }
 
 
@@ -321,21 +295,13 @@ kr_rerun_refuse_one(kr_waiter_t *g, const char *reason)
 }
 
 
-/* The next turn comes from the timer; waits in a row double, up to max. */
+/* Waits; the waiters come with the next run. */
 static void
-kr_rerun_retry(kr_rerun_t *rr, unsigned min, unsigned max)
+kr_rerun_retry(kr_rerun_t *rr, const kr_retry_policy_t *policy)
 {
-    rr->delay = rr->delay < min ? min : rr->delay * 2;
-
-    if (rr->delay > max) {
-        rr->delay = max;
-    }
-
-    /* the guests come with the next run */
-
     while (rr->served != NULL) {
         kr_waiter_move(rr->served, &rr->waiting);
     }
 
-    kr_rerun_arm(rr, rr->delay);
+    kr_loop_timer(rr->timer, kr_retry_next(&rr->job.wait_ms, policy));
 }

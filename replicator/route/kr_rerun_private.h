@@ -48,8 +48,6 @@ struct kr_rerun_s {
     uint64_t          touched;     /* ms; when txn was set */
     uint64_t          rested;      /* ms; the next may begin */
     struct event     *timer;
-    unsigned          delay;       /* ms, of the last wait for a retry */
-    unsigned          tries;       /* errors in a row */
     unsigned          unseen;      /* runs in a row that saw too little */
 
     unsigned          based:1;     /* there was a result */
@@ -93,9 +91,6 @@ void kr_rerun_stopped(kr_rerun_t *rr);
 
 /* Begins a run, if there is anything to run for and nothing to wait for. */
 void kr_rerun_next(kr_rerun_t *rr);
-
-/* The same in ms, from the timer. */
-void kr_rerun_arm(kr_rerun_t *rr, uint64_t ms);
 
 /* All guests of the list are told that there are no rows. */
 void kr_rerun_refuse(kr_waiter_t **list, const char *reason);

@@ -314,30 +314,10 @@ kr_sub_look(kr_sub_t *sub)
 void
 kr_sub_failed(kr_sub_t *sub, const char *what)
 {
-    kr_buf_t   b;
-    kr_job_t  *job;
+    kr_buf_t  b;
 
     memset(&b, 0, sizeof(kr_buf_t));
-    job = &sub->job;
-
-    switch (job->status) {
-
-    case KR_JOB_TOO_LARGE:
-        kr_buf_printf(&b, "the rows are larger than %zu bytes: use LIMIT, or "
-                      "fewer columns", sub->owner->max_bytes);
-        break;
-
-    case KR_JOB_FAILED:
-        kr_buf_printf(&b, "%s%s", what,
-                      job->message == NULL ? job->sqlstate : job->message);
-        break;
-
-    default: /* KR_JOB_LOST */
-        kr_buf_str(&b, kr_job_lost(job));
-        break;
-    }
-
-    kr_sub_refuse(sub, b.failed ? "no memory" : b.data);
+    kr_sub_refuse(sub, kr_job_reason(&sub->job, what, &b));
     kr_buf_free(&b);
 }
 

@@ -167,10 +167,10 @@ kr_sub_wrong_value(kr_sub_t *sub)
     kr_buf_t  what;
 
     memset(&what, 0, sizeof(kr_buf_t));
-    kr_buf_printf(&what, "field_value for \"%s\" of type %s: ",
+    kr_buf_printf(&what, "field_value for \"%s\" of type %s",
                   kr_op_name(sub->spec.op), sub->aim.field->type_name.data);
 
-    kr_sub_failed(sub, what.failed ? "field_value: " : what.data);
+    kr_sub_failed(sub, what.failed ? "field_value" : what.data);
     kr_buf_free(&what);
 }
 

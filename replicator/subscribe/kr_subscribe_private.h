@@ -69,7 +69,7 @@ struct kr_sub_s {
     const kr_moment_t  *moment;     /* of the rows */
     const PGresult     *rows;
     struct event       *timer;
-    unsigned            tries;
+    unsigned            tries;      /* snapshots that saw too little */
     unsigned            looking:1;
     unsigned            running:1;
     unsigned            asking:1;   /* the guest waits */
@@ -115,8 +115,8 @@ void kr_sub_unplan(kr_sub_t *sub);
 
 void kr_sub_look(kr_sub_t *sub);
 
-/* Asks again, the catalog (a RESUME) or for the rows, after ms. */
-void kr_sub_wait(kr_sub_t *sub, unsigned ms);
+/* After ms a RESUME looks at the catalog again, a SUBSCRIBE for the rows. */
+void kr_sub_wait(kr_sub_t *sub, uint64_t ms);
 
 /* The route of a RESUME is there. */
 void kr_sub_resume(kr_sub_t *sub);
@@ -124,7 +124,11 @@ void kr_sub_resume(kr_sub_t *sub);
 /* The request does not need its cursor any more. */
 void kr_sub_release_cursor(kr_sub_t *sub);
 
-/* Each answers, or not if nobody is there, and ends the request. */
+/*
+ * Each ends the request and frees sub.  kr_sub_refuse() sends the reason
+ * before, to the client, or to the members of the topic of a RESUME;
+ * kr_sub_failed() takes kr_job_reason()'s text, of a job that is not DONE.
+ */
 void kr_sub_failed(kr_sub_t *sub, const char *what);
 void kr_sub_refuse(kr_sub_t *sub, const char *reason);
 void kr_sub_free(kr_sub_t *sub);

@@ -7,10 +7,11 @@
 
 #include "kr_answer.h"
 #include "kr_clock.h"
+#include "kr_loop.h"
+#include "kr_retry.h"
 #include "kr_subscribe_private.h"
 
 
-#define KR_SNAPSHOT_RETRY   100      /* ms, at most between two tries */
 #define KR_SNAPSHOT_TRIES   100
 
 /* of PostgreSQL's WAL, as it is built by default */
@@ -129,7 +130,7 @@ kr_sub_snapped(kr_job_t *job)
     sub->running = 0;
 
     if (job->status != KR_JOB_DONE) {
-        kr_sub_failed(sub, "the query failed: ");
+        kr_sub_failed(sub, NULL);
         return;
     }
 
@@ -407,26 +408,14 @@ kr_sub_again(kr_sub_t *sub)
         return;
     }
 
-    kr_sub_wait(sub, sub->tries < 7 ? 1u << (sub->tries - 1)
-                                    : KR_SNAPSHOT_RETRY);
+    kr_sub_wait(sub, kr_retry_next(&sub->job.wait_ms, &kr_retry_unseen));
 }
 
 
 void
-kr_sub_wait(kr_sub_t *sub, unsigned ms)
+kr_sub_wait(kr_sub_t *sub, uint64_t ms)
 {
-    struct timeval  tv;
-
-    if (sub->timer == NULL) {
-        sub->timer = event_new(sub->owner->base, -1, 0, kr_sub_timer, sub);
-    }
-
-    tv.tv_sec = ms / 1000;
-    tv.tv_usec = ms % 1000 * 1000;
-
-    if (sub->timer == NULL || event_add(sub->timer, &tv) != 0) {
-        kr_sub_refuse(sub, "no memory");
-    }
+    kr_loop_after(&sub->timer, sub->owner->base, kr_sub_timer, sub, ms);
 }
 
 

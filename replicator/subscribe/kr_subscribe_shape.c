@@ -157,7 +157,7 @@ kr_sub_probed(kr_sub_t *sub)
         kr_sub_wait(sub, KR_RESUME_RETRY);
 
     } else {
-        kr_sub_failed(sub, "the query failed: ");
+        kr_sub_failed(sub, NULL);
     }
 
     return KR_DECLINED;

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kr_job.h"
 #include "kr_log.h"
 #include "kr_loop.h"
-#include "kr_pool.h"
+#include "kr_retry.h"
 #include "kr_stream_private.h"
 
 
@@ -233,7 +234,7 @@ kr_stream_lose(kr_stream_t *st)
         return;
     }
 
-    kr_loop_timer(st->retry, (uint64_t) kr_pg_backoff(&st->backoff));
+    kr_loop_timer(st->retry, kr_retry_next(&st->wait_ms, &kr_retry_connect));
 
     if (state == KR_STREAM_COPY) {
         st->handlers->lost(st->core, kr_pg_message(&st->pg));
@@ -252,7 +253,7 @@ kr_stream_judge(kr_stream_t *st)
     const char  *sqlstate;
 
     if (st->confirmed > st->from) {
-        st->backoff = 0;
+        st->wait_ms = 0;
         st->stuck = 0;
     }
 

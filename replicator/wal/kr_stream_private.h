@@ -40,7 +40,7 @@ struct kr_stream_s {
 
     kr_stream_state_e            state;
     kr_stream_state_e            next;         /* after this answer's end */
-    unsigned                     backoff;
+    unsigned                     wait_ms;      /* see kr_retry_next() */
 
     kr_mark_t                    mark;
     kr_origin_t                  origin;

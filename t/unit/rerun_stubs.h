@@ -46,6 +46,15 @@ kr_log(kr_log_level_e level, const char *fmt, ...)
 
 
 void
+kr_no_memory(const char *what)
+{
+    (void) what;
+
+    abort();
+}
+
+
+void
 kr_pool_run(kr_pool_t *pool, kr_job_t *job)
 {
     (void) pool;

@@ -1,4 +1,4 @@
-/* sources: kr_alter.c kr_op.c kr_value.c */
+/* sources: kr_alter.c kr_job.c kr_op.c kr_value.c */
 /* sources: kr_value_number.c */
 /* sources: kr_value_order.c kr_buf.c */
 /* libs: -lcrypto -levent_core -lpq */

@@ -1,5 +1,5 @@
 /* sources: kr_pool.c kr_pool_job.c kr_pool_try.c kr_pool_lane.c */
-/* sources: kr_loop.c kr_lsn.c kr_buf.c */
+/* sources: kr_loop.c kr_retry.c kr_lsn.c kr_buf.c */
 /* libs: -lcrypto -levent_core -lpq */
 
 #include <setjmp.h>
@@ -128,15 +128,6 @@ kr_pg_lasting(const kr_pg_t *pg)
     (void) pg;
 
     return NULL;
-}
-
-
-int
-kr_pg_backoff(unsigned *step)
-{
-    (void) step;
-
-    return 0;
 }
 
 
