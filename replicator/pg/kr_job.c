@@ -10,6 +10,39 @@
 #define KR_JOB_FAILURES  5    /* errors in a row; the last one is final */
 
 
+void
+kr_job_begin(kr_job_t *job, kr_job_kind_e transaction,
+    void (*done)(kr_job_t *job))
+{
+    job->nstatements = 0;
+    job->transaction = transaction;
+    job->tables = NULL;
+    job->with_moment = 0;
+    job->done = done;
+}
+
+
+void
+kr_job_query(kr_job_t *job, const char *sql)
+{
+    kr_statement_t  *st;
+
+    st = &job->statements[job->nstatements++];
+    st->sql = sql;
+    st->nparams = 0;
+}
+
+
+void
+kr_job_param(kr_job_t *job, const char *text)
+{
+    kr_statement_t  *st;
+
+    st = &job->statements[job->nstatements - 1];
+    st->params[st->nparams++] = text;
+}
+
+
 int
 kr_job_outcome(kr_job_t *job)
 {

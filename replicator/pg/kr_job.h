@@ -98,9 +98,10 @@ typedef struct {
 
 /*
  * The owner embeds the job in a struct of its own, which kr_owner()
- * (kr_owner.h) finds again, zeroes it once, and fills the first part.  From
- * kr_pool_run() until done() is called the owner changes neither the job nor
- * the strings that it points to.
+ * (kr_owner.h) finds again, zeroes it once, and fills the first part, with
+ * kr_job_begin() and what follows it or by itself.  From kr_pool_run() until
+ * done() is called the owner changes neither the job nor the strings that it
+ * points to.
  */
 struct kr_job_s {
     kr_statement_t      statements[KR_JOB_STATEMENTS];
@@ -149,6 +150,22 @@ struct kr_job_s {
     kr_job_queue_t      queue;
 };
 
+
+/*
+ * Begins to fill a job, which loses the statements, tables and with_moment of
+ * its last run; the other members of the first part stay.
+ */
+void kr_job_begin(kr_job_t *job, kr_job_kind_e transaction,
+    void (*done)(kr_job_t *job));
+
+/* Adds a statement, of KR_JOB_STATEMENTS at most, which has no parameters. */
+void kr_job_query(kr_job_t *job, const char *sql);
+
+/*
+ * Adds a parameter, of KR_JOB_PARAMS at most, to the last statement: its text,
+ * or NULL for SQL's NULL.
+ */
+void kr_job_param(kr_job_t *job, const char *text);
 
 /*
  * What follows from the status of a job that is run until it is served.

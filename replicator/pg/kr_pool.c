@@ -203,7 +203,7 @@ kr_pool_connected(kr_pg_t *pg)
 }
 
 
-/* not connected, or it broke while something was written */
+/* The connect failed, or the connection broke while it was written to. */
 static void
 kr_pool_failed(kr_pg_t *pg)
 {
@@ -232,7 +232,8 @@ kr_pool_retry(evutil_socket_t fd, short what, void *data)
 
 
 /*
- * A try may not hold a connection for long; with a single one nobody may.
+ * Sets the time-outs: a first try may not hold a connection for long, and of a
+ * pool with a single connection no try may wait long for a lock.
  */
 static void
 kr_pool_limits(kr_pool_t *pool)
@@ -251,9 +252,9 @@ kr_pool_limits(kr_pool_t *pool)
 
 
 /*
- * Opens one more link if more jobs could run than links are on their way.
- * KR_DECLINED: there is no need, or no link left; KR_ERROR: it failed at
- * once, see kr_pool_rest().
+ * Opens one more link if more jobs could run than links are connecting.
+ * KR_OK: it is connecting.  KR_DECLINED: there is no need, or no link left.
+ * KR_ERROR: it failed at once, and the pool rests.
  */
 static int
 kr_pool_connect(kr_pool_t *pool)
@@ -288,6 +289,7 @@ kr_pool_connect(kr_pool_t *pool)
 }
 
 
+/* No link connects before the wait is over. */
 static void
 kr_pool_rest(kr_pool_t *pool)
 {
@@ -301,7 +303,7 @@ kr_pool_rest(kr_pool_t *pool)
 }
 
 
-/* one line when the trouble begins */
+/* Logs one line when the trouble begins, and the rest of it to debug. */
 static void
 kr_pool_say(kr_link_t *ln, kr_link_state_e state)
 {

@@ -71,7 +71,7 @@ kr_pool_cancel(kr_pool_t *pool, kr_job_t *job)
         return;
     }
 
-    /* the pipeline goes on, its answers are thrown away */
+    /* the pipeline goes on, and its answers are dropped */
     for (i = 0; i < pool->nlinks; i++) {
         if (pool->links[i].job == job) {
             pool->links[i].job = NULL;
@@ -108,7 +108,7 @@ kr_pool_queue(kr_pool_t *pool, kr_job_t *job)
 }
 
 
-/* The job is LOST, which its owner hears from the loop. */
+/* The job will be LOST, from the loop. */
 static void
 kr_pool_refuse(kr_pool_t *pool, kr_job_t *job)
 {
@@ -129,7 +129,7 @@ kr_pool_turn(evutil_socket_t fd, short what, void *data)
 
     pool = data;
 
-    /* those that done() sends again have their turn later */
+    /* a job that done() runs again is refused from the next turn */
 
     DL_COUNT2(pool->refused, job, n, queue.next);
 
@@ -144,7 +144,10 @@ kr_pool_turn(evutil_socket_t fd, short what, void *data)
 }
 
 
-/* Gives back the jobs that have waited long enough; others have rested. */
+/*
+ * Ends the jobs whose deadline has passed, those of other lanes than ASKS only
+ * while the database is away, and gives the flows that have rested a turn.
+ */
 void
 kr_pool_wait(evutil_socket_t fd, short what, void *data)
 {
@@ -228,7 +231,10 @@ kr_job_done(kr_job_t *job, kr_job_status_e status, const char *sqlstate,
 }
 
 
-/* A client makes the text: no two that it can find have the same number. */
+/*
+ * The number of what the job is about.  The text is a client's, and a client
+ * can find no two texts with the same number.
+ */
 static uint64_t
 kr_job_id(const kr_job_t *job)
 {
@@ -249,6 +255,7 @@ kr_job_id(const kr_job_t *job)
 }
 
 
+/* Ends a job that does not wait any more, as its deadline has passed. */
 static void
 kr_pool_give_up(kr_pool_t *pool, kr_job_t *job)
 {

@@ -36,14 +36,18 @@ static void kr_link_synced(kr_link_t *ln);
 static void kr_link_lose(kr_link_t *ln, kr_job_status_e status, int error);
 
 
-/* The first statement, as in a SNAPSHOT it is the one that takes it. */
+/*
+ * The moment of a transaction is read before the job's statements: the first
+ * statement of a SNAPSHOT takes the snapshot, and that of a COMMITTED one is
+ * older than theirs.
+ */
 static const char  kr_link_moment_sql[] =
     "SELECT pg_catalog.pg_current_snapshot()::text,"
     " pg_catalog.pg_current_wal_insert_lsn()::text";
 
 /*
- * Tables whose file is another one now than in the snapshot: the catalog's row
- * is read with the snapshot, the function knows the present.
+ * Tables whose file is another one now than in the snapshot: c.relfilenode is
+ * read with the snapshot, and pg_relation_filenode() returns the present one.
  */
 static const char  kr_link_rewritten_sql[] =
     "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c"
@@ -96,7 +100,7 @@ kr_link_readable(kr_pg_t *pg)
             kr_pg_set_error(pg, "", "the database does not answer");
 
         } else if (ln->state != KR_LINK_BUSY || !ln->failed) {
-            /* the server's last words are better than libpq's */
+            /* the error that the server sent before says more */
             kr_pg_error(pg, NULL);
         }
 
@@ -272,7 +276,7 @@ kr_link_begin(kr_link_t *ln, const kr_job_t *job)
 }
 
 
-/* The longer time-outs of the slow lane need a transaction, too. */
+/* Whether there is a transaction: SET LOCAL of the slow lane needs one. */
 static int
 kr_link_transaction(const kr_link_t *ln, const kr_job_t *job)
 {
@@ -281,7 +285,7 @@ kr_link_transaction(const kr_link_t *ln, const kr_job_t *job)
 }
 
 
-/* Its answer comes before those of the job's statements. */
+/* Sends a statement whose answer comes before those of the job's. */
 static int
 kr_link_before(kr_link_t *ln, const char *sql)
 {
@@ -314,7 +318,7 @@ kr_link_single_row(kr_link_t *ln)
 }
 
 
-/* a notice, a parameter that changed, or the server's good-bye */
+/* Input without a job: a notice, a changed parameter, or a closed session. */
 static void
 kr_link_idle(kr_link_t *ln)
 {
@@ -400,8 +404,9 @@ kr_link_rows(kr_link_t *ln, PGresult *res)
 
 
 /*
- * KR_ERROR: no memory, or no snapshot.  As with rows for which there is no
- * memory the job is LOST then, so that a job that is DONE has its moment.
+ * Reads the moment.  KR_ERROR: there is no memory, or no snapshot in it.  As
+ * with rows for which there is no memory the job is LOST then: a job that is
+ * DONE has its moment.
  */
 static int
 kr_link_moment(kr_link_t *ln, const PGresult *res)
@@ -462,6 +467,10 @@ kr_link_keep(kr_link_t *ln, PGresult *res)
 }
 
 
+/*
+ * Adds the row of res to those of the answer that is read.  KR_DECLINED: the
+ * results are too large now; KR_ERROR: no memory.
+ */
 static int
 kr_link_collect(kr_link_t *ln, const PGresult *res)
 {
@@ -494,7 +503,7 @@ kr_link_collect(kr_link_t *ln, const PGresult *res)
 }
 
 
-/* All answers are in. */
+/* The pipeline is over: ends its job, or rolls back what it left open. */
 static void
 kr_link_synced(kr_link_t *ln)
 {

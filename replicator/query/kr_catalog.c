@@ -266,12 +266,12 @@ kr_view_replace(kr_view_t *old, kr_view_t *v)
 static void
 kr_view_run(kr_view_t *v, const void *asker)
 {
+    kr_job_begin(&v->job, KR_JOB_SNAPSHOT, kr_view_done);
     kr_ask_job(&v->ask, &v->job);
 
     v->job.lane = KR_LANE_ASKS;
     v->job.about = v->ask.tables.data;
     v->job.asker = asker;
-    v->job.done = kr_view_done;
 
     kr_pool_run(v->catalog->pool, &v->job);
 }

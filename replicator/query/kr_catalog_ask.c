@@ -225,8 +225,7 @@ kr_ask_params(kr_ask_t *ask, const kr_sql_t *sql)
 void
 kr_ask_job(const kr_ask_t *ask, kr_job_t *job)
 {
-    int              i;
-    kr_statement_t  *st;
+    int  i;
 
     static const char *const  texts[] = {
         kr_ask_tables_sql, kr_ask_columns_sql, kr_ask_keys_sql,
@@ -234,25 +233,22 @@ kr_ask_job(const kr_ask_t *ask, kr_job_t *job)
     };
 
     for (i = 0; i < KR_ASKS; i++) {
-        st = &job->statements[i];
-        st->sql = texts[i];
-        st->nparams = 1;
-        st->params[0] = ask->tables.data;
+        kr_job_query(job, texts[i]);
+
+        if (i == KR_ASK_FUNCTIONS) {
+            kr_job_param(job, ask->schemas.data);
+            kr_job_param(job, ask->names.data);
+            continue;
+        }
+
+        kr_job_param(job, ask->tables.data);
+
+        if (i == KR_ASK_HIDDEN) {
+            kr_job_param(job, ask->kinds.data);
+            kr_job_param(job, ask->use_schemas.data);
+            kr_job_param(job, ask->use_names.data);
+        }
     }
-
-    st = &job->statements[KR_ASK_FUNCTIONS];
-    st->nparams = 2;
-    st->params[0] = ask->schemas.data;
-    st->params[1] = ask->names.data;
-
-    st = &job->statements[KR_ASK_HIDDEN];
-    st->nparams = 4;
-    st->params[1] = ask->kinds.data;
-    st->params[2] = ask->use_schemas.data;
-    st->params[3] = ask->use_names.data;
-
-    job->nstatements = KR_ASKS;
-    job->transaction = KR_JOB_SNAPSHOT;
 }
 
 

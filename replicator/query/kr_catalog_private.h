@@ -35,7 +35,7 @@ typedef struct {
 /* kr_catalog_ask.c: KR_OK or KR_ERROR; then kr_ask_free() all the same. */
 int kr_ask_params(kr_ask_t *ask, const kr_sql_t *sql);
 
-/* Fills the statements of a job, and takes a key from the parameters. */
+/* Adds the statements to a job, and takes a key from the parameters. */
 void kr_ask_job(const kr_ask_t *ask, kr_job_t *job);
 void kr_ask_key(const kr_ask_t *ask, kr_buf_t *key);
 void kr_ask_free(kr_ask_t *ask);

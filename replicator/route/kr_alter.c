@@ -215,13 +215,10 @@ kr_alter_timer(evutil_socket_t fd, short what, void *data)
 
     job = &al->job;
 
-    job->statements[0].sql = kr_alter_shapes;
-    job->statements[0].nparams = 2;
-    job->statements[0].params[0] = al->schemas.data;
-    job->statements[0].params[1] = al->tables.data;
-    job->nstatements = 1;
-    job->transaction = KR_JOB_ALONE;
-    job->done = kr_alter_done;
+    kr_job_begin(job, KR_JOB_ALONE, kr_alter_done);
+    kr_job_query(job, kr_alter_shapes);
+    kr_job_param(job, al->schemas.data);
+    kr_job_param(job, al->tables.data);
 
     al->running = 1;
     kr_pool_run(al->pool, job);

@@ -371,13 +371,10 @@ kr_probe_run(kr_probe_t *pr)
 
     job = &pr->job;
 
-    job->statements[0].sql = kr_probe_parents;
-    job->statements[0].nparams = 2;
-    job->statements[0].params[0] = pr->table.schema.data;
-    job->statements[0].params[1] = pr->table.name.data;
-    job->nstatements = 1;
-    job->transaction = KR_JOB_ALONE;
-    job->done = kr_probe_done;
+    kr_job_begin(job, KR_JOB_ALONE, kr_probe_done);
+    kr_job_query(job, kr_probe_parents);
+    kr_job_param(job, pr->table.schema.data);
+    kr_job_param(job, pr->table.name.data);
 
     pr->running = 1;
     kr_pool_run(pr->fetch->pool, job);

@@ -296,9 +296,8 @@ kr_batch_take(kr_pending_t *pe)
 static int
 kr_batch_query(kr_pending_t *pe)
 {
-    int              n;
-    kr_job_t        *job;
-    kr_statement_t  *st;
+    size_t     i;
+    kr_job_t  *job;
 
     switch (kr_batch_pks(pe)) {
 
@@ -315,26 +314,20 @@ kr_batch_query(kr_pending_t *pe)
 
     job = &pe->job;
 
-    job->nstatements = 1;
+    /* the rows may be newer than the moment, and are fetched again then */
+    kr_job_begin(job, KR_JOB_COMMITTED, kr_batch_done);
+    kr_job_query(job, pe->template->refetch);
 
-    st = &job->statements[0];
-    st->sql = pe->template->refetch;
-
-    for (n = 0; n < (int) pe->template->key.n; n++) {
-        st->params[n] = pe->pks[n].data;
+    for (i = 0; i < pe->template->key.n; i++) {
+        kr_job_param(job, pe->pks[i].data);
     }
 
     if (pe->template->check) {
-        st->params[n++] = pe->param.data;
+        kr_job_param(job, pe->param.data);
     }
 
-    st->nparams = n;
-
-    /* the rows may be newer than the moment, and are fetched again then */
-    job->transaction = KR_JOB_COMMITTED;
     job->with_moment = 1;
     job->max_bytes = pe->fetch->max_bytes;
-    job->done = kr_batch_done;
 
     pe->running = 1;
     kr_pool_run(pe->fetch->pool, job);

@@ -269,18 +269,15 @@ kr_rerun_start(kr_rerun_t *rr)
     kr_rerun_unqueue(rr);
     kr_rerun_take(rr);
 
-    job->statements[0].sql = t->rerun;
-    job->statements[0].nparams = 1;
-    job->statements[0].params[0] = rr->route->param;
-    job->nstatements = 1;
+    kr_job_begin(job, KR_JOB_SNAPSHOT, kr_rerun_done);
+    kr_job_query(job, t->rerun);
+    kr_job_param(job, rr->route->param);
 
     if (rr->served != NULL && strcmp(t->snapshot, t->rerun) != 0) {
-        job->statements[1] = job->statements[0];
-        job->statements[1].sql = t->snapshot;
-        job->nstatements = 2;
+        kr_job_query(job, t->snapshot);
+        kr_job_param(job, rr->route->param);
     }
 
-    job->transaction = KR_JOB_SNAPSHOT;
     job->with_moment = 1;
     job->tables = rr->tables.data;
     job->max_bytes = rn->max_bytes;
@@ -288,7 +285,6 @@ kr_rerun_start(kr_rerun_t *rr)
     job->about = t->rerun;
     job->asker = rr->served == NULL ? NULL : rr->served->asker;
     job->begun = rr->served != NULL;
-    job->done = kr_rerun_done;
 
     rr->since = rn->routes->txns->first;
     rr->running = 1;

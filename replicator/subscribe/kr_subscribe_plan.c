@@ -65,13 +65,10 @@ kr_sub_cast(kr_sub_t *sub)
 
     job = &sub->job;
 
-    job->statements[0].sql = sub->cast.data;
-    job->statements[0].nparams = 1;
-    job->statements[0].params[0] = sub->values.data;
-    job->nstatements = 1;
-    job->transaction = KR_JOB_SNAPSHOT;
+    kr_job_begin(job, KR_JOB_SNAPSHOT, kr_sub_casted);
+    kr_job_query(job, sub->cast.data);
+    kr_job_param(job, sub->values.data);
     job->max_bytes = sub->owner->max_bytes;
-    job->done = kr_sub_casted;
 
     sub->running = 1;
     kr_pool_run(sub->owner->pool, job);

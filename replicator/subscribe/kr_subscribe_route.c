@@ -365,16 +365,13 @@ kr_sub_snap(kr_sub_t *sub)
         return;
     }
 
-    job->statements[0].sql = sub->snapshot.data;
-    job->statements[0].nparams = 1;
-    job->statements[0].params[0] = sub->route->param;
-    job->nstatements = 1;
-    job->transaction = KR_JOB_SNAPSHOT;
+    kr_job_begin(job, KR_JOB_SNAPSHOT, kr_sub_snapped);
+    kr_job_query(job, sub->snapshot.data);
+    kr_job_param(job, sub->route->param);
     job->with_moment = 1;
     job->tables = sub->table_names.data;
     job->max_bytes = sub->owner->max_bytes;
     job->begun = 1;
-    job->done = kr_sub_snapped;
 
     sub->since = sub->owner->routes->txns->first;
     sub->running = 1;

@@ -34,15 +34,13 @@ kr_sub_shape(kr_sub_t *sub)
 
     job = &sub->job;
 
+    kr_job_begin(job, KR_JOB_SNAPSHOT, kr_sub_shaped);
+
     for (i = 0; i < n; i++) {
-        job->statements[i].sql = sub->probes[i].data;
-        job->statements[i].nparams = 0;
+        kr_job_query(job, sub->probes[i].data);
     }
 
-    job->nstatements = n;
-    job->transaction = KR_JOB_SNAPSHOT;
     job->max_bytes = sub->owner->max_bytes;
-    job->done = kr_sub_shaped;
 
     sub->running = 1;
     kr_pool_run(sub->owner->pool, job);
@@ -130,13 +128,10 @@ kr_sub_types(kr_sub_t *sub)
 
     job = &sub->job;
 
-    job->statements[0].sql = kr_shape_types_sql;
-    job->statements[0].nparams = 1;
-    job->statements[0].params[0] = sub->probes[0].data;
-    job->nstatements = 1;
-    job->transaction = KR_JOB_SNAPSHOT;
+    kr_job_begin(job, KR_JOB_SNAPSHOT, kr_sub_typed);
+    kr_job_query(job, kr_shape_types_sql);
+    kr_job_param(job, sub->probes[0].data);
     job->max_bytes = sub->owner->max_bytes;
-    job->done = kr_sub_typed;
 
     sub->running = 1;
     kr_pool_run(sub->owner->pool, job);

@@ -13,6 +13,50 @@
 #include "kr_retry.h"
 
 
+static void
+done(kr_job_t *job)
+{
+    (void) job;
+}
+
+
+/* A job that is filled again keeps nothing of its last run's statements. */
+static void
+test_job_fill(void **state)
+{
+    kr_job_t  job;
+
+    (void) state;
+
+    memset(&job, 0, sizeof(kr_job_t));
+
+    kr_job_begin(&job, KR_JOB_SNAPSHOT, done);
+    kr_job_query(&job, "one");
+    kr_job_param(&job, "a");
+    kr_job_param(&job, NULL);
+    kr_job_query(&job, "two");
+    job.tables = "{}";
+    job.with_moment = 1;
+
+    assert_int_equal(job.nstatements, 2);
+    assert_string_equal(job.statements[0].sql, "one");
+    assert_int_equal(job.statements[0].nparams, 2);
+    assert_string_equal(job.statements[0].params[0], "a");
+    assert_null(job.statements[0].params[1]);
+    assert_int_equal(job.statements[1].nparams, 0);
+
+    kr_job_begin(&job, KR_JOB_COMMITTED, done);
+    kr_job_query(&job, "three");
+
+    assert_int_equal(job.nstatements, 1);
+    assert_int_equal(job.transaction, KR_JOB_COMMITTED);
+    assert_string_equal(job.statements[0].sql, "three");
+    assert_int_equal(job.statements[0].nparams, 0);
+    assert_null(job.tables);
+    assert_false(job.with_moment);
+}
+
+
 static int
 outcome(kr_job_t *job, kr_job_status_e status, const char *sqlstate)
 {
@@ -152,6 +196,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_job_fill),
         cmocka_unit_test(test_job_outcome),
         cmocka_unit_test(test_job_reason),
         cmocka_unit_test(test_retry_doubles),
