@@ -81,11 +81,8 @@ kr_core_create(struct event_base *base, const kr_config_t *cf)
 
 
 int
-kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream,
-    kr_server_t *server)
+kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream)
 {
-    (void) server;
-
     core->pool = pool;
     core->stream = stream;
     core->routes.stream = stream;
@@ -215,7 +212,7 @@ kr_core_confirm(kr_txns_t *ts)
 
     core = kr_core_of(txns, ts);
 
-    kr_stream_confirm(core->stream, ts->done, 0);
+    kr_stream_confirm(core->stream, ts->done);
 }
 
 

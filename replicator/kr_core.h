@@ -28,8 +28,7 @@ kr_core_t *kr_core_create(struct event_base *base, const kr_config_t *cf);
  * the workers that it hears of have registered their routes again, or
  * cf->register_wait passed.  KR_OK, or KR_ERROR: no memory.
  */
-int kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream,
-    kr_server_t *server);
+int kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream);
 
 /*
  * Cancels its jobs and frees all.  To be called after kr_server_free(),

@@ -10,7 +10,7 @@
 static void kr_core_begin(kr_core_t *core, uint64_t epoch, uint64_t lsn);
 static void kr_core_change(kr_core_t *core, const kr_change_t *c);
 static void kr_core_passed(kr_core_t *core, uint64_t lsn);
-static void kr_core_lost(kr_core_t *core, const char *reason);
+static void kr_core_lost(kr_core_t *core);
 
 static int kr_core_row(kr_core_t *core, const kr_change_t *c);
 static void kr_core_unreadable(kr_core_t *core);
@@ -97,10 +97,8 @@ kr_core_passed(kr_core_t *core, uint64_t lsn)
 
 
 static void
-kr_core_lost(kr_core_t *core, const char *reason)
+kr_core_lost(kr_core_t *core)
 {
-    (void) reason;    /* the stream has logged it */
-
     core->dropping = 0;
     kr_txn_abort(&core->txns);
 

@@ -134,7 +134,7 @@ kr_main_create(kr_main_t *m)
                                  m->core);
 
     if (m->pool == NULL || m->stream == NULL
-        || kr_core_attach(m->core, m->pool, m->stream, m->server) != KR_OK)
+        || kr_core_attach(m->core, m->pool, m->stream) != KR_OK)
     {
         kr_log(KR_LOG_ALERT, "no memory to start");
         return KR_ERROR;

@@ -95,10 +95,6 @@ int kr_match_watch(kr_match_t *m, const kr_str_t *schema,
 void kr_match_unwatch(kr_match_t *m, const kr_str_t *schema,
     const kr_str_t *table, kr_route_t *rt);
 
-/* Whether any route watches this table, or has its predicate there. */
-int kr_match_watches(const kr_match_t *m, const kr_str_t *schema,
-    const kr_str_t *table);
-
 /*
  * The routes that an I, U or D touches, each once.  *hits is owned by the
  * index, valid until the next call.  Returns their number, or -1: no memory.

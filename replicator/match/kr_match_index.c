@@ -175,22 +175,6 @@ kr_match_unwatch(kr_match_t *m, const kr_str_t *schema,
 }
 
 
-int
-kr_match_watches(const kr_match_t *m, const kr_str_t *schema,
-    const kr_str_t *table)
-{
-    int       found;
-    kr_buf_t  key;
-
-    /* no memory: better a look too many than a change too few */
-    memset(&key, 0, sizeof(key));
-    found = kr_match_find_table(m, schema, table, &key) != NULL || key.failed;
-    kr_buf_free(&key);
-
-    return found;
-}
-
-
 /* The other secrets follow from the first, which is the system's. */
 static void
 kr_match_seed(kr_match_t *m)

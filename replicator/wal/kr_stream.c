@@ -144,15 +144,10 @@ kr_stream_stop(kr_stream_t *st)
 
 
 void
-kr_stream_confirm(kr_stream_t *st, uint64_t lsn, int now)
+kr_stream_confirm(kr_stream_t *st, uint64_t lsn)
 {
     if (lsn > st->confirmed) {
         st->confirmed = lsn;
-    }
-
-    /* an answer to a keepalive is sent after passed() anyway */
-    if (now && !st->answering && st->state == KR_STREAM_COPY) {
-        event_active(st->report, EV_TIMEOUT, 0);
     }
 }
 
@@ -166,13 +161,6 @@ kr_stream_poke(kr_stream_t *st)
         /* the caller may stand in the middle of its work: lose it later */
         event_active(st->report, EV_TIMEOUT, 0);
     }
-}
-
-
-uint64_t
-kr_stream_undecodable(const kr_stream_t *st)
-{
-    return st->undecodable;
 }
 
 
@@ -237,7 +225,7 @@ kr_stream_lose(kr_stream_t *st)
     kr_loop_timer(st->retry, kr_retry_next(&st->wait_ms, &kr_retry_connect));
 
     if (state == KR_STREAM_COPY) {
-        st->handlers->lost(st->core, kr_pg_message(&st->pg));
+        st->handlers->lost(st->core);
     }
 }
 

@@ -43,8 +43,8 @@ typedef struct {
      */
     void  (*passed)(kr_core_t *core, uint64_t lsn);
 
-    /* The stream is lost and will be started anew; reason for the log. */
-    void  (*lost)(kr_core_t *core, const char *reason);
+    /* The stream was lost, which it has logged, and will be started anew. */
+    void  (*lost)(kr_core_t *core);
 } kr_stream_handlers_t;
 
 
@@ -77,16 +77,13 @@ void kr_stream_stop(kr_stream_t *st);
 void kr_stream_renew(kr_stream_t *st, const char *reason);
 
 /*
- * All up to lsn was handed on: PostgreSQL may forget it.  Never goes back.
- * Sent with the next status update, at once if `now` is set.
+ * All up to lsn was handed on, and PostgreSQL may forget it: the next status
+ * update says so.  A lower lsn than before changes nothing.
  */
-void kr_stream_confirm(kr_stream_t *st, uint64_t lsn, int now);
+void kr_stream_confirm(kr_stream_t *st, uint64_t lsn);
 
 /* Asks the server for a keepalive, so that passed() is called soon. */
 void kr_stream_poke(kr_stream_t *st);
-
-/* Lines of wal2json that could not be decoded, since the start. */
-uint64_t kr_stream_undecodable(const kr_stream_t *st);
 
 /* Sends the last status update, ends the stream, frees. */
 void kr_stream_free(kr_stream_t *st);

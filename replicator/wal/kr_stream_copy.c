@@ -229,9 +229,7 @@ kr_stream_copy_keepalive(kr_stream_t *st, const char *p)
         st->received = lsn;
     }
 
-    st->answering = (unsigned) reply;
     st->handlers->passed(st->core, lsn);
-    st->answering = 0;
 
     return reply ? kr_stream_copy_report(st, 0) : KR_OK;
 }
@@ -263,7 +261,6 @@ kr_stream_copy_unreadable(kr_stream_t *st, uint64_t lsn, const kr_change_t *c,
     char     text[KR_LSN_LEN + 1];
     int64_t  now;
 
-    st->undecodable++;
     st->unsaid++;
 
     now = (int64_t) time(NULL);

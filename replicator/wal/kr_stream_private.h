@@ -53,8 +53,8 @@ struct kr_stream_s {
     unsigned                     stuck;        /* errors in a row that come
                                                   again at the same place */
 
-    uint64_t                     undecodable;
-    uint64_t                     unsaid;       /* of these, since the line */
+    uint64_t                     unsaid;       /* undecodable lines since
+                                                  one of them was logged */
     int64_t                      said_at;      /* when it was logged, s */
     int                          said_to;      /* whom it concerned */
     kr_buf_t                     said;         /* the last trouble logged */
@@ -64,7 +64,6 @@ struct kr_stream_s {
     unsigned                     failed:1;
     unsigned                     paused:1;
     unsigned                     stopped:1;    /* paused for good */
-    unsigned                     answering:1;  /* within passed() */
 };
 
 

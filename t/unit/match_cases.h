@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "kr_match.h"
+#include "kr_match_private.h"
 
 
 #define INT4     23
@@ -36,6 +36,21 @@ str(const char *text)
     s.len = strlen(text);
 
     return s;
+}
+
+
+/* Whether the index has anything of this table. */
+static inline int
+indexed(const kr_match_t *m, const kr_str_t *schema, const kr_str_t *table)
+{
+    int       found;
+    kr_buf_t  key;
+
+    memset(&key, 0, sizeof(kr_buf_t));
+    found = kr_match_find_table(m, schema, table, &key) != NULL;
+    kr_buf_free(&key);
+
+    return found;
 }
 
 

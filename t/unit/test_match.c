@@ -41,8 +41,8 @@ test_actions(void **state)
     predicate(&p, "posts", "userid", INT4, &value, 1);
     assert_int_equal(kr_match_add(m, &p, &rt), KR_OK);
 
-    assert_true(kr_match_watches(m, &p.schema, &p.table));
-    assert_false(kr_match_watches(m, &p.table, &p.schema));
+    assert_true(indexed(m, &p.schema, &p.table));
+    assert_false(indexed(m, &p.table, &p.schema));
 
     is[0] = column("id", INT4, "1");
     was[0] = column("id", INT4, "1");
@@ -104,7 +104,7 @@ test_actions(void **state)
     assert_string_equal(touched(m, &c, &rt), "");
 
     kr_match_remove(m, &p, &rt);
-    assert_false(kr_match_watches(m, &p.schema, &p.table));
+    assert_false(indexed(m, &p.schema, &p.table));
     kr_match_remove(m, &p, &rt);
 
     kr_match_free(m);
@@ -133,20 +133,20 @@ test_refused(void **state)
 
     predicate(&p, "posts", "userid", INT4, values, 2);
     assert_int_equal(kr_match_add(m, &p, &rt), KR_DECLINED);
-    assert_false(kr_match_watches(m, &p.schema, &p.table));
+    assert_false(indexed(m, &p.schema, &p.table));
 
     p.nvalues = 1;
     p.op = (kr_op_e) 77;
     assert_int_equal(kr_match_add(m, &p, &rt), KR_DECLINED);
-    assert_false(kr_match_watches(m, &p.schema, &p.table));
+    assert_false(indexed(m, &p.schema, &p.table));
 
     /* no value at all: no row matches, the table is watched all the same */
     p.op = KR_EQ;
     p.nvalues = 0;
     assert_int_equal(kr_match_add(m, &p, &rt), KR_OK);
-    assert_true(kr_match_watches(m, &p.schema, &p.table));
+    assert_true(indexed(m, &p.schema, &p.table));
     kr_match_remove(m, &p, &rt);
-    assert_false(kr_match_watches(m, &p.schema, &p.table));
+    assert_false(indexed(m, &p.schema, &p.table));
 
     kr_match_free(m);
 }

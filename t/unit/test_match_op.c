@@ -41,7 +41,7 @@ single(kr_op_e op, uint32_t type, int c_collation, const char *value,
     flags = touched(m, &c, &rt);
 
     kr_match_remove(m, &p, &rt);
-    assert_false(kr_match_watches(m, &p.schema, &p.table));
+    assert_false(indexed(m, &p.schema, &p.table));
     kr_match_free(m);
 
     return flags;
@@ -114,7 +114,7 @@ test_watch(void **state)
 
     assert_int_equal(kr_match_watch(m, &schema, &table, &a), KR_OK);
     assert_int_equal(kr_match_watch(m, &schema, &table, &a), KR_OK);
-    assert_true(kr_match_watches(m, &schema, &table));
+    assert_true(indexed(m, &schema, &table));
 
     is = column("userid", INT4, "57");
     change(&c, KR_INSERT, &is, 1, NULL, 0);
