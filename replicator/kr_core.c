@@ -87,25 +87,27 @@ kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream)
     core->stream = stream;
     core->routes.stream = stream;
 
-    core->reruns = kr_reruns_create(core->base, core->cf, pool,
-                                    &core->routes);
-    if (core->reruns == NULL) {
+    core->changes = kr_changes_create(core->base, pool, &core->routes);
+    if (core->changes == NULL) {
         return KR_ERROR;
     }
 
+    core->reruns = kr_reruns_create(core->base, core->cf, pool,
+                                    core->changes);
+    core->fetch = kr_fetch_create(core->base, core->cf, pool, core->changes);
     core->routes.reruns = core->reruns;
 
-    core->fetch = kr_fetch_create(core->base, core->cf, pool, &core->routes,
-                                  core->reruns);
     core->subscribes = kr_subscribes_create(core->base, core->cf, pool,
                                             &core->routes, kr_core_resumed);
 
-    if (core->fetch == NULL || core->subscribes == NULL) {
+    if (core->reruns == NULL || core->fetch == NULL
+        || core->subscribes == NULL)
+    {
         return KR_ERROR;
     }
 
     core->alters = kr_alters_create(core->base, pool, core->registry,
-                                    core->fetch);
+                                    core->changes);
     if (core->alters == NULL) {
         return KR_ERROR;
     }
@@ -136,6 +138,10 @@ kr_core_free(kr_core_t *core)
 
     if (core->reruns != NULL) {
         kr_reruns_free(core->reruns);
+    }
+
+    if (core->changes != NULL) {
+        kr_changes_free(core->changes);
     }
 
     while (core->absent != NULL) {
@@ -237,7 +243,7 @@ kr_core_sweep(evutil_socket_t fd, short what, void *data)
     now = kr_now();
 
     kr_routes_expire(&core->routes);
-    kr_fetch_sweep(core->fetch);
+    kr_changes_sweep(core->changes);
     kr_core_look(core);
 
     DL_FOREACH_SAFE(core->absent, ab, next) {

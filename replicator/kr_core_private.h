@@ -8,8 +8,10 @@
 
 
 #include "kr_alter.h"
+#include "kr_changes.h"
 #include "kr_core.h"
 #include "kr_fetch.h"
+#include "kr_rerun.h"
 #include "kr_subscribe.h"
 
 
@@ -35,6 +37,7 @@ struct kr_core_s {
     kr_routes_t           routes;
     kr_txns_t             txns;
     kr_registry_t        *registry;
+    kr_changes_t         *changes;
     kr_reruns_t          *reruns;
     kr_fetch_t           *fetch;
     kr_alters_t          *alters;

@@ -55,7 +55,7 @@ kr_core_change(kr_core_t *core, const kr_change_t *c)
 
     case KR_COMMIT:
         core->dropping = 0;
-        kr_fetch_commit(core->fetch);
+        kr_changes_commit(core->changes);
         kr_txn_commit(ts);
         kr_routes_advance(&core->routes, c->nextlsn);
         break;
@@ -103,7 +103,7 @@ kr_core_lost(kr_core_t *core)
     kr_txn_abort(&core->txns);
 
     /* rows of the part that was read: they are committed, why wait */
-    kr_fetch_commit(core->fetch);
+    kr_changes_commit(core->changes);
 }
 
 
@@ -128,7 +128,7 @@ kr_core_row(kr_core_t *core, const kr_change_t *c)
         }
     }
 
-    return kr_fetch_change(core->fetch, c, ts->open);
+    return kr_changes_route(core->changes, c, ts->open);
 }
 
 
@@ -141,6 +141,6 @@ kr_core_unreadable(kr_core_t *core)
 {
     kr_routes_reset(&core->routes, "a change could not be read: subscribe"
                     " again");
-    kr_fetch_commit(core->fetch);
+    kr_changes_commit(core->changes);
     kr_txn_abort(&core->txns);
 }

@@ -1,5 +1,5 @@
 /*
- * The keys of the rows that the subscribers of a route with the plan ROWS may
+ * The keys of the rows that the subscribers of a route with kr_fetch_plan may
  * hold: those of their snapshots and of the events since.  With them a
  * TRUNCATE is told row by row, and a row that nobody has is not taken from
  * anybody.

@@ -127,7 +127,7 @@ struct kr_route_s {
     kr_backlog_part_t   backlog;
     kr_held_part_t      held;
     kr_refetch_part_t   refetch;
-    kr_rerun_t         *rerun;           /* of a plan RERUN, once it ran */
+    kr_rerun_t         *rerun;           /* kr_rerun_plan's, once it ran */
 
     UT_hash_handle      hh;
 };
@@ -163,21 +163,22 @@ struct kr_registry_s {
  * All that a new route is made of; strings are copied.  The statements are
  * those of kr_sql.h:
  *
- *     plan ROWS    refetch    kr_sql_refetch(); with check (the predicate is
- *                             not exact, see kr_predicate_exact()) it holds
- *                             the predicate, its last parameter
- *     plan RERUN   rerun      kr_sql_rerun(), its window set for `exact`
- *                  snapshot   kr_sql_rerun() with window: the first rows of
- *                             a subscriber.  Where both are the same (exact,
- *                             or no ORDER BY, LIMIT and OFFSET) one run
- *                             serves both
+ *     kr_fetch_plan   refetch    kr_sql_refetch(); with check (the predicate
+ *                                is not exact, see kr_predicate_exact()) it
+ *                                holds the predicate, its last parameter
+ *     kr_rerun_plan   rerun      kr_sql_rerun(), its window set for `exact`
+ *                     snapshot   kr_sql_rerun() with window: the first rows
+ *                                of a subscriber.  Where both are the same
+ *                                (exact, or no ORDER BY, LIMIT and OFFSET)
+ *                                one run serves both
  *
- * The snapshot of a ROWS plan is the subscribe's own, and is a kr_sql_rerun()
- * with window too: it prints the keys, which kr_held.h takes from it.
+ * The snapshot of kr_fetch_plan is the subscribe's own, and is a
+ * kr_sql_rerun() with window too: it prints the keys, which kr_held.h takes
+ * from it.
  */
 typedef struct {
     kr_str_t                 canonical;  /* the query */
-    kr_plan_e                plan;
+    const kr_plan_ops_t     *plan;
     unsigned                 check:1;
     unsigned                 exact:1;    /* the window of LIMIT is kept: a
                                             route of its own */

@@ -342,7 +342,7 @@ kr_template_hash(const kr_route_def_t *def, kr_buf_t *hash)
 
     parts[5 + i] = NULL;
 
-    kr_buf_append(hash, def->plan == KR_PLAN_ROWS ? "r" : "q", 1);
+    kr_buf_append(hash, def->plan->name, strlen(def->plan->name) + 1);
 
     for (i = 0; parts[i] != NULL; i++) {
         kr_buf_append(hash, parts[i]->data, parts[i]->len);

@@ -12,6 +12,7 @@
 #include "kr_buf.h"
 #include "kr_hash.h"
 #include "kr_match.h"
+#include "kr_plan.h"
 
 
 #define KR_KEY_MAX  4                /* columns of a key */
@@ -23,14 +24,6 @@ typedef struct kr_template_s  kr_template_t;
 typedef struct kr_pending_s   kr_pending_t;
 
 
-/* how a change of a table becomes events */
-typedef enum {
-    KR_PLAN_ROWS = 0,                /* changed rows are fetched by key */
-    KR_PLAN_RERUN                    /* the query is run as a whole, and its
-                                        result compared with the last one */
-} kr_plan_e;
-
-
 /* the columns that name a row */
 typedef struct {
     size_t            n;
@@ -40,19 +33,20 @@ typedef struct {
 
 
 struct kr_template_s {
-    char             *hash;          /* the hash's key, with its length */
-    size_t            hash_len;
-    kr_route_t       *routes;        /* freed with the last */
-    kr_plan_e         plan;
-    unsigned          check:1;       /* see kr_route_def_t */
-    char             *refetch;
-    char             *rerun;
-    char             *snapshot;
-    kr_key_columns_t  key;
-    kr_pending_t     *pending;       /* rows that wait for a refetch */
-    uint64_t          oldest_lsn;    /* commit of the oldest change that waits
-                                        for its refetch; UINT64_MAX: none */
-    UT_hash_handle    hh;
+    char                 *hash;      /* the hash's key, with its length */
+    size_t                hash_len;
+    kr_route_t           *routes;    /* freed with the last */
+    const kr_plan_ops_t  *plan;
+    unsigned              check:1;   /* see kr_route_def_t */
+    char                 *refetch;
+    char                 *rerun;
+    char                 *snapshot;
+    kr_key_columns_t      key;
+    kr_pending_t         *pending;   /* rows that wait for a refetch */
+    uint64_t              oldest_lsn;    /* commit of the oldest change that
+                                            waits for its refetch; UINT64_MAX:
+                                            none */
+    UT_hash_handle        hh;
 };
 
 

@@ -10,7 +10,7 @@ struct kr_alters_s {
     kr_job_t          job;
     kr_pool_t        *pool;
     kr_registry_t    *registry;
-    kr_fetch_t       *fetch;
+    kr_changes_t     *changes;
     struct event     *timer;
     kr_relation_t    *asked;       /* those of the question */
     size_t            nasked;
@@ -86,7 +86,7 @@ static const char  kr_alter_shapes[] =
 
 kr_alters_t *
 kr_alters_create(struct event_base *base, kr_pool_t *pool,
-    kr_registry_t *reg, kr_fetch_t *fe)
+    kr_registry_t *reg, kr_changes_t *cs)
 {
     kr_alters_t     *al;
     struct timeval   tv;
@@ -98,7 +98,7 @@ kr_alters_create(struct event_base *base, kr_pool_t *pool,
 
     al->pool = pool;
     al->registry = reg;
-    al->fetch = fe;
+    al->changes = cs;
     al->timer = event_new(base, -1, EV_PERSIST, kr_alter_timer, al);
 
     tv.tv_sec = KR_ALTER_EVERY;
@@ -358,7 +358,8 @@ kr_alter_look(kr_alters_t *al, const kr_relation_t *table, const char *now)
     if (reason != NULL) {
         /* the subject goes with the last of its routes */
 
-        if (kr_fetch_reset(al->fetch, table, reason) != KR_OK) {
+        if (kr_changes_reset_table(al->changes, table, reason)
+            != KR_OK) {
             kr_log(KR_LOG_ERR, "no memory to reset the routes of a table");
         }
 

@@ -11,7 +11,7 @@
 
 #include <event2/event.h>
 
-#include "kr_fetch.h"
+#include "kr_changes.h"
 #include "kr_pool.h"
 #include "kr_registry.h"
 
@@ -26,7 +26,7 @@ typedef struct kr_alters_s  kr_alters_t;
 
 /* NULL: no memory.  All that it is given must outlive it. */
 kr_alters_t *kr_alters_create(struct event_base *base, kr_pool_t *pool,
-    kr_registry_t *reg, kr_fetch_t *fe);
+    kr_registry_t *reg, kr_changes_t *cs);
 void kr_alters_free(kr_alters_t *al);
 
 /*

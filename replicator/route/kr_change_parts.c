@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kr_changes_private.h"
 #include "kr_clock.h"
-#include "kr_fetch_private.h"
 #include "kr_log.h"
 #include "kr_loop.h"
 #include "kr_owner.h"
@@ -40,7 +40,7 @@ struct kr_delayed_s {
 /* a question about a table */
 struct kr_probe_s {
     kr_job_t            job;
-    kr_fetch_t         *fetch;
+    kr_changes_t       *changes;
     kr_probe_t         *prev;
     kr_probe_t         *next;
     kr_relation_t       table;
@@ -64,9 +64,10 @@ static size_t kr_delayed_size(const kr_change_t *c);
 static void kr_delayed_columns(kr_column_t *to, const kr_column_t *from,
     size_t n, char **p);
 static void kr_delayed_string(kr_str_t *to, const kr_str_t *from, char **p);
-static void kr_delayed_free(kr_fetch_t *fe, kr_delayed_t *d);
-static kr_probe_t *kr_probe_find(kr_fetch_t *fe, const kr_relation_t *table);
-static kr_probe_t *kr_probe_create(kr_fetch_t *fe,
+static void kr_delayed_free(kr_changes_t *cs, kr_delayed_t *d);
+static kr_probe_t *kr_probe_find(kr_changes_t *cs,
+    const kr_relation_t *table);
+static kr_probe_t *kr_probe_create(kr_changes_t *cs,
     const kr_relation_t *table);
 static void kr_probe_run(kr_probe_t *pr);
 static int kr_probe_learn(kr_probe_t *pr, int *grown);
@@ -75,8 +76,8 @@ static int kr_probe_replay(kr_probe_t *pr, int grown);
 static int kr_probe_failed(kr_probe_t *pr);
 static void kr_probe_retry(kr_probe_t *pr);
 static void kr_probe_free(kr_probe_t *pr);
-static int kr_fetch_leaf(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn,
-    const kr_leaf_t *leaf, int late);
+static int kr_probe_leaf(kr_changes_t *cs, const kr_change_t *c,
+    kr_txn_t *txn, const kr_leaf_t *leaf, int late);
 
 
 /* attached: as kr_alter.c knows it */
@@ -98,7 +99,7 @@ static const char  kr_probe_parents[] =
 
 
 int
-kr_fetch_parents(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
+kr_changes_parents(kr_changes_t *cs, const kr_change_t *c, kr_txn_t *txn)
 {
     kr_leaf_t      *leaf;
     kr_probe_t     *pr;
@@ -107,23 +108,23 @@ kr_fetch_parents(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
     table.schema = c->schema;
     table.name = c->table;
 
-    pr = kr_probe_find(fe, &table);
+    pr = kr_probe_find(cs, &table);
 
     if (pr != NULL) {
         return kr_probe_delay(pr, c, txn);
     }
 
-    leaf = kr_leaf_find(fe->routes->registry, &table);
+    leaf = kr_leaf_find(cs->routes->registry, &table);
 
     if (leaf != NULL && leaf->nparents != 0) {
-        return kr_fetch_leaf(fe, c, txn, leaf, 0);
+        return kr_probe_leaf(cs, c, txn, leaf, 0);
     }
 
     if (leaf != NULL && kr_now() - leaf->checked_ms < KR_PROBE_AGAIN) {
         return KR_OK;
     }
 
-    pr = kr_probe_create(fe, &table);
+    pr = kr_probe_create(cs, &table);
     if (pr == NULL) {
         return KR_ERROR;
     }
@@ -142,10 +143,10 @@ kr_fetch_parents(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn)
 
 
 void
-kr_probes_free(kr_fetch_t *fe)
+kr_probes_free(kr_changes_t *cs)
 {
-    while (fe->probes != NULL) {
-        kr_probe_free(fe->probes);
+    while (cs->probes != NULL) {
+        kr_probe_free(cs->probes);
     }
 }
 
@@ -153,12 +154,12 @@ kr_probes_free(kr_fetch_t *fe)
 static void
 kr_probe_done(kr_job_t *job)
 {
-    int          rc, grown;
-    kr_fetch_t  *fe;
-    kr_probe_t  *pr;
+    int            rc, grown;
+    kr_probe_t    *pr;
+    kr_changes_t  *cs;
 
     pr = kr_owner(job, kr_probe_t, job);
-    fe = pr->fetch;
+    cs = pr->changes;
     pr->running = 0;
     grown = 0;
 
@@ -186,8 +187,8 @@ kr_probe_done(kr_job_t *job)
 
     kr_probe_free(pr);
 
-    kr_fetch_doomed(fe);
-    kr_fetch_commit(fe);
+    kr_changes_run_resets(cs);
+    kr_changes_commit(cs);
 }
 
 
@@ -212,7 +213,7 @@ kr_probe_delay(kr_probe_t *pr, const kr_change_t *c, kr_txn_t *txn)
     }
 
     d->txn = kr_txn_hold(txn);
-    kr_fetch_loaded(pr->fetch, d->load);
+    kr_changes_load(pr->changes, d->load);
 
     *pr->last = d;
     pr->last = &d->next;
@@ -301,20 +302,20 @@ kr_delayed_string(kr_str_t *to, const kr_str_t *from, char **p)
 
 
 static void
-kr_delayed_free(kr_fetch_t *fe, kr_delayed_t *d)
+kr_delayed_free(kr_changes_t *cs, kr_delayed_t *d)
 {
-    kr_fetch_loaded(fe, -d->load);
+    kr_changes_load(cs, -d->load);
     kr_txn_release(d->txn);
     free(d);
 }
 
 
 static kr_probe_t *
-kr_probe_find(kr_fetch_t *fe, const kr_relation_t *table)
+kr_probe_find(kr_changes_t *cs, const kr_relation_t *table)
 {
     kr_probe_t  *pr;
 
-    DL_FOREACH(fe->probes, pr) {
+    DL_FOREACH(cs->probes, pr) {
         if (pr->table.schema.len == table->schema.len
             && pr->table.name.len == table->name.len
             && memcmp(pr->table.schema.data, table->schema.data,
@@ -331,7 +332,7 @@ kr_probe_find(kr_fetch_t *fe, const kr_relation_t *table)
 
 
 static kr_probe_t *
-kr_probe_create(kr_fetch_t *fe, const kr_relation_t *table)
+kr_probe_create(kr_changes_t *cs, const kr_relation_t *table)
 {
     kr_probe_t  *pr;
 
@@ -340,15 +341,15 @@ kr_probe_create(kr_fetch_t *fe, const kr_relation_t *table)
         return NULL;
     }
 
-    pr->fetch = fe;
+    pr->changes = cs;
     pr->last = &pr->first;
-    DL_APPEND(fe->probes, pr);
+    DL_APPEND(cs->probes, pr);
 
     kr_buf_append(&pr->names, table->schema.data, table->schema.len);
     kr_buf_append(&pr->names, "", 1);
     kr_buf_append(&pr->names, table->name.data, table->name.len);
 
-    pr->timer = event_new(fe->base, -1, 0, kr_probe_timer, pr);
+    pr->timer = event_new(cs->base, -1, 0, kr_probe_timer, pr);
 
     if (pr->names.failed || pr->timer == NULL) {
         kr_probe_free(pr);
@@ -377,7 +378,7 @@ kr_probe_run(kr_probe_t *pr)
     kr_job_param(job, pr->table.name.data);
 
     pr->running = 1;
-    kr_pool_run(pr->fetch->pool, job);
+    kr_pool_run(pr->changes->pool, job);
 }
 
 
@@ -420,7 +421,7 @@ kr_probe_read(kr_probe_t *pr, kr_relation_t *parents, int *grown)
         pr->attached |= *PQgetvalue(res, i, 2) == 't';
     }
 
-    return kr_leaf_learn(pr->fetch->routes->registry, &pr->table, parents,
+    return kr_leaf_learn(pr->changes->routes->registry, &pr->table, parents,
                          (size_t) n, kr_now(), grown);
 }
 
@@ -435,14 +436,14 @@ kr_probe_replay(kr_probe_t *pr, int grown)
 {
     int            rc;
     size_t         i;
-    kr_fetch_t    *fe;
+    kr_changes_t  *cs;
     kr_leaf_t     *leaf;
     kr_delayed_t  *d;
 
-    fe = pr->fetch;
+    cs = pr->changes;
     rc = KR_OK;
 
-    leaf = kr_leaf_find(fe->routes->registry, &pr->table);
+    leaf = kr_leaf_find(cs->routes->registry, &pr->table);
 
     if (leaf == NULL) {
         return KR_OK;
@@ -451,16 +452,16 @@ kr_probe_replay(kr_probe_t *pr, int grown)
     if (grown && (pr->known || pr->attached)) {
 
         for (i = 0; i < leaf->nparents && rc == KR_OK; i++) {
-            rc = kr_fetch_doom_table(fe, &leaf->parents[i]->table,
-                                     "a partition was attached: subscribe"
-                                     " again");
+            rc = kr_changes_reset_table_later(cs, &leaf->parents[i]->table,
+                                              "a partition was attached:"
+                                              " subscribe again");
         }
 
         return rc;
     }
 
     for (d = pr->first; d != NULL && rc == KR_OK; d = d->next) {
-        rc = kr_fetch_leaf(fe, &d->change, d->txn, leaf, 1);
+        rc = kr_probe_leaf(cs, &d->change, d->txn, leaf, 1);
     }
 
     return rc;
@@ -479,11 +480,12 @@ kr_probe_failed(kr_probe_t *pr)
            kr_job_error(&pr->job));
 
     rc = KR_OK;
-    pt = pr->fetch->routes->registry->parents;
+    pt = pr->changes->routes->registry->parents;
 
     for ( /* void */ ; pt != NULL && rc == KR_OK; pt = pt->hh.next) {
-        rc = kr_fetch_doom_table(pr->fetch, &pt->table, "it is not known which"
-                                 " tables are parts of it: subscribe again");
+        rc = kr_changes_reset_table_later(pr->changes, &pt->table,
+                                          "it is not known which tables are"
+                                          " parts of it: subscribe again");
     }
 
     return rc;
@@ -494,7 +496,7 @@ static void
 kr_probe_retry(kr_probe_t *pr)
 {
     if (pr->job.status == KR_JOB_LOST) {
-        kr_stream_renew(pr->fetch->routes->stream,
+        kr_stream_renew(pr->changes->routes->stream,
                         "the catalog cannot be asked");
     }
 
@@ -505,26 +507,26 @@ kr_probe_retry(kr_probe_t *pr)
 static void
 kr_probe_free(kr_probe_t *pr)
 {
-    kr_fetch_t    *fe;
+    kr_changes_t  *cs;
     kr_delayed_t  *d;
 
-    fe = pr->fetch;
+    cs = pr->changes;
 
     if (pr->running) {
-        kr_pool_cancel(fe->pool, &pr->job);
+        kr_pool_cancel(cs->pool, &pr->job);
     }
 
     while (pr->first != NULL) {
         d = pr->first;
         pr->first = d->next;
-        kr_delayed_free(fe, d);
+        kr_delayed_free(cs, d);
     }
 
     if (pr->timer != NULL) {
         event_free(pr->timer);
     }
 
-    DL_DELETE(fe->probes, pr);
+    DL_DELETE(cs->probes, pr);
     kr_buf_free(&pr->names);
     free(pr);
 }
@@ -532,7 +534,7 @@ kr_probe_free(kr_probe_t *pr)
 
 /* As a change of each table that the leaf is a part of. */
 static int
-kr_fetch_leaf(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn,
+kr_probe_leaf(kr_changes_t *cs, const kr_change_t *c, kr_txn_t *txn,
     const kr_leaf_t *leaf, int late)
 {
     int          rc;
@@ -546,7 +548,7 @@ kr_fetch_leaf(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn,
         whole.schema = leaf->parents[i]->table.schema;
         whole.table = leaf->parents[i]->table.name;
 
-        rc = kr_fetch_table(fe, &whole, txn, late);
+        rc = kr_changes_table(cs, &whole, txn, late);
     }
 
     return rc;

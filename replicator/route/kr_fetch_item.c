@@ -25,7 +25,7 @@ static int kr_verify_item(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
 
 
 int
-kr_fetch_touch(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
+kr_fetch_note(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
     kr_txn_t *txn, const kr_buf_t *texts)
 {
     kr_item_t     *it;
@@ -44,7 +44,7 @@ kr_fetch_touch(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
     }
 
     it->deleted = action == KR_DELETE;
-    it->unsure |= fe->late;
+    it->unsure |= fe->changes->late;
 
     to = kr_item_touch(fe, it, hit->route);
     if (to == NULL) {
@@ -64,7 +64,7 @@ kr_fetch_touch(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
     to->new = hit->new && action != KR_DELETE;
 
     if (pe->n == 0 && HASH_COUNT(pe->gathering) >= fe->batch_size) {
-        fe->early = 1;
+        fe->changes->early = 1;
     }
 
     return KR_OK;
@@ -80,7 +80,7 @@ kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
 {
     const kr_held_row_t  *held;
 
-    fe->changes++;
+    fe->changes->number++;
 
     for (held = rt->held.rows; held != NULL; held = held->hh.next) {
 
@@ -92,7 +92,7 @@ kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
     }
 
     /* for those that are there twice, see kr_item_touch() */
-    fe->changes++;
+    fe->changes->number++;
 
     return kr_verify_items(fe, rt, txn);
 }
@@ -107,7 +107,7 @@ kr_item_free(kr_fetch_t *fe, kr_item_t *it)
         kr_route_unhold(it->touches[i].route);
     }
 
-    kr_fetch_loaded(fe, -(long) kr_item_load(it));
+    kr_changes_load(fe->changes, -(long) kr_item_load(it));
 
     free(it->touches);
     free(it->xids);
@@ -219,8 +219,8 @@ kr_item_create(kr_pending_t *pe, kr_txn_t *txn, const kr_buf_t *texts)
     }
 
     it->txn = kr_txn_hold(txn);
-    it->born = pe->fetch->changes;
-    kr_fetch_loaded(pe->fetch, 1);
+    it->born = pe->fetch->changes->number;
+    kr_changes_load(pe->fetch->changes, 1);
 
     if (pe->template->oldest_lsn > txn->lsn) {
         pe->template->oldest_lsn = txn->lsn;
@@ -251,7 +251,7 @@ kr_item_xid(kr_fetch_t *fe, kr_item_t *it, uint32_t xid)
     }
 
     it->xids[it->nxids++] = xid;
-    kr_fetch_loaded(fe, 1);
+    kr_changes_load(fe->changes, 1);
 
     return KR_OK;
 }
@@ -272,7 +272,7 @@ kr_item_touch(kr_fetch_t *fe, kr_item_t *it, kr_route_t *rt)
 
     /* a change names each route once: a new item need not be searched */
 
-    if (it->born != fe->changes) {
+    if (it->born != fe->changes->number) {
         for (i = 0; i < it->ntouches; i++) {
             if (it->touches[i].route == rt) {
                 return &it->touches[i];
@@ -297,7 +297,7 @@ kr_item_touch(kr_fetch_t *fe, kr_item_t *it, kr_route_t *rt)
 
     to = &it->touches[it->ntouches++];
     memset(to, 0, sizeof(kr_touch_t));
-    kr_fetch_loaded(fe, 1);
+    kr_changes_load(fe->changes, 1);
 
     return to;
 }

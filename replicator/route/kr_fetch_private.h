@@ -1,14 +1,15 @@
 /*
- * What kr_fetch.c (a change and its routes), kr_change_parts.c (partitions),
- * kr_fetch_item.c (gathering), kr_fetch_batch.c (the refetch),
- * kr_fetch_result.c (its result), kr_fetch_events.c (its events) and
- * kr_fetch_stuck.c (refetches that hang) share; no other file includes it.
+ * What kr_fetch.c (the plan), kr_fetch_item.c (gathering), kr_fetch_batch.c
+ * (the refetch), kr_fetch_result.c (its result), kr_fetch_events.c (its
+ * events) and kr_fetch_stuck.c (refetches that hang) share; no other file
+ * includes it.
  */
 
 #ifndef _KR_FETCH_PRIVATE_H_INCLUDED_
 #define _KR_FETCH_PRIVATE_H_INCLUDED_
 
 
+#include "kr_changes_private.h"
 #include "kr_fetch.h"
 #include "kr_hash.h"
 #include "kr_row.h"
@@ -103,28 +104,13 @@ struct kr_pending_s {
 };
 
 
-/* a route that cannot go on, to be reset when the change was given to all */
-typedef struct {
-    kr_route_t         *route;       /* held */
-    const char         *reason;
-} kr_doom_t;
-
-
-typedef struct kr_probe_s  kr_probe_t;
-
-
 struct kr_fetch_s {
     struct event_base  *base;
     kr_pool_t          *pool;
     kr_routes_t        *routes;
-    kr_reruns_t        *reruns;
+    kr_changes_t       *changes;
     kr_pending_t       *pending;
     kr_pending_t       *dirty;
-    kr_probe_t         *probes;      /* kr_change_parts.c's */
-    kr_doom_t          *dooms;
-    size_t              ndooms;
-    size_t              load;
-    uint64_t            changes;     /* that were gathered */
     kr_buf_t            from;        /* texts of a change's old key */
     kr_buf_t            to;          /* and of its new one */
     kr_buf_t            texts;
@@ -133,9 +119,6 @@ struct kr_fetch_s {
     size_t              chunk_size;
     size_t              max_bytes;
     unsigned            flush_interval;  /* ms; 0: no window */
-    unsigned            paused:1;
-    unsigned            early:1;     /* a batch is full before the commit */
-    unsigned            late:1;      /* the change at hand is out of order */
 };
 
 
@@ -145,34 +128,10 @@ struct kr_fetch_s {
 
 
 /*
- * Gives a change to the routes of its table.  late: it comes out of its
- * order, see kr_change_parts.c.  KR_ERROR: no memory.
- */
-int kr_fetch_table(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn,
-    int late);
-
-/*
- * The routes of a table cannot go on, for a reason that is static text; those
- * that kr_fetch_table() has found are such too.  kr_fetch_doomed() resets
- * them, when nobody reads the index.
- */
-int kr_fetch_doom_table(kr_fetch_t *fe, const kr_relation_t *table,
-    const char *reason);
-void kr_fetch_doomed(kr_fetch_t *fe);
-
-/*
- * Gives a change to the routes of the partitioned tables that its own table
- * is a part of, now or when it is known which these are.  KR_ERROR: no
- * memory.
- */
-int kr_fetch_parents(kr_fetch_t *fe, const kr_change_t *c, kr_txn_t *txn);
-void kr_probes_free(kr_fetch_t *fe);
-
-/*
  * Notes the change of a row for a route; texts is the row's key.
  * KR_ERROR: no memory.
  */
-int kr_fetch_touch(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
+int kr_fetch_note(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
     kr_txn_t *txn, const kr_buf_t *texts);
 
 /* All that the route's subscribers may hold is to be looked at. */
@@ -193,8 +152,9 @@ void kr_fetch_run(kr_pending_t *pe);
  */
 void kr_fetch_end(kr_pending_t *pe, const char *reason);
 
-/* Makes room for others if the stream is not read on. */
-void kr_fetch_shed(kr_fetch_t *fe);
+/* The operations of kr_fetch_plan. */
+void kr_fetch_sweep(kr_changes_t *cs);
+void kr_fetch_shed(kr_changes_t *cs);
 
 /*
  * Cancels the job, releases the changes, frees pe, and sets the template's
@@ -220,7 +180,6 @@ void kr_fetch_publish(kr_pending_t *pe);
 
 void kr_item_free(kr_fetch_t *fe, kr_item_t *it);
 size_t kr_item_load(const kr_item_t *it);
-void kr_fetch_loaded(kr_fetch_t *fe, long n);
 
 /* The key of these texts; it is in fe->key. */
 const kr_buf_t *kr_item_key(kr_fetch_t *fe, const kr_template_t *t,

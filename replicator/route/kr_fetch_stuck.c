@@ -11,11 +11,13 @@ static size_t kr_stuck_load(const kr_pending_t *pe);
 
 
 void
-kr_fetch_sweep(kr_fetch_t *fe)
+kr_fetch_sweep(kr_changes_t *cs)
 {
     uint64_t       last, oldest;
+    kr_fetch_t    *fe;
     kr_pending_t  *pe, *next;
 
+    fe = cs->fetch;
     last = fe->routes->txns->last;
 
     DL_FOREACH_SAFE(fe->pending, pe, next) {
@@ -32,9 +34,6 @@ kr_fetch_sweep(kr_fetch_t *fe)
             kr_stuck_end(pe);
         }
     }
-
-    kr_fetch_shed(fe);
-    kr_reruns_sweep(fe->reruns);
 }
 
 
@@ -43,17 +42,17 @@ kr_fetch_sweep(kr_fetch_t *fe)
  * not have more than a quarter.  The one that has most goes first.
  */
 void
-kr_fetch_shed(kr_fetch_t *fe)
+kr_fetch_shed(kr_changes_t *cs)
 {
     size_t         n, sum, most;
     kr_pending_t  *pe, *worst;
 
-    while (fe->paused) {
+    while (cs->paused) {
         sum = 0;
         most = 0;
         worst = NULL;
 
-        DL_FOREACH(fe->pending, pe) {
+        DL_FOREACH(cs->fetch->pending, pe) {
 
             if (!pe->running || !pe->job.slow) {
                 continue;
@@ -68,7 +67,7 @@ kr_fetch_shed(kr_fetch_t *fe)
             }
         }
 
-        if (sum <= KR_FETCH_LOAD_MAX / 4) {
+        if (sum <= KR_CHANGES_LOAD_MAX / 4) {
             break;
         }
 

@@ -13,6 +13,10 @@
 #define KR_RERUN_CONGESTED    5        /* ms; a worker has much to read */
 
 
+static int kr_rerun_touch(kr_changes_t *cs, const kr_change_t *c,
+    const kr_hit_t *hit, kr_txn_t *txn);
+static int kr_rerun_note(kr_changes_t *cs, kr_route_t *rt, kr_txn_t *txn);
+static void kr_rerun_commit(kr_changes_t *cs);
 static void kr_rerun_ended(kr_rerun_t *rr);
 static void kr_rerun_timer(evutil_socket_t fd, short what, void *data);
 
@@ -23,9 +27,21 @@ static void kr_rerun_take(kr_rerun_t *rr);
 static void kr_rerun_unqueue(kr_rerun_t *rr);
 
 
+const kr_plan_ops_t  kr_rerun_plan = {
+    .name = "rerun",
+    .joinable = 1,
+    .shared_rows = 1,
+    .touch = kr_rerun_touch,
+    .truncated = kr_rerun_note,
+    .unreadable = kr_rerun_note,
+    .commit = kr_rerun_commit,
+    .sweep = kr_rerun_sweep
+};
+
+
 kr_reruns_t *
 kr_reruns_create(struct event_base *base, const kr_config_t *cf,
-    kr_pool_t *pool, kr_routes_t *rs)
+    kr_pool_t *pool, kr_changes_t *cs)
 {
     kr_reruns_t  *rn;
 
@@ -42,12 +58,13 @@ kr_reruns_create(struct event_base *base, const kr_config_t *cf,
 
     rn->base = base;
     rn->pool = pool;
-    rn->routes = rs;
+    rn->routes = cs->routes;
     rn->max_bytes = cf->snapshot_max;
     rn->chunk_size = (size_t) cf->chunk_size;
     rn->flush_interval = (unsigned) cf->flush_interval;
 
-    rs->registry->ended = kr_rerun_ended;
+    cs->reruns = rn;
+    cs->routes->registry->ended = kr_rerun_ended;
 
     return rn;
 }
@@ -91,9 +108,19 @@ kr_rerun_cancel(kr_waiter_t *g)
 }
 
 
-/* Where nobody was given a result nobody needs another one. */
-int
-kr_rerun_touch(kr_reruns_t *rn, kr_route_t *rt, kr_txn_t *txn)
+static int
+kr_rerun_touch(kr_changes_t *cs, const kr_change_t *c, const kr_hit_t *hit,
+    kr_txn_t *txn)
+{
+    (void) c;
+
+    return kr_rerun_note(cs, hit->route, txn);
+}
+
+
+/* A route without a result has sent no rows, so no run is wanted for it. */
+static int
+kr_rerun_note(kr_changes_t *cs, kr_route_t *rt, kr_txn_t *txn)
 {
     kr_rerun_t  *rr;
 
@@ -103,7 +130,7 @@ kr_rerun_touch(kr_reruns_t *rn, kr_route_t *rt, kr_txn_t *txn)
         return KR_OK;
     }
 
-    rr->wanted = rn->routes->txns->begun;
+    rr->wanted = cs->routes->txns->begun;
 
     if (rr->txn == NULL) {
         rr->txn = kr_txn_hold(txn);
@@ -112,17 +139,20 @@ kr_rerun_touch(kr_reruns_t *rn, kr_route_t *rt, kr_txn_t *txn)
 
     if (!rr->dirty) {
         rr->dirty = 1;
-        DL_APPEND2(rn->dirty, rr, qprev, qnext);
+        DL_APPEND2(cs->reruns->dirty, rr, qprev, qnext);
     }
 
     return KR_OK;
 }
 
 
-void
-kr_reruns_commit(kr_reruns_t *rn)
+static void
+kr_rerun_commit(kr_changes_t *cs)
 {
-    kr_rerun_t  *rr;
+    kr_rerun_t   *rr;
+    kr_reruns_t  *rn;
+
+    rn = cs->reruns;
 
     while (rn->dirty != NULL) {
         rr = rn->dirty;

@@ -53,28 +53,26 @@ struct kr_waiter_s {
 };
 
 
-/* NULL: no memory.  All that it is given must outlive it. */
-kr_reruns_t *kr_reruns_create(struct event_base *base, const kr_config_t *cf,
-    kr_pool_t *pool, kr_routes_t *rs);
+/* queries are run as a whole, see kr_plan.h */
+extern const kr_plan_ops_t  kr_rerun_plan;
 
-/* After the routes are gone. */
+
+/*
+ * The context of kr_rerun_plan, which it stores in cs.  NULL: no memory.  All
+ * that it is given must outlive it.
+ */
+kr_reruns_t *kr_reruns_create(struct event_base *base, const kr_config_t *cf,
+    kr_pool_t *pool, kr_changes_t *cs);
+
+/* To be called after the routes were freed. */
 void kr_reruns_free(kr_reruns_t *rn);
 
 /*
- * Asks for the rows of a route with the plan RERUN, which is in the registry.
+ * Asks for the rows of a route with kr_rerun_plan, which is in the registry.
  * KR_ERROR: no memory; done() is not called.
  */
 int kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_waiter_t *g);
 void kr_rerun_cancel(kr_waiter_t *g);
-
-/* To be called every second: ends the routes whose query hangs. */
-void kr_reruns_sweep(kr_reruns_t *rn);
-
-/* A change of the open transaction touches the route.  KR_ERROR: no memory. */
-int kr_rerun_touch(kr_reruns_t *rn, kr_route_t *rt, kr_txn_t *txn);
-
-/* The transaction is whole: starts what it waits for. */
-void kr_reruns_commit(kr_reruns_t *rn);
 
 
 #endif /* _KR_RERUN_H_INCLUDED_ */

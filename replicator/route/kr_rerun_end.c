@@ -70,11 +70,13 @@ kr_rerun_done(kr_job_t *job)
 
 
 void
-kr_reruns_sweep(kr_reruns_t *rn)
+kr_rerun_sweep(kr_changes_t *cs)
 {
-    uint64_t     now;
-    kr_rerun_t  *rr, *next;
+    uint64_t      now;
+    kr_rerun_t   *rr, *next;
+    kr_reruns_t  *rn;
 
+    rn = cs->reruns;
     now = kr_now();
 
     DL_FOREACH_SAFE2(rn->running, rr, next, rnext) {

@@ -9,6 +9,7 @@
 
 #include <openssl/evp.h>
 
+#include "kr_changes_private.h"
 #include "kr_hash.h"
 #include "kr_rerun.h"
 #include "kr_row.h"
@@ -82,6 +83,9 @@ struct kr_reruns_s {
     kr_buf_t            key;
 };
 
+
+/* An operation of kr_rerun_plan. */
+void kr_rerun_sweep(kr_changes_t *cs);
 
 /* The pool's: the run is over. */
 void kr_rerun_done(kr_job_t *job);

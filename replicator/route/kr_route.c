@@ -201,7 +201,7 @@ kr_route_resume(kr_routes_t *rs, kr_route_t *rt, kr_worker_t *wk,
 {
     kr_entry_t  *e;
 
-    if (rt->template->plan == KR_PLAN_RERUN) {
+    if (!rt->template->plan->resumable) {
         kr_send_reset(wk, rt->topic, KR_TOPIC_LEN,
                       "the query must be run anew: subscribe again");
         return;

@@ -19,10 +19,11 @@
 #include "kr_txn.h"
 
 
+typedef struct kr_routes_s  kr_routes_t;
 typedef struct kr_reruns_s  kr_reruns_t;     /* of kr_rerun.h */
 
 
-typedef struct {
+struct kr_routes_s {
     struct event_base  *base;
     struct event       *timer;      /* while joins wait */
     kr_registry_t      *registry;
@@ -40,7 +41,7 @@ typedef struct {
     uint64_t            swept;      /* ms; the last kr_routes_expire() */
     uint64_t            stall;      /* ms; a pause of the whole process */
     uint64_t            stalled;    /* ms; its end; 0: there was none */
-} kr_routes_t;
+};
 
 
 /* the event of a batch for one route, as kr_fetch makes it */
@@ -98,8 +99,8 @@ void kr_route_gone(kr_routes_t *rs, kr_worker_t *wk, uint64_t socket);
 
 /*
  * The worker has so many members on the route, which got all up to position:
- * sends what they missed, or RESET.  A route with the plan RERUN is always
- * reset: what another process has told of it is not known to this one.
+ * sends what they missed, or RESET.  A route whose plan is not resumable is
+ * always reset: this process does not know what another one sent them.
  */
 void kr_route_resume(kr_routes_t *rs, kr_route_t *rt, kr_worker_t *wk,
     uint32_t members, const kairos_position_t *position);

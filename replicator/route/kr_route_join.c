@@ -303,7 +303,7 @@ kr_join_judge(kr_routes_t *rs, const kr_cursor_t *cu, uint64_t now,
     }
 
     if (now >= cu->deadline_ms
-        || cu->route->template->plan == KR_PLAN_RERUN
+        || cu->route->template->plan->joinable
         || (rs->position >= cu->lsn
             && cu->route->template->oldest_lsn > cu->lsn))
     {

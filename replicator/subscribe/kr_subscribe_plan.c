@@ -456,12 +456,12 @@ kr_sub_statements(kr_sub_t *sub, kr_buf_t *reason)
     }
 
     if (kr_sql_mode(sub->sql) == KR_SQL_RERUN) {
-        sub->plan = KR_PLAN_RERUN;
+        sub->plan = &kr_rerun_plan;
         sub->check = 0;
         return KR_OK;
     }
 
-    sub->plan = KR_PLAN_ROWS;
+    sub->plan = &kr_fetch_plan;
     sub->check = !kr_predicate_exact(&sub->predicate);
 
     t.window = 0;

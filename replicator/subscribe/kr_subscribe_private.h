@@ -8,6 +8,7 @@
 #define _KR_SUBSCRIBE_PRIVATE_H_INCLUDED_
 
 
+#include "kr_fetch.h"
 #include "kr_hash.h"
 #include "kr_owner.h"
 #include "kr_rerun.h"
@@ -47,7 +48,7 @@ struct kr_sub_s {
     kr_buf_t            cast;       /* SQL */
     kr_buf_t            values;     /* the parameter of the cast */
 
-    kr_plan_e           plan;       /* all of kr_sub_plan()'s */
+    const kr_plan_ops_t *plan;      /* all of kr_sub_plan()'s */
     kr_key_columns_t    key;
     kr_buf_t            outputs;    /* names of a key of the result */
     kr_buf_t            column;     /* the predicate's, if it is of no table */
@@ -65,7 +66,7 @@ struct kr_sub_s {
     kr_route_t         *route;      /* held */
     uint64_t            since;      /* see kr_txn_settled() */
     uint64_t            before;     /* likewise */
-    kr_waiter_t         guest;      /* of a route with the plan RERUN */
+    kr_waiter_t         guest;      /* of a route with kr_rerun_plan */
     const kr_moment_t  *moment;     /* of the rows */
     const PGresult     *rows;
     struct event       *timer;

@@ -72,7 +72,7 @@ kr_sub_register(kr_sub_t *sub)
 
     sub->expecting = 1;
 
-    if (sub->route->template->plan == KR_PLAN_RERUN) {
+    if (sub->route->template->plan->shared_rows) {
         kr_sub_ask(sub);
         return;
     }

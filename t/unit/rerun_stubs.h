@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "kr_changes_private.h"
 #include "kr_log.h"
 #include "kr_rerun.h"
 

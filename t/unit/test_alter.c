@@ -52,9 +52,10 @@ kr_watched_table_find(kr_registry_t *reg, const kr_relation_t *table)
 
 
 int
-kr_fetch_reset(kr_fetch_t *fe, const kr_relation_t *table, const char *reason)
+kr_changes_reset_table(kr_changes_t *cs, const kr_relation_t *table,
+    const char *reason)
 {
-    (void) fe;
+    (void) cs;
     (void) table;
     (void) reason;
 

@@ -19,6 +19,8 @@
 #include "kr_registry.h"
 
 
+static const kr_plan_ops_t  plan = { .name = "rows" };
+
 static const kr_relation_t  log_table = { kr_str("public"), kr_str("log") };
 static const kr_relation_t  whole = { kr_str("public"), kr_str("whole") };
 static const kr_relation_t  leaf_1 = { kr_str("public"), kr_str("log_1") };
@@ -63,6 +65,7 @@ add(kr_registry_t *reg, const kr_relation_t *table, const char *value,
     v.len = strlen(value);
 
     def.canonical = empty;
+    def.plan = &plan;
     def.refetch = empty;
     def.rerun = empty;
     def.snapshot = empty;

@@ -21,6 +21,10 @@
 #define GRACE  8000
 
 
+static const kr_plan_ops_t  rows = { .name = "rows" };
+static const kr_plan_ops_t  whole = { .name = "rerun" };
+
+
 /* The index, which is tested by itself: counts what it was given. */
 struct kr_match_s {
     unsigned    n;
@@ -150,6 +154,7 @@ add(kr_registry_t *reg, const char *refetch, const char *value,
     memset(&def, 0, sizeof(kr_route_def_t));
 
     def.canonical = empty;
+    def.plan = &rows;
     def.refetch.data = refetch;
     def.refetch.len = strlen(refetch);
     def.rerun = empty;
@@ -213,7 +218,7 @@ test_registry_result(void **state)
     w[1].table.name = u;
 
     def.canonical = empty;
-    def.plan = KR_PLAN_RERUN;
+    def.plan = &whole;
     def.refetch = empty;
     def.rerun = empty;
     def.snapshot = empty;

@@ -17,6 +17,7 @@ typedef struct {
     kr_txns_t        txns;
     kr_routes_t      rs;
     kr_config_t      cf;
+    kr_changes_t     cs;
     kr_reruns_t     *rn;
     kr_template_t    t;
     kr_route_t       rt;
@@ -69,7 +70,7 @@ setup(void **state)
     t->rs.registry = &t->reg;
     t->rs.txns = &t->txns;
 
-    t->t.plan = KR_PLAN_RERUN;
+    t->t.plan = &kr_rerun_plan;
     t->t.rerun = (char *) "rerun";
     t->t.snapshot = (char *) "rerun";
     t->t.key.n = 1;
@@ -81,7 +82,8 @@ setup(void **state)
     t->rt2.template = &t->t;
     t->rt2.param = (char *) "{2}";
 
-    t->rn = kr_reruns_create(t->rs.base, &t->cf, NULL, &t->rs);
+    t->cs.routes = &t->rs;
+    t->rn = kr_reruns_create(t->rs.base, &t->cf, NULL, &t->cs);
 
     *state = t;
 
@@ -207,9 +209,15 @@ ask(test_t *t, kr_route_t *rt, guest_t *guest)
 static void
 touch(test_t *t, kr_route_t *rt, uint32_t xid)
 {
+    kr_hit_t  hit;
+
+    memset(&hit, 0, sizeof(kr_hit_t));
+    hit.route = rt;
+
     assert_int_equal(kr_txn_begin(&t->txns, xid, xid), KR_OK);
-    assert_int_equal(kr_rerun_touch(t->rn, rt, t->txns.open), KR_OK);
-    kr_reruns_commit(t->rn);
+    assert_int_equal(kr_rerun_plan.touch(&t->cs, NULL, &hit, t->txns.open),
+                     KR_OK);
+    kr_rerun_plan.commit(&t->cs);
     kr_txn_commit(&t->txns);
 }
 
@@ -469,23 +477,23 @@ test_rerun_stuck(void **state)
     ask(t, &t->rt, &guest);
     jobs[0]->slow = 1;
     clock_ms += 8000;
-    kr_reruns_sweep(t->rn);
+    kr_rerun_plan.sweep(&t->cs);
     assert_int_equal(guest.done, 0);
 
     clock_ms++;
-    kr_reruns_sweep(t->rn);
+    kr_rerun_plan.sweep(&t->cs);
     assert_int_equal(guest.rows, -1);
     assert_told("");
 
     stuck = 190;
-    kr_reruns_sweep(t->rn);
+    kr_rerun_plan.sweep(&t->cs);
     assert_told("");
     assert_int_equal(t->txns.done, 0);
 
     /* the other one, which keeps nothing, is no matter */
     stuck = 189;
     jobs[0]->locked = 1;
-    kr_reruns_sweep(t->rn);
+    kr_rerun_plan.sweep(&t->cs);
     assert_told("reset: a table that the query reads is locked: subscribe"
                 " again\n");
     assert_int_equal(cancelled, 1);
@@ -511,7 +519,7 @@ test_rerun_stuck_first(void **state)
     jobs[0]->slow = 1;
     stuck = 0;
     touch(t, &t->rt, 11);
-    kr_reruns_sweep(t->rn);
+    kr_rerun_plan.sweep(&t->cs);
     assert_int_equal(guest.rows, -1);
     assert_int_equal(cancelled, 1);
     assert_int_equal(t->txns.done, 11);

@@ -26,6 +26,10 @@ typedef struct {
 } test_t;
 
 
+static const kr_plan_ops_t  rows = { .name = "rows", .resumable = 1 };
+static const kr_plan_ops_t  whole = { .name = "rerun", .joinable = 1 };
+
+
 static void
 confirm(kr_txns_t *ts)
 {
@@ -34,7 +38,7 @@ confirm(kr_txns_t *ts)
 
 
 static kr_route_t *
-add(test_t *t, const char *value)
+add_with(test_t *t, const char *value, const kr_plan_ops_t *plan)
 {
     kr_str_t         v;
     kr_route_t      *rt;
@@ -48,6 +52,7 @@ add(test_t *t, const char *value)
     memset(&def, 0, sizeof(kr_route_def_t));
 
     def.canonical = empty;
+    def.plan = plan;
     def.refetch = empty;
     def.rerun = empty;
     def.snapshot = empty;
@@ -66,6 +71,13 @@ add(test_t *t, const char *value)
                      KR_OK);
 
     return rt;
+}
+
+
+static kr_route_t *
+add(test_t *t, const char *value)
+{
+    return add_with(t, value, &rows);
 }
 
 
@@ -591,6 +603,40 @@ test_route_resume_gap(void **state)
 }
 
 
+/* What other members have of the route is known to no further process. */
+static void
+test_route_resume_never(void **state)
+{
+    test_t  *t;
+
+    t = *state;
+
+    t->rt = add_with(t, "2", &whole);
+    resume(t, 9, 110, 0);
+    told(t, "RESET\n");
+    assert_null(t->rt->members);
+}
+
+
+/* Rows that are in step with the events need no stream to pass them. */
+static void
+test_route_join_in_step(void **state)
+{
+    test_t  *t;
+
+    t = *state;
+
+    snapped(t, expect_from(t, 1), 110, "20:20:");
+    request(t, KAIROS_FEED_JOIN, 5, 1, 0);
+    told(t, "");
+
+    t->rt = add_with(t, "2", &whole);
+    snapped(t, expect_from(t, 2), 110, "20:20:");
+    request(t, KAIROS_FEED_JOIN, 6, 2, 0);
+    told(t, "JOINED 6 9/100/0\n");
+}
+
+
 static void
 test_route_reset(void **state)
 {
@@ -654,6 +700,8 @@ main(void)
         test(test_route_resume),
         test(test_route_resume_lost),
         test(test_route_resume_gap),
+        test(test_route_resume_never),
+        test(test_route_join_in_step),
         test(test_route_reset),
         test(test_route_epoch),
     };
