@@ -283,6 +283,9 @@ kr_template_create(const kr_route_def_t *def, kr_buf_t *hash)
     t->oldest_lsn = UINT64_MAX;
     t->plan = def->plan;
     t->check = def->check;
+    t->windowed = (def->snapshot.len != def->rerun.len
+                   || memcmp(def->snapshot.data, def->rerun.data,
+                             def->rerun.len) != 0);
 
     if (kr_template_copy(t, def) != KR_OK) {
         kr_template_free(t);

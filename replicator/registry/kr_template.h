@@ -38,6 +38,7 @@ struct kr_template_s {
     kr_route_t           *routes;    /* freed with the last */
     const kr_plan_ops_t  *plan;
     unsigned              check:1;   /* see kr_route_def_t */
+    unsigned              windowed:1;    /* snapshot and rerun differ */
     char                 *refetch;
     char                 *rerun;
     char                 *snapshot;

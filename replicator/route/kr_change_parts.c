@@ -436,8 +436,8 @@ kr_probe_replay(kr_probe_t *pr, int grown)
 {
     int            rc;
     size_t         i;
-    kr_changes_t  *cs;
     kr_leaf_t     *leaf;
+    kr_changes_t  *cs;
     kr_delayed_t  *d;
 
     cs = pr->changes;

@@ -3,7 +3,6 @@
  */
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "kr_clock.h"
 #include "kr_loop.h"
@@ -303,7 +302,7 @@ kr_rerun_start(kr_rerun_t *rr)
     kr_job_query(job, t->rerun);
     kr_job_param(job, rr->route->param);
 
-    if (rr->served != NULL && strcmp(t->snapshot, t->rerun) != 0) {
+    if (rr->served != NULL && t->windowed) {
         kr_job_query(job, t->snapshot);
         kr_job_param(job, rr->route->param);
     }

@@ -198,7 +198,7 @@ test_registry_shared(void **state)
 static void
 test_registry_result(void **state)
 {
-    kr_route_t       *a, *b;
+    kr_route_t       *a, *b, *c;
     kr_registry_t    *reg;
     kr_route_def_t    def;
     kr_route_table_t  w[2];
@@ -247,8 +247,19 @@ test_registry_result(void **state)
     assert_int_equal(kr_registry_add(reg, &def, 0, 1, &b), KR_OK);
     assert_ptr_not_equal(a, b);
 
+    assert_false(b->template->windowed);
+
+    /* statements of one length that differ */
+
+    def.predicate.column = s;
+    def.snapshot = s;
+    def.rerun = t;
+    assert_int_equal(kr_registry_add(reg, &def, 0, 1, &c), KR_OK);
+    assert_true(c->template->windowed);
+
     kr_registry_remove(reg, a);
     kr_registry_remove(reg, b);
+    kr_registry_remove(reg, c);
     assert_int_equal(match->n, 0);
     assert_int_equal(match->watches, 0);
 }

@@ -640,6 +640,7 @@ test_rerun_snapshot(void **state)
 
     t = *state;
     t->t.snapshot = (char *) "ordered";
+    t->t.windowed = 1;
 
     ask(t, &t->rt, &guest);
     assert_int_equal(jobs[0]->nstatements, 2);
