@@ -2,11 +2,6 @@
 #include <string.h>
 
 #include "kr_held.h"
-#include "kr_row.h"
-
-
-#define kr_held_row_size(held, len)                                           \
-    (sizeof(kr_held_row_t) + (held)->texts_len + (len))
 
 
 static void kr_held_row_free(kr_held_rows_t *ks, kr_route_t *rt,
@@ -17,14 +12,11 @@ void
 kr_held_snapshot(kr_held_rows_t *ks, kr_route_t *rt, const PGresult *rows,
     uint64_t lsn)
 {
-    int                      row, rc;
-    kr_buf_t                 texts, bytes;
-    const kr_key_columns_t  *key;
+    int               row;
+    kr_row_key_t      key;
+    kr_row_key_buf_t  b;
 
-    memset(&texts, 0, sizeof(kr_buf_t));
-    memset(&bytes, 0, sizeof(kr_buf_t));
-
-    key = &rt->template->key;
+    memset(&b, 0, sizeof(kr_row_key_buf_t));
 
     for (row = 0; row < PQntuples(rows) && !rt->held.lost; row++) {
 
@@ -32,41 +24,34 @@ kr_held_snapshot(kr_held_rows_t *ks, kr_route_t *rt, const PGresult *rows,
             continue;
         }
 
-        kr_buf_reset(&texts);
-        kr_buf_reset(&bytes);
-
-        rc = kr_key_texts(key, PQgetvalue(rows, row, 0),
-                          (size_t) PQgetlength(rows, row, 0), &texts);
-        if (rc == KR_OK) {
-            kr_key_bytes(key, texts.data, &bytes);
-        }
-
-        if (rc != KR_OK || bytes.failed) {
+        if (kr_row_key_parse(&rt->template->key, PQgetvalue(rows, row, 0),
+                             (size_t) PQgetlength(rows, row, 0), &b, &key)
+            != KR_OK)
+        {
             kr_held_lose(ks, rt);
             break;
         }
 
-        kr_held_add(ks, rt, texts.data, texts.len, bytes.data, bytes.len,
-                    lsn);
+        kr_held_add(ks, rt, &key, lsn);
     }
 
-    kr_buf_free(&texts);
-    kr_buf_free(&bytes);
+    kr_row_key_free(&b);
 }
 
 
 void
-kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const char *texts,
-    size_t texts_len, const char *bytes, size_t len, uint64_t lsn)
+kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const kr_row_key_t *key,
+    uint64_t lsn)
 {
     size_t          size;
+    kr_row_key_t    copy;
     kr_held_row_t  *held;
 
     if (rt->held.lost) {
         return;
     }
 
-    HASH_FIND(hh, rt->held.rows, bytes, len, held);
+    HASH_FIND(hh, rt->held.rows, key->bytes.data, key->bytes.len, held);
 
     if (held != NULL) {
         if (lsn > held->lsn) {
@@ -76,7 +61,7 @@ kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const char *texts,
         return;
     }
 
-    size = sizeof(kr_held_row_t) + texts_len + len;
+    size = sizeof(kr_held_row_t) + kr_row_key_size(key);
 
     if (HASH_COUNT(rt->held.rows) >= KR_HELD_ROUTE_MAX
         || ks->bytes + size > KR_HELD_BYTES_MAX)
@@ -92,11 +77,10 @@ kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const char *texts,
     }
 
     held->lsn = lsn;
-    held->texts_len = texts_len;
-    memcpy(held->data, texts, texts_len);
-    memcpy(held->data + texts_len, bytes, len);
+    held->texts_len = key->texts.len;
+    kr_row_key_copy(&copy, held->data, key);
 
-    HASH_ADD_KEYPTR(hh, rt->held.rows, held->data + texts_len, len, held);
+    HASH_ADD_KEYPTR(hh, rt->held.rows, copy.bytes.data, copy.bytes.len, held);
 
     if (held->hh.tbl == NULL) {
         free(held);
@@ -109,12 +93,12 @@ kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const char *texts,
 
 
 void
-kr_held_remove(kr_held_rows_t *ks, kr_route_t *rt, const char *bytes,
-    size_t len, uint64_t lsn)
+kr_held_remove(kr_held_rows_t *ks, kr_route_t *rt, const kr_row_key_t *key,
+    uint64_t lsn)
 {
     kr_held_row_t  *held;
 
-    HASH_FIND(hh, rt->held.rows, bytes, len, held);
+    HASH_FIND(hh, rt->held.rows, key->bytes.data, key->bytes.len, held);
 
     if (held != NULL && lsn > held->lsn) {
         kr_held_row_free(ks, rt, held);
@@ -123,7 +107,7 @@ kr_held_remove(kr_held_rows_t *ks, kr_route_t *rt, const char *bytes,
 
 
 int
-kr_held_has(const kr_route_t *rt, const char *bytes, size_t len)
+kr_held_has(const kr_route_t *rt, const kr_row_key_t *key)
 {
     kr_held_row_t  *held;
 
@@ -131,9 +115,19 @@ kr_held_has(const kr_route_t *rt, const char *bytes, size_t len)
         return 1;
     }
 
-    HASH_FIND(hh, rt->held.rows, bytes, len, held);
+    HASH_FIND(hh, rt->held.rows, key->bytes.data, key->bytes.len, held);
 
     return held != NULL;
+}
+
+
+void
+kr_held_key(const kr_held_row_t *held, kr_row_key_t *key)
+{
+    key->texts.data = held->data;
+    key->texts.len = held->texts_len;
+    key->bytes.data = held->data + held->texts_len;
+    key->bytes.len = held->hh.keylen;
 }
 
 
@@ -157,7 +151,7 @@ kr_held_clear(kr_held_rows_t *ks, kr_route_t *rt)
 static void
 kr_held_row_free(kr_held_rows_t *ks, kr_route_t *rt, kr_held_row_t *held)
 {
-    ks->bytes -= kr_held_row_size(held, held->hh.keylen);
+    ks->bytes -= sizeof(kr_held_row_t) + held->texts_len + held->hh.keylen;
 
     HASH_DELETE(hh, rt->held.rows, held);
     free(held);

@@ -16,6 +16,7 @@
 #include <libpq-fe.h>
 
 #include "kr_registry.h"
+#include "kr_row.h"
 
 
 #define KR_HELD_ROUTE_MAX  10000
@@ -32,7 +33,7 @@ struct kr_held_row_s {
     uint64_t          lsn;           /* of the last snapshot with the row */
     size_t            texts_len;
     UT_hash_handle    hh;
-    char              data[];        /* texts, then the bytes; see kr_row.h */
+    char              data[];        /* the texts, then the bytes */
 };
 
 
@@ -45,21 +46,24 @@ void kr_held_snapshot(kr_held_rows_t *ks, kr_route_t *rt, const PGresult *rows,
     uint64_t lsn);
 
 /*
- * A row was sent; bytes is its key, texts the key's texts.  lsn is that of the
- * snapshot that it was sent in, 0 if it was sent in an event.
+ * A row with this key was sent.  lsn is that of the snapshot that it was sent
+ * in, 0 if it was sent in an event.
  */
-void kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const char *texts,
-    size_t texts_len, const char *bytes, size_t len, uint64_t lsn);
+void kr_held_add(kr_held_rows_t *ks, kr_route_t *rt, const kr_row_key_t *key,
+    uint64_t lsn);
 
 /*
- * A row was taken away, by the commit that ends at lsn.  Who has it from a
- * snapshot after that commit has it still: it had come back meanwhile.
+ * The commit that ends at lsn took the row away.  A subscriber whose snapshot
+ * is newer than that keeps it: it was inserted again before that snapshot.
  */
-void kr_held_remove(kr_held_rows_t *ks, kr_route_t *rt, const char *bytes,
-    size_t len, uint64_t lsn);
+void kr_held_remove(kr_held_rows_t *ks, kr_route_t *rt,
+    const kr_row_key_t *key, uint64_t lsn);
 
-/* Whether somebody may hold the row; 1 also if it is not known. */
-int kr_held_has(const kr_route_t *rt, const char *bytes, size_t len);
+/* Whether a member may hold the row; 1 also if it is not known. */
+int kr_held_has(const kr_route_t *rt, const kr_row_key_t *key);
+
+/* The key of a held row, which points into it. */
+void kr_held_key(const kr_held_row_t *held, kr_row_key_t *key);
 
 /* It is not known any more what the members hold. */
 void kr_held_lose(kr_held_rows_t *ks, kr_route_t *rt);

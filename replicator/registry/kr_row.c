@@ -140,6 +140,78 @@ kr_key_bytes(const kr_key_columns_t *key, const char *texts, kr_buf_t *out)
 }
 
 
+int
+kr_row_key_parse(const kr_key_columns_t *columns, const char *text,
+    size_t len, kr_row_key_buf_t *b, kr_row_key_t *key)
+{
+    int  rc;
+
+    kr_buf_reset(&b->texts);
+    kr_buf_reset(&b->bytes);
+
+    rc = kr_key_texts(columns, text, len, &b->texts);
+
+    if (rc == KR_OK) {
+        kr_key_bytes(columns, b->texts.data, &b->bytes);
+        rc = b->bytes.failed ? KR_ERROR : KR_OK;
+    }
+
+    if (rc != KR_OK) {
+        return KR_ERROR;
+    }
+
+    kr_row_key_set(key, &b->texts, &b->bytes);
+
+    return KR_OK;
+}
+
+
+void
+kr_row_key_set(kr_row_key_t *key, const kr_buf_t *texts,
+    const kr_buf_t *bytes)
+{
+    key->texts.data = texts->data;
+    key->texts.len = texts->len;
+
+    /* an empty buffer has no data, and memcmp() wants some */
+    key->bytes.data = bytes->data == NULL ? "" : bytes->data;
+    key->bytes.len = bytes->len;
+}
+
+
+void
+kr_row_key_free(kr_row_key_buf_t *b)
+{
+    kr_buf_free(&b->texts);
+    kr_buf_free(&b->bytes);
+}
+
+
+size_t
+kr_row_key_size(const kr_row_key_t *key)
+{
+    return key->texts.len + key->bytes.len;
+}
+
+
+void
+kr_row_key_copy(kr_row_key_t *to, char *data, const kr_row_key_t *key)
+{
+    if (key->texts.len != 0) {
+        memcpy(data, key->texts.data, key->texts.len);
+    }
+
+    if (key->bytes.len != 0) {
+        memcpy(data + key->texts.len, key->bytes.data, key->bytes.len);
+    }
+
+    to->texts.data = data;
+    to->texts.len = key->texts.len;
+    to->bytes.data = data + key->texts.len;
+    to->bytes.len = key->bytes.len;
+}
+
+
 static void
 kr_rows_begin(kr_rows_writer_t *r)
 {

@@ -1,8 +1,5 @@
 /*
  * What stands in an event: rows as JSON, and the key of a row in its forms.
- *
- * A key as texts is the text of each of its columns, with its '\0', one
- * behind the other.
  */
 
 #ifndef _KR_ROW_H_INCLUDED_
@@ -17,11 +14,29 @@
 #define KR_CHUNK_BYTES  (256u * 1024)
 
 
+/*
+ * The key of a row.  The texts are the text of each of its columns, with its
+ * '\0', one behind the other.  The bytes are equal for equal keys, whatever
+ * their texts are.  The memory is somebody else's.
+ */
+typedef struct {
+    kr_str_t        texts;
+    kr_str_t        bytes;
+} kr_row_key_t;
+
+
+/* the memory of a key that is being made; zeroed memory is an empty one */
+typedef struct {
+    kr_buf_t        texts;
+    kr_buf_t        bytes;
+} kr_row_key_buf_t;
+
+
 /* the rows of the event that is being made; zeroed memory is an empty one */
 typedef struct {
-    kr_buf_t     json;
-    size_t       n;
-    kr_row_mark_t    *marks;
+    kr_buf_t        json;
+    size_t          n;
+    kr_row_mark_t  *marks;
 } kr_rows_writer_t;
 
 
@@ -49,9 +64,26 @@ void kr_rows_free(kr_rows_writer_t *r);
 int kr_key_texts(const kr_key_columns_t *key, const char *text, size_t len,
     kr_buf_t *texts);
 
-/* Appends bytes that are equal for equal keys, whatever their texts are. */
+/* Appends the key's bytes, made of its texts. */
 void kr_key_bytes(const kr_key_columns_t *key, const char *texts,
     kr_buf_t *out);
+
+/*
+ * The key that a statement of kr_sql.h printed, in both forms; key points into
+ * b, until b is used again.  KR_OK; KR_ERROR: no memory, or text is no such
+ * key.
+ */
+int kr_row_key_parse(const kr_key_columns_t *columns, const char *text,
+    size_t len, kr_row_key_buf_t *b, kr_row_key_t *key);
+void kr_row_key_free(kr_row_key_buf_t *b);
+
+/* Points the key to texts, which are some, and to bytes, maybe none. */
+void kr_row_key_set(kr_row_key_t *key, const kr_buf_t *texts,
+    const kr_buf_t *bytes);
+
+/* How many bytes the two forms take, and their copy to such memory. */
+size_t kr_row_key_size(const kr_row_key_t *key);
+void kr_row_key_copy(kr_row_key_t *to, char *data, const kr_row_key_t *key);
 
 
 #endif /* _KR_ROW_H_INCLUDED_ */

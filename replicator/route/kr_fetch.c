@@ -18,9 +18,10 @@ static int kr_fetch_unreadable(kr_changes_t *cs, kr_route_t *rt,
 static void kr_fetch_commit(kr_changes_t *cs);
 static void kr_fetch_orphaned(kr_pending_t *pe);
 
-static int kr_fetch_key(kr_buf_t *texts, const kr_key_columns_t *key,
-    const kr_column_t *first, size_t nfirst, const kr_column_t *second,
-    size_t nsecond);
+static int kr_fetch_key(const kr_change_t *c, const kr_key_columns_t *key,
+    int old, kr_buf_t *texts);
+static const kr_column_t *kr_fetch_column(const kr_change_t *c,
+    const kr_str_t *name, int old);
 static int kr_fetch_moved(kr_fetch_t *fe, const kr_hit_t *hit,
     kr_txn_t *txn);
 
@@ -73,8 +74,7 @@ kr_fetch_free(kr_fetch_t *fe)
 
     kr_buf_free(&fe->from);
     kr_buf_free(&fe->to);
-    kr_buf_free(&fe->texts);
-    kr_buf_free(&fe->key);
+    kr_row_key_free(&fe->key);
     free(fe);
 }
 
@@ -90,12 +90,10 @@ kr_fetch_touch(kr_changes_t *cs, const kr_change_t *c, const kr_hit_t *hit,
     fe = cs->fetch;
     key = &hit->route->template->key;
 
-    rc = kr_fetch_key(&fe->from, key, c->identity, c->nidentity, c->columns,
-                      c->ncolumns);
+    rc = kr_fetch_key(c, key, 1, &fe->from);
 
     if (rc == KR_OK) {
-        rc = kr_fetch_key(&fe->to, key, c->columns, c->ncolumns, c->identity,
-                          c->nidentity);
+        rc = kr_fetch_key(c, key, 0, &fe->to);
     }
 
     if (rc == KR_DECLINED) {
@@ -177,33 +175,51 @@ kr_fetch_orphaned(kr_pending_t *pe)
 }
 
 
-/* KR_DECLINED: the change does not tell the row's key. */
+/*
+ * The texts of the row's key as it was, or as it is now.  KR_OK; KR_DECLINED:
+ * the change does not hold a column of the key; KR_ERROR: no memory.
+ */
 static int
-kr_fetch_key(kr_buf_t *texts, const kr_key_columns_t *key,
-    const kr_column_t *first, size_t nfirst, const kr_column_t *second,
-    size_t nsecond)
+kr_fetch_key(const kr_change_t *c, const kr_key_columns_t *key, int old,
+    kr_buf_t *texts)
 {
     size_t              i;
-    const kr_column_t  *c;
+    const kr_column_t  *column;
 
     kr_buf_reset(texts);
 
     for (i = 0; i < key->n; i++) {
-        c = kr_column_find(first, nfirst, &key->names[i]);
+        column = kr_fetch_column(c, &key->names[i], old);
 
-        if (c == NULL) {
-            c = kr_column_find(second, nsecond, &key->names[i]);
-        }
-
-        if (c == NULL || c->null) {
+        if (column == NULL || column->null) {
             return KR_DECLINED;
         }
 
-        kr_buf_append(texts, c->value.data, c->value.len);
+        kr_buf_append(texts, column->value.data, column->value.len);
         kr_buf_append(texts, "", 1);
     }
 
     return texts->failed ? KR_ERROR : KR_OK;
+}
+
+
+/* Where the one row does not hold the column, the other one does. */
+static const kr_column_t *
+kr_fetch_column(const kr_change_t *c, const kr_str_t *name, int old)
+{
+    const kr_column_t  *column;
+
+    if (old) {
+        column = kr_column_find(c->identity, c->nidentity, name);
+
+        return column != NULL ? column : kr_column_find(c->columns,
+                                                        c->ncolumns, name);
+    }
+
+    column = kr_column_find(c->columns, c->ncolumns, name);
+
+    return column != NULL ? column : kr_column_find(c->identity,
+                                                    c->nidentity, name);
 }
 
 

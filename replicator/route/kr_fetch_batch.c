@@ -395,7 +395,7 @@ kr_batch_column(kr_pending_t *pe, size_t column, kr_str_t *pks)
             continue;
         }
 
-        text = it->texts;
+        text = it->key.texts.data;
 
         for (k = 0; k < column; k++) {
             text += strlen(text) + 1;

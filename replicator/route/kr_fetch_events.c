@@ -105,7 +105,7 @@ kr_rows_judge(kr_item_t *it, kr_touch_t *to)
 
     } else if (to->old || to->many) {
         if (to->route->join.expecting != 0
-            || kr_held_has(to->route, it->key, it->key_len))
+            || kr_held_has(to->route, &it->key))
         {
             to->kind = KR_FETCH_DELETE;
         }
@@ -160,11 +160,10 @@ kr_rows_held(kr_fetch_t *fe, kr_route_t *rt, const kr_item_t *it,
     ks = &fe->routes->held;
 
     if (kind == KR_FETCH_DELETE) {
-        kr_held_remove(ks, rt, it->key, it->key_len, it->txn->lsn);
+        kr_held_remove(ks, rt, &it->key, it->txn->lsn);
 
     } else {
-        kr_held_add(ks, rt, it->texts, it->texts_len, it->key, it->key_len,
-                    0);
+        kr_held_add(ks, rt, &it->key, 0);
     }
 }
 
@@ -219,12 +218,12 @@ kr_build_row(kr_build_t *b, const kr_item_t *it, kr_fetch_kind_e kind)
     xid = it->xids[it->nxids - 1];
 
     if (it->large) {
-        return kr_rows_key(&b->rows, key, it->texts, op,
+        return kr_rows_key(&b->rows, key, it->key.texts.data, op,
                            "the row is too large", xid);
     }
 
     if (kind == KR_FETCH_DELETE) {
-        return kr_rows_key(&b->rows, key, it->texts, op, NULL, xid);
+        return kr_rows_key(&b->rows, key, it->key.texts.data, op, NULL, xid);
     }
 
     return kr_rows_full(&b->rows, it->json, it->json_len, op, xid);

@@ -11,14 +11,14 @@
 
 static kr_pending_t *kr_pending_get(kr_fetch_t *fe, kr_template_t *t);
 static kr_item_t *kr_item_get(kr_pending_t *pe, kr_txn_t *txn,
-    const kr_buf_t *texts);
+    const kr_row_key_t *key);
 static kr_item_t *kr_item_create(kr_pending_t *pe, kr_txn_t *txn,
-    const kr_buf_t *texts);
+    const kr_row_key_t *key);
 static int kr_item_xid(kr_fetch_t *fe, kr_item_t *it, uint32_t xid);
 static kr_touch_t *kr_item_touch(kr_fetch_t *fe, kr_item_t *it,
     kr_route_t *rt);
-static int kr_verify_texts(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
-    const char *texts, size_t len);
+static int kr_verify_key(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
+    const kr_row_key_t *key);
 static int kr_verify_items(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn);
 static int kr_verify_item(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
     const kr_item_t *it);
@@ -30,6 +30,7 @@ kr_fetch_note(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
 {
     kr_item_t     *it;
     kr_touch_t    *to;
+    kr_row_key_t   key;
     kr_pending_t  *pe;
 
     pe = kr_pending_get(fe, hit->route->template);
@@ -37,7 +38,16 @@ kr_fetch_note(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
         return KR_ERROR;
     }
 
-    it = kr_item_get(pe, txn, texts);
+    kr_buf_reset(&fe->key.bytes);
+    kr_key_bytes(&pe->template->key, texts->data, &fe->key.bytes);
+
+    if (fe->key.bytes.failed) {
+        return KR_ERROR;
+    }
+
+    kr_row_key_set(&key, texts, &fe->key.bytes);
+
+    it = kr_item_get(pe, txn, &key);
 
     if (it == NULL || kr_item_xid(fe, it, txn->xid) != KR_OK) {
         return KR_ERROR;
@@ -78,15 +88,15 @@ kr_fetch_note(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
 int
 kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
 {
+    kr_row_key_t          key;
     const kr_held_row_t  *held;
 
     fe->changes->number++;
 
     for (held = rt->held.rows; held != NULL; held = held->hh.next) {
+        kr_held_key(held, &key);
 
-        if (kr_verify_texts(fe, rt, txn, held->data, held->texts_len)
-            != KR_OK)
-        {
+        if (kr_verify_key(fe, rt, txn, &key) != KR_OK) {
             return KR_ERROR;
         }
     }
@@ -111,7 +121,7 @@ kr_item_free(kr_fetch_t *fe, kr_item_t *it)
 
     free(it->touches);
     free(it->xids);
-    free(it->texts);
+    free((char *) it->key.texts.data);
     kr_txn_release(it->txn);
     free(it);
 }
@@ -154,66 +164,42 @@ kr_pending_get(kr_fetch_t *fe, kr_template_t *t)
 }
 
 
-const kr_buf_t *
-kr_item_key(kr_fetch_t *fe, const kr_template_t *t, const char *texts)
-{
-    kr_buf_reset(&fe->key);
-    kr_key_bytes(&t->key, texts, &fe->key);
-
-    return &fe->key;
-}
-
-
 /* The row's item, a new one if none is gathered; NULL: no memory. */
 static kr_item_t *
-kr_item_get(kr_pending_t *pe, kr_txn_t *txn, const kr_buf_t *texts)
+kr_item_get(kr_pending_t *pe, kr_txn_t *txn, const kr_row_key_t *key)
 {
-    kr_item_t       *it;
-    const kr_buf_t  *key;
+    kr_item_t  *it;
 
-    key = kr_item_key(pe->fetch, pe->template, texts->data);
+    HASH_FIND(hh, pe->gathering, key->bytes.data, key->bytes.len, it);
 
-    if (key->failed) {
-        kr_buf_free(&pe->fetch->key);
-        return NULL;
-    }
-
-    HASH_FIND(hh, pe->gathering, key->data, key->len, it);
-
-    return it != NULL ? it : kr_item_create(pe, txn, texts);
+    return it != NULL ? it : kr_item_create(pe, txn, key);
 }
 
 
 static kr_item_t *
-kr_item_create(kr_pending_t *pe, kr_txn_t *txn, const kr_buf_t *texts)
+kr_item_create(kr_pending_t *pe, kr_txn_t *txn, const kr_row_key_t *key)
 {
-    kr_buf_t   *key;
+    char       *data;
     kr_item_t  *it;
-
-    key = &pe->fetch->key;
 
     it = calloc(1, sizeof(kr_item_t));
     if (it == NULL) {
         return NULL;
     }
 
-    it->texts = malloc(texts->len + key->len);
-    if (it->texts == NULL) {
+    data = malloc(kr_row_key_size(key));
+    if (data == NULL) {
         free(it);
         return NULL;
     }
 
-    it->texts_len = texts->len;
-    memcpy(it->texts, texts->data, it->texts_len);
+    kr_row_key_copy(&it->key, data, key);
 
-    it->key = it->texts + it->texts_len;
-    it->key_len = key->len;
-    memcpy(it->key, key->data, key->len);
-
-    HASH_ADD_KEYPTR(hh, pe->gathering, it->key, it->key_len, it);
+    HASH_ADD_KEYPTR(hh, pe->gathering, it->key.bytes.data, it->key.bytes.len,
+                    it);
 
     if (it->hh.tbl == NULL) {
-        free(it->texts);
+        free(data);
         free(it);
         return NULL;
     }
@@ -304,23 +290,19 @@ kr_item_touch(kr_fetch_t *fe, kr_item_t *it, kr_route_t *rt)
 
 
 static int
-kr_verify_texts(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
-    const char *texts, size_t len)
+kr_verify_key(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
+    const kr_row_key_t *key)
 {
-    kr_buf_t       b;
     kr_item_t     *it;
     kr_touch_t    *to;
     kr_pending_t  *pe;
-
-    b.data = (char *) texts;
-    b.len = len;
 
     pe = kr_pending_get(fe, rt->template);
     if (pe == NULL) {
         return KR_ERROR;
     }
 
-    it = kr_item_get(pe, txn, &b);
+    it = kr_item_get(pe, txn, key);
 
     if (it == NULL || kr_item_xid(fe, it, txn->xid) != KR_OK) {
         return KR_ERROR;
@@ -386,7 +368,7 @@ kr_verify_item(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
 
     for (i = 0; i < it->ntouches; i++) {
         if (it->touches[i].route == rt) {
-            return kr_verify_texts(fe, rt, txn, it->texts, it->texts_len);
+            return kr_verify_key(fe, rt, txn, &it->key);
         }
     }
 

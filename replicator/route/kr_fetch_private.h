@@ -41,10 +41,8 @@ typedef struct {
 /* a row that waits for its refetch; in a hash by its key */
 typedef struct {
     kr_txn_t           *txn;         /* of the first change; held */
-    char               *texts;       /* its key, in both forms of kr_row.h, */
-    size_t              texts_len;   /* in one piece of memory */
-    char               *key;
-    size_t              key_len;
+    kr_row_key_t        key;         /* in one piece of memory, which begins
+                                        with the texts */
 
     uint32_t           *xids;        /* of its changes */
     size_t              nxids;
@@ -113,8 +111,7 @@ struct kr_fetch_s {
     kr_pending_t       *dirty;
     kr_buf_t            from;        /* texts of a change's old key */
     kr_buf_t            to;          /* and of its new one */
-    kr_buf_t            texts;
-    kr_buf_t            key;
+    kr_row_key_buf_t    key;         /* of the row at hand */
     size_t              batch_size;
     size_t              chunk_size;
     size_t              max_bytes;
@@ -180,10 +177,6 @@ void kr_fetch_publish(kr_pending_t *pe);
 
 void kr_item_free(kr_fetch_t *fe, kr_item_t *it);
 size_t kr_item_load(const kr_item_t *it);
-
-/* The key of these texts; it is in fe->key. */
-const kr_buf_t *kr_item_key(kr_fetch_t *fe, const kr_template_t *t,
-    const char *texts);
 
 
 #endif /* _KR_FETCH_PRIVATE_H_INCLUDED_ */

@@ -81,26 +81,15 @@ kr_fetch_match(kr_pending_t *pe, const PGresult *res)
 static int
 kr_item_find(kr_pending_t *pe, const char *text, size_t len, kr_item_t **it)
 {
-    kr_fetch_t      *fe;
-    kr_item_t        want, *p, **found;
-    const kr_buf_t  *key;
+    kr_item_t  want, *p, **found;
 
-    fe = pe->fetch;
-
-    kr_buf_reset(&fe->texts);
-
-    if (kr_key_texts(&pe->template->key, text, len, &fe->texts) != KR_OK) {
+    if (kr_row_key_parse(&pe->template->key, text, len, &pe->fetch->key,
+                         &want.key)
+        != KR_OK)
+    {
         return KR_ERROR;
     }
 
-    key = kr_item_key(fe, pe->template, fe->texts.data);
-
-    if (key->failed) {
-        return KR_ERROR;
-    }
-
-    want.key = key->data;
-    want.key_len = key->len;
     p = &want;
 
     found = bsearch(&p, pe->items + pe->n, pe->take, sizeof(kr_item_t *),
@@ -120,9 +109,9 @@ kr_item_cmp(const void *one, const void *two)
     a = *(kr_item_t *const *) one;
     b = *(kr_item_t *const *) two;
 
-    if (a->key_len != b->key_len) {
-        return a->key_len < b->key_len ? -1 : 1;
+    if (a->key.bytes.len != b->key.bytes.len) {
+        return a->key.bytes.len < b->key.bytes.len ? -1 : 1;
     }
 
-    return memcmp(a->key, b->key, a->key_len);
+    return memcmp(a->key.bytes.data, b->key.bytes.data, a->key.bytes.len);
 }

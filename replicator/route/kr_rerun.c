@@ -73,8 +73,7 @@ void
 kr_reruns_free(kr_reruns_t *rn)
 {
     kr_rows_free(&rn->rows);
-    kr_buf_free(&rn->texts);
-    kr_buf_free(&rn->key);
+    kr_row_key_free(&rn->key);
     EVP_MD_CTX_free(rn->md);
     free(rn);
 }

@@ -13,7 +13,10 @@ static int kr_compare_read(kr_rerun_t *rr, const PGresult *res,
     kr_result_row_t **rows, const char **reason);
 static kr_result_row_t *kr_compare_find(kr_rerun_t *rr, const PGresult *res,
     int row);
-static kr_result_row_t *kr_result_row_create(kr_rerun_t *rr);
+static int kr_compare_key(kr_rerun_t *rr, const PGresult *res, int row,
+    kr_row_key_t *key);
+static kr_result_row_t *kr_result_row_create(kr_rerun_t *rr,
+    const kr_row_key_t *key);
 static int kr_compare_hash(kr_reruns_t *rn, const char *json, size_t len,
     uint64_t *sum);
 static int kr_compare_gone(kr_rerun_t *rr);
@@ -130,57 +133,68 @@ kr_compare_read(kr_rerun_t *rr, const PGresult *res, kr_result_row_t **rows,
 }
 
 
+/* The row of this key in the last result, or a new one; NULL: no memory. */
 static kr_result_row_t *
 kr_compare_find(kr_rerun_t *rr, const PGresult *res, int row)
 {
-    kr_reruns_t             *rn;
-    kr_result_row_t         *kept;
-    const kr_key_columns_t  *key;
+    kr_row_key_t      key;
+    kr_result_row_t  *kept;
 
-    rn = rr->owner;
-    key = &rr->route->template->key;
-
-    kr_buf_reset(&rn->texts);
-    kr_buf_reset(&rn->key);
-
-    /* a key of no bytes is not the key that is NULL */
-
-    if (PQgetisnull(res, row, 0)) {
-        kr_buf_str(&rn->key, "n");
-
-    } else {
-        kr_buf_str(&rn->key, "k");
-
-        if (kr_key_texts(key, PQgetvalue(res, row, 0),
-                         (size_t) PQgetlength(res, row, 0), &rn->texts)
-            != KR_OK)
-        {
-            return NULL;
-        }
-
-        kr_key_bytes(key, rn->texts.data, &rn->key);
-    }
-
-    if (rn->key.failed) {
+    if (kr_compare_key(rr, res, row, &key) != KR_OK) {
         return NULL;
     }
 
-    HASH_FIND(hh, rr->kept, rn->key.data, rn->key.len, kept);
+    HASH_FIND(hh, rr->kept, key.bytes.data, key.bytes.len, kept);
 
-    return kept != NULL ? kept : kr_result_row_create(rr);
+    return kept != NULL ? kept : kr_result_row_create(rr, &key);
 }
 
 
-/* Of the owner's texts and key. */
+/*
+ * The key of a row of the result, in the owner's memory.  A letter ends its
+ * bytes, so that a key of no bytes is not the key that is NULL, which has no
+ * texts.  KR_OK; KR_ERROR: no memory, or no key.
+ */
+static int
+kr_compare_key(kr_rerun_t *rr, const PGresult *res, int row,
+    kr_row_key_t *key)
+{
+    kr_row_key_buf_t  *b;
+
+    b = &rr->owner->key;
+
+    if (PQgetisnull(res, row, 0)) {
+        memset(key, 0, sizeof(kr_row_key_t));
+        kr_buf_reset(&b->bytes);
+        kr_buf_str(&b->bytes, "n");
+
+    } else {
+        if (kr_row_key_parse(&rr->route->template->key,
+                             PQgetvalue(res, row, 0),
+                             (size_t) PQgetlength(res, row, 0), b, key)
+            != KR_OK)
+        {
+            return KR_ERROR;
+        }
+
+        kr_buf_str(&b->bytes, "k");
+    }
+
+    key->bytes.data = b->bytes.data;
+    key->bytes.len = b->bytes.len;
+
+    return b->bytes.failed ? KR_ERROR : KR_OK;
+}
+
+
 static kr_result_row_t *
-kr_result_row_create(kr_rerun_t *rr)
+kr_result_row_create(kr_rerun_t *rr, const kr_row_key_t *key)
 {
     size_t            size;
-    kr_reruns_t      *rn;
+    kr_row_key_t      copy;
     kr_result_row_t  *kept;
 
-    rn = rr->owner;
-    size = sizeof(kr_result_row_t) + rn->texts.len + rn->key.len;
+    size = sizeof(kr_result_row_t) + kr_row_key_size(key);
 
     kept = malloc(size);
     if (kept == NULL) {
@@ -190,23 +204,17 @@ kr_result_row_create(kr_rerun_t *rr)
     memset(kept, 0, sizeof(kr_result_row_t));
 
     kept->fresh = 1;
-    kept->texts_len = rn->texts.len;
+    kept->texts_len = key->texts.len;
+    kr_row_key_copy(&copy, kept->data, key);
 
-    if (rn->texts.len != 0) {
-        memcpy(kept->data, rn->texts.data, rn->texts.len);
-    }
-
-    memcpy(kept->data + rn->texts.len, rn->key.data, rn->key.len);
-
-    HASH_ADD_KEYPTR(hh, rr->kept, kept->data + kept->texts_len, rn->key.len,
-                    kept);
+    HASH_ADD_KEYPTR(hh, rr->kept, copy.bytes.data, copy.bytes.len, kept);
 
     if (kept->hh.tbl == NULL) {
         free(kept);
         return NULL;
     }
 
-    rn->bytes += size;
+    rr->owner->bytes += size;
 
     return kept;
 }

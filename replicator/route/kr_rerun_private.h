@@ -23,7 +23,7 @@ typedef struct {
     unsigned          fresh:1;     /* it was not there before */
     size_t            texts_len;   /* 0: the key is NULL */
     UT_hash_handle    hh;
-    char              data[];      /* texts, then the bytes; see kr_row.h */
+    char              data[];      /* texts, then the bytes, and a letter */
 } kr_result_row_t;
 
 
@@ -79,8 +79,7 @@ struct kr_reruns_s {
 
     EVP_MD_CTX         *md;
     kr_rows_writer_t    rows;      /* of the event that is being made */
-    kr_buf_t            texts;
-    kr_buf_t            key;
+    kr_row_key_buf_t    key;       /* of the row at hand */
 };
 
 

@@ -38,25 +38,39 @@ teardown(void **state)
 }
 
 
+static const kr_row_key_t *
+key_of(const char *text, size_t len)
+{
+    static kr_row_key_t  key;
+
+    key.texts.data = text;
+    key.texts.len = len + 1;
+    key.bytes.data = text;
+    key.bytes.len = len;
+
+    return &key;
+}
+
+
 static void
 add(const char *key, uint64_t lsn)
 {
-    kr_held_add(&keys, &route, key, strlen(key) + 1, key, strlen(key), lsn);
+    kr_held_add(&keys, &route, key_of(key, strlen(key)), lsn);
 }
 
 
 static void
 test_keys_events(void **state)
 {
-    assert_false(kr_held_has(&route, "a", 1));
+    assert_false(kr_held_has(&route, key_of("a", 1)));
 
     add("a", 0);
     add("b", 0);
-    assert_true(kr_held_has(&route, "a", 1));
+    assert_true(kr_held_has(&route, key_of("a", 1)));
 
-    kr_held_remove(&keys, &route, "a", 1, 10);
-    assert_false(kr_held_has(&route, "a", 1));
-    assert_true(kr_held_has(&route, "b", 1));
+    kr_held_remove(&keys, &route, key_of("a", 1), 10);
+    assert_false(kr_held_has(&route, key_of("a", 1)));
+    assert_true(kr_held_has(&route, key_of("b", 1)));
 }
 
 
@@ -70,14 +84,14 @@ test_keys_snapshot_after_delete(void **state)
     add("a", 0);
     add("a", 20);
 
-    kr_held_remove(&keys, &route, "a", 1, 10);
-    assert_true(kr_held_has(&route, "a", 1));
+    kr_held_remove(&keys, &route, key_of("a", 1), 10);
+    assert_true(kr_held_has(&route, key_of("a", 1)));
 
-    kr_held_remove(&keys, &route, "a", 1, 20);
-    assert_true(kr_held_has(&route, "a", 1));
+    kr_held_remove(&keys, &route, key_of("a", 1), 20);
+    assert_true(kr_held_has(&route, key_of("a", 1)));
 
-    kr_held_remove(&keys, &route, "a", 1, 21);
-    assert_false(kr_held_has(&route, "a", 1));
+    kr_held_remove(&keys, &route, key_of("a", 1), 21);
+    assert_false(kr_held_has(&route, key_of("a", 1)));
 }
 
 
@@ -86,17 +100,17 @@ static void
 test_keys_bound(void **state)
 {
     int   i;
-    char  key[16];
+    char  text[16];
 
     for (i = 0; i <= KR_HELD_ROUTE_MAX; i++) {
-        memset(key, 0, sizeof(key));
-        memcpy(key, &i, sizeof(i));
-        kr_held_add(&keys, &route, key, sizeof(key), key, sizeof(key), 0);
+        memset(text, 0, sizeof(text));
+        memcpy(text, &i, sizeof(i));
+        kr_held_add(&keys, &route, key_of(text, sizeof(text) - 1), 0);
     }
 
     assert_true(route.held.lost);
     assert_null(route.held.rows);
-    assert_true(kr_held_has(&route, "never added", 11));
+    assert_true(kr_held_has(&route, key_of("never added", 11)));
 }
 
 

@@ -222,6 +222,46 @@ test_key_bytes(void **state)
 }
 
 
+/* Both forms of a printed key, and a copy of them. */
+static void
+test_row_key_parse(void **state)
+{
+    char              data[64];
+    kr_row_key_t      k, copy;
+    kr_key_columns_t  one;
+    kr_row_key_buf_t  b;
+
+    (void) state;
+
+    memset(&b, 0, sizeof(kr_row_key_buf_t));
+    one = key_of(1, "id", NUM, NULL, 0);
+
+    assert_int_equal(kr_row_key_parse(&one, "1.50", 4, &b, &k), KR_OK);
+    assert_int_equal(k.texts.len, 5);
+    assert_memory_equal(k.texts.data, "1.50", 5);
+    assert_true(kr_row_key_size(&k) <= sizeof(data));
+    kr_row_key_copy(&copy, data, &k);
+    assert_memory_equal(data, "1.50", 5);
+
+    /* the same memory, the same bytes, another text */
+    assert_int_equal(kr_row_key_parse(&one, "1.5", 3, &b, &k), KR_OK);
+    assert_int_equal(k.bytes.len, copy.bytes.len);
+    assert_memory_equal(k.bytes.data, copy.bytes.data, k.bytes.len);
+    assert_memory_equal(k.texts.data, "1.5", 4);
+
+    one.n = 2;
+    assert_int_equal(kr_row_key_parse(&one, "1.5", 3, &b, &k), KR_ERROR);
+    kr_row_key_free(&b);
+    one = key_of(1, "t", TEXT, NULL, 0);
+    assert_int_equal(kr_row_key_parse(&one, "", 0, &b, &k), KR_OK);
+    assert_int_equal(k.texts.len, 1);
+    assert_int_equal(k.bytes.len, 0);
+    assert_non_null(k.bytes.data);
+
+    kr_row_key_free(&b);
+}
+
+
 int
 main(void)
 {
@@ -231,6 +271,7 @@ main(void)
         cmocka_unit_test(test_row_full),
         cmocka_unit_test(test_key_texts),
         cmocka_unit_test(test_key_bytes),
+        cmocka_unit_test(test_row_key_parse),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
