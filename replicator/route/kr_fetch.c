@@ -1,6 +1,5 @@
 /*
- * The plan of routes whose rows are fetched by their keys: what each change
- * of a row means for such a route.
+ * The plan of routes whose rows are fetched by their keys: its operations.
  */
 
 #include <stdlib.h>
@@ -16,6 +15,8 @@ static int kr_fetch_truncated(kr_changes_t *cs, kr_route_t *rt,
 static int kr_fetch_unreadable(kr_changes_t *cs, kr_route_t *rt,
     kr_txn_t *txn);
 static void kr_fetch_commit(kr_changes_t *cs);
+static void kr_fetch_sweep(kr_changes_t *cs);
+static void kr_fetch_shed(kr_changes_t *cs);
 static void kr_fetch_orphaned(kr_pending_t *pe);
 
 static int kr_fetch_key(const kr_change_t *c, const kr_key_columns_t *key,
@@ -24,6 +25,7 @@ static const kr_column_t *kr_fetch_column(const kr_change_t *c,
     const kr_str_t *name, int old);
 static int kr_fetch_moved(kr_fetch_t *fe, const kr_hit_t *hit,
     kr_txn_t *txn);
+static size_t kr_pending_load(const kr_pending_t *pe);
 
 
 const kr_plan_ops_t  kr_fetch_plan = {
@@ -158,7 +160,78 @@ kr_fetch_commit(kr_changes_t *cs)
         DL_DELETE2(fe->dirty, pe, dprev, dnext);
         pe->dirty = 0;
 
-        kr_fetch_run(pe);
+        kr_pending_run(pe);
+    }
+}
+
+
+/*
+ * A refetch that hangs, behind a lock or with a slow query, delays the events
+ * of its own routes: these are reset before others have to wait for them.
+ */
+static void
+kr_fetch_sweep(kr_changes_t *cs)
+{
+    uint64_t       last, oldest;
+    kr_fetch_t    *fe;
+    kr_pending_t  *pe, *next;
+
+    fe = cs->fetch;
+    last = fe->routes->txns->last;
+
+    DL_FOREACH_SAFE(fe->pending, pe, next) {
+
+        if (!pe->running) {
+            continue;
+        }
+
+        oldest = pe->template->oldest_lsn;
+
+        if (kr_pool_stuck(fe->pool, &pe->job,
+                          last > oldest ? last - oldest : 0))
+        {
+            kr_pending_end(pe, kr_job_stuck(&pe->job));
+        }
+    }
+}
+
+
+/*
+ * The stream is read on when less than a half of the load is left, so the
+ * templates whose refetches hang may not have more than a quarter.  The one
+ * that has most ends first.
+ */
+static void
+kr_fetch_shed(kr_changes_t *cs)
+{
+    size_t         n, sum, most;
+    kr_pending_t  *pe, *worst;
+
+    while (cs->paused) {
+        sum = 0;
+        most = 0;
+        worst = NULL;
+
+        DL_FOREACH(cs->fetch->pending, pe) {
+
+            if (!pe->running || !pe->job.slow) {
+                continue;
+            }
+
+            n = kr_pending_load(pe);
+            sum += n;
+
+            if (n > most) {
+                most = n;
+                worst = pe;
+            }
+        }
+
+        if (sum <= KR_CHANGES_LOAD_MAX / 4) {
+            break;
+        }
+
+        kr_pending_end(worst, kr_job_stuck(&worst->job));
     }
 }
 
@@ -247,4 +320,24 @@ kr_fetch_moved(kr_fetch_t *fe, const kr_hit_t *hit, kr_txn_t *txn)
     half.new = 1;
 
     return kr_fetch_note(fe, KR_INSERT, &half, txn, &fe->to);
+}
+
+
+static size_t
+kr_pending_load(const kr_pending_t *pe)
+{
+    size_t      i, n;
+    kr_item_t  *it;
+
+    n = 0;
+
+    for (i = pe->pos; i < pe->n; i++) {
+        n += kr_item_load(pe->items[i]);
+    }
+
+    for (it = pe->gathering; it != NULL; it = it->hh.next) {
+        n += kr_item_load(it);
+    }
+
+    return n;
 }

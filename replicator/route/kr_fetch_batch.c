@@ -24,7 +24,7 @@ static int kr_batch_take(kr_pending_t *pe);
 static int kr_batch_query(kr_pending_t *pe);
 static int kr_batch_pks(kr_pending_t *pe);
 static int kr_batch_column(kr_pending_t *pe, size_t column, kr_str_t *pks);
-static void kr_batch_publish(kr_pending_t *pe);
+static void kr_batch_finish(kr_pending_t *pe);
 static void kr_batch_drop(kr_pending_t *pe);
 static void kr_batch_large(kr_pending_t *pe);
 static void kr_batch_failed(kr_pending_t *pe);
@@ -34,7 +34,7 @@ static void kr_batch_oldest(kr_pending_t *pe);
 
 
 void
-kr_fetch_run(kr_pending_t *pe)
+kr_pending_run(kr_pending_t *pe)
 {
     kr_fetch_t  *fe;
 
@@ -56,7 +56,7 @@ kr_fetch_run(kr_pending_t *pe)
             break;
         }
 
-        kr_batch_publish(pe);
+        kr_batch_finish(pe);
     }
 
     pe->busy = 0;
@@ -68,10 +68,21 @@ kr_fetch_run(kr_pending_t *pe)
 
 
 void
-kr_fetch_end(kr_pending_t *pe, const char *reason)
+kr_pending_end(kr_pending_t *pe, const char *reason)
 {
+    unsigned  busy;
+
+    busy = pe->busy;
+    pe->busy = 1;
+
     while (!pe->orphan) {
         kr_route_reset(pe->fetch->routes, pe->template->routes, reason);
+    }
+
+    pe->busy = busy;
+
+    if (!busy) {
+        kr_pending_free(pe);
     }
 }
 
@@ -135,18 +146,18 @@ kr_batch_done(kr_job_t *job)
     switch (kr_job_outcome(job)) {
 
     case KR_OK:
-        if (!kr_fetch_visible(pe)) {
+        if (!kr_batch_visible(pe)) {
             kr_batch_again(pe, &kr_retry_unseen);
             break;
         }
 
-        if (kr_fetch_match(pe, job->results[0]) != KR_OK) {
-            /* a row that is not found would be told as a delete */
-            kr_fetch_end(pe, "a row could not be told: subscribe again");
+        if (kr_batch_assign(pe, job->results[0]) != KR_OK) {
+            /* a delete would be sent of a row that is not found */
+            kr_pending_end(pe, "a row could not be told: subscribe again");
             break;
         }
 
-        kr_batch_publish(pe);
+        kr_batch_finish(pe);
         break;
 
     case KR_DECLINED:
@@ -174,7 +185,7 @@ kr_batch_done(kr_job_t *job)
         return;
     }
 
-    kr_fetch_run(pe);
+    kr_pending_run(pe);
 }
 
 
@@ -193,7 +204,7 @@ kr_batch_timer(evutil_socket_t fd, short what, void *data)
         pe->ripe = 1;
     }
 
-    kr_fetch_run(pe);
+    kr_pending_run(pe);
 }
 
 
@@ -421,9 +432,9 @@ kr_batch_column(kr_pending_t *pe, size_t column, kr_str_t *pks)
 
 /* The items under way become events and are done with. */
 static void
-kr_batch_publish(kr_pending_t *pe)
+kr_batch_finish(kr_pending_t *pe)
 {
-    kr_fetch_publish(pe);
+    kr_batch_events(pe);
     kr_batch_drop(pe);
 
     pe->job.wait_ms = 0;
@@ -456,7 +467,7 @@ kr_batch_drop(kr_pending_t *pe)
 }
 
 
-/* Half as many rows at a time, down to one, which is told without its rest. */
+/* Half as many rows at a time, down to one, of which the key alone is sent. */
 static void
 kr_batch_large(kr_pending_t *pe)
 {
@@ -475,7 +486,7 @@ kr_batch_failed(kr_pending_t *pe)
     kr_buf_t  reason;
 
     memset(&reason, 0, sizeof(kr_buf_t));
-    kr_fetch_end(pe, kr_job_reason(&pe->job, NULL, &reason));
+    kr_pending_end(pe, kr_job_reason(&pe->job, NULL, &reason));
     kr_buf_free(&reason);
 }
 

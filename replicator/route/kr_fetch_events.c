@@ -18,15 +18,15 @@ struct kr_build_s {
 };
 
 
-static void kr_rows_judge(kr_item_t *it, kr_touch_t *to);
-static void kr_rows_of_kind(kr_pending_t *pe, kr_fetch_kind_e kind,
+static void kr_batch_judge(kr_item_t *it, kr_touch_t *to);
+static void kr_batch_send_kind(kr_pending_t *pe, kr_fetch_kind_e kind,
     kr_build_t **builds);
-static void kr_rows_held(kr_fetch_t *fe, kr_route_t *rt,
+static void kr_batch_hold(kr_fetch_t *fe, kr_route_t *rt,
     const kr_item_t *it, kr_fetch_kind_e kind);
 static kr_build_t *kr_build_get(kr_route_t *rt, kr_build_t **builds);
 static int kr_build_row(kr_build_t *b, const kr_item_t *it,
     kr_fetch_kind_e kind);
-static void kr_build_flush(kr_pending_t *pe, kr_build_t *b);
+static void kr_build_send(kr_pending_t *pe, kr_build_t *b);
 
 
 /*
@@ -34,7 +34,7 @@ static void kr_build_flush(kr_pending_t *pe, kr_build_t *b);
  * is in one of them only, so no order among rows is lost.
  */
 void
-kr_fetch_publish(kr_pending_t *pe)
+kr_batch_events(kr_pending_t *pe)
 {
     int          kind;
     size_t       i, k;
@@ -45,7 +45,7 @@ kr_fetch_publish(kr_pending_t *pe)
         it = pe->items[i];
 
         for (k = 0; k < it->ntouches; k++) {
-            kr_rows_judge(it, &it->touches[k]);
+            kr_batch_judge(it, &it->touches[k]);
         }
     }
 
@@ -57,10 +57,10 @@ kr_fetch_publish(kr_pending_t *pe)
             break;
         }
 
-        kr_rows_of_kind(pe, (kr_fetch_kind_e) kind, &builds);
+        kr_batch_send_kind(pe, (kr_fetch_kind_e) kind, &builds);
 
         for (b = builds; b != NULL; b = b->next) {
-            kr_build_flush(pe, b);
+            kr_build_send(pe, b);
         }
     }
 
@@ -83,7 +83,7 @@ kr_fetch_publish(kr_pending_t *pe)
  * not known yet.
  */
 static void
-kr_rows_judge(kr_item_t *it, kr_touch_t *to)
+kr_batch_judge(kr_item_t *it, kr_touch_t *to)
 {
     int  there;
 
@@ -114,7 +114,7 @@ kr_rows_judge(kr_item_t *it, kr_touch_t *to)
 
 
 static void
-kr_rows_of_kind(kr_pending_t *pe, kr_fetch_kind_e kind, kr_build_t **builds)
+kr_batch_send_kind(kr_pending_t *pe, kr_fetch_kind_e kind, kr_build_t **builds)
 {
     size_t       i, k;
     kr_item_t   *it;
@@ -138,12 +138,12 @@ kr_rows_of_kind(kr_pending_t *pe, kr_fetch_kind_e kind, kr_build_t **builds)
                 continue;
             }
 
-            kr_rows_held(pe->fetch, to->route, it, kind);
+            kr_batch_hold(pe->fetch, to->route, it, kind);
 
             if (b->rows.n == pe->fetch->chunk_size
                 || b->rows.json.len >= KR_CHUNK_BYTES)
             {
-                kr_build_flush(pe, b);
+                kr_build_send(pe, b);
             }
         }
     }
@@ -152,7 +152,7 @@ kr_rows_of_kind(kr_pending_t *pe, kr_fetch_kind_e kind, kr_build_t **builds)
 
 /* Notes what the subscribers hold from now on. */
 static void
-kr_rows_held(kr_fetch_t *fe, kr_route_t *rt, const kr_item_t *it,
+kr_batch_hold(kr_fetch_t *fe, kr_route_t *rt, const kr_item_t *it,
     kr_fetch_kind_e kind)
 {
     kr_held_rows_t  *ks;
@@ -232,7 +232,7 @@ kr_build_row(kr_build_t *b, const kr_item_t *it, kr_fetch_kind_e kind)
 
 /* Sends what there is and begins anew. */
 static void
-kr_build_flush(kr_pending_t *pe, kr_build_t *b)
+kr_build_send(kr_pending_t *pe, kr_build_t *b)
 {
     kr_event_t  ev;
 

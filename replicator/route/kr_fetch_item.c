@@ -17,11 +17,11 @@ static kr_item_t *kr_item_create(kr_pending_t *pe, kr_txn_t *txn,
 static int kr_item_xid(kr_fetch_t *fe, kr_item_t *it, uint32_t xid);
 static kr_touch_t *kr_item_touch(kr_fetch_t *fe, kr_item_t *it,
     kr_route_t *rt);
-static int kr_verify_key(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
+static int kr_item_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
     const kr_row_key_t *key);
-static int kr_verify_items(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn);
-static int kr_verify_item(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
-    const kr_item_t *it);
+static int kr_pending_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn);
+static int kr_item_verify_touched(kr_fetch_t *fe, kr_route_t *rt,
+    kr_txn_t *txn, const kr_item_t *it);
 
 
 int
@@ -82,8 +82,9 @@ kr_fetch_note(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
 
 
 /*
- * A TRUNCATE: what is not there any more is told.  Rows that come into being
- * later in the same transaction, or stand in other partitions, are found.
+ * A TRUNCATE: deletes are sent of the rows that are gone.  Rows that come
+ * into being later in the same transaction, or stand in other partitions, are
+ * found.
  */
 int
 kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
@@ -96,7 +97,7 @@ kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
     for (held = rt->held.rows; held != NULL; held = held->hh.next) {
         kr_held_key(held, &key);
 
-        if (kr_verify_key(fe, rt, txn, &key) != KR_OK) {
+        if (kr_item_verify(fe, rt, txn, &key) != KR_OK) {
             return KR_ERROR;
         }
     }
@@ -104,7 +105,7 @@ kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
     /* for those that are there twice, see kr_item_touch() */
     fe->changes->number++;
 
-    return kr_verify_items(fe, rt, txn);
+    return kr_pending_verify(fe, rt, txn);
 }
 
 
@@ -290,7 +291,7 @@ kr_item_touch(kr_fetch_t *fe, kr_item_t *it, kr_route_t *rt)
 
 
 static int
-kr_verify_key(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
+kr_item_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
     const kr_row_key_t *key)
 {
     kr_item_t     *it;
@@ -332,7 +333,7 @@ kr_verify_key(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
 
 /* Rows whose events were not made yet are not among the keys. */
 static int
-kr_verify_items(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
+kr_pending_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
 {
     size_t         i;
     kr_item_t     *it, *next;
@@ -345,13 +346,13 @@ kr_verify_items(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
     }
 
     for (i = pe->pos; i < pe->n; i++) {
-        if (kr_verify_item(fe, rt, txn, pe->items[i]) != KR_OK) {
+        if (kr_item_verify_touched(fe, rt, txn, pe->items[i]) != KR_OK) {
             return KR_ERROR;
         }
     }
 
     HASH_ITER(hh, pe->gathering, it, next) {
-        if (kr_verify_item(fe, rt, txn, it) != KR_OK) {
+        if (kr_item_verify_touched(fe, rt, txn, it) != KR_OK) {
             return KR_ERROR;
         }
     }
@@ -361,14 +362,14 @@ kr_verify_items(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn)
 
 
 static int
-kr_verify_item(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
+kr_item_verify_touched(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn,
     const kr_item_t *it)
 {
     size_t  i;
 
     for (i = 0; i < it->ntouches; i++) {
         if (it->touches[i].route == rt) {
-            return kr_verify_key(fe, rt, txn, &it->key);
+            return kr_item_verify(fe, rt, txn, &it->key);
         }
     }
 

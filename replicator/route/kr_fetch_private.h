@@ -1,8 +1,12 @@
 /*
- * What kr_fetch.c (the plan), kr_fetch_item.c (gathering), kr_fetch_batch.c
- * (the refetch), kr_fetch_result.c (its result), kr_fetch_events.c (its
- * events) and kr_fetch_stuck.c (refetches that hang) share; no other file
- * includes it.
+ * What kr_fetch.c (the plan's operations), kr_fetch_item.c (gathering),
+ * kr_fetch_batch.c (the refetch), kr_fetch_result.c (its result) and
+ * kr_fetch_events.c (its events) share; no other file includes it.
+ *
+ * A function's prefix names what it works on: kr_fetch_ the plan's context,
+ * kr_pending_ all that waits of one template, kr_batch_ the part of it that
+ * is under way, kr_item_ one row, kr_build_ the event that is being made for
+ * one route.
  */
 
 #ifndef _KR_FETCH_PRIVATE_H_INCLUDED_
@@ -32,8 +36,8 @@ typedef struct {
     unsigned            new:1;       /* and is there after the last */
     unsigned            inserted:1;  /* the first was an insert */
     unsigned            many:1;      /* there was more than one */
-    unsigned            verify:1;    /* it did not change itself: only that it
-                                        is not there is told */
+    unsigned            verify:1;    /* it did not change itself: its delete
+                                        is sent, or nothing */
     unsigned            kind:3;      /* kr_fetch_kind_e, once it was fetched */
 } kr_touch_t;
 
@@ -125,13 +129,17 @@ struct kr_fetch_s {
 
 
 /*
- * Notes the change of a row for a route; texts is the row's key.
- * KR_ERROR: no memory.
+ * Notes the change of a row for hit->route; texts are those of the row's key.
+ * KR_OK; KR_ERROR: no memory, the change is lost for this route.
  */
 int kr_fetch_note(kr_fetch_t *fe, kr_action_e action, const kr_hit_t *hit,
     kr_txn_t *txn, const kr_buf_t *texts);
 
-/* All that the route's subscribers may hold is to be looked at. */
+/*
+ * Notes that all rows that the route's members may hold are to be looked up:
+ * a delete is sent of each that is not there any more.  KR_OK; KR_ERROR: no
+ * memory, some of them were not noted.
+ */
 int kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn);
 
 /*
@@ -140,18 +148,14 @@ int kr_fetch_verify(kr_fetch_t *fe, kr_route_t *rt, kr_txn_t *txn);
  * is to go on.  Where nothing is left to fetch, or the template is gone, it
  * frees pe.
  */
-void kr_fetch_run(kr_pending_t *pe);
+void kr_pending_run(kr_pending_t *pe);
 
 /*
- * Resets all routes of the template for the reason, and with the last one the
- * template ends.  pe->busy must be set: otherwise the end of the template
- * frees pe within the call.
+ * Resets all routes of the template for the reason; with the last of them the
+ * template ends.  Then pe is freed, unless pe->busy was set: its owner on the
+ * stack finds pe->orphan set, and frees pe.
  */
-void kr_fetch_end(kr_pending_t *pe, const char *reason);
-
-/* The operations of kr_fetch_plan. */
-void kr_fetch_sweep(kr_changes_t *cs);
-void kr_fetch_shed(kr_changes_t *cs);
+void kr_pending_end(kr_pending_t *pe, const char *reason);
 
 /*
  * Cancels the job, releases the changes, frees pe, and sets the template's
@@ -164,18 +168,25 @@ void kr_pending_free(kr_pending_t *pe);
  * that the refetch answers for are visible in the moment of its job, which is
  * DONE.
  */
-int kr_fetch_visible(const kr_pending_t *pe);
+int kr_batch_visible(const kr_pending_t *pe);
 
 /*
  * Gives each item under way its row.  KR_ERROR: a key of the result is none,
  * or no memory.
  */
-int kr_fetch_match(kr_pending_t *pe, const PGresult *res);
+int kr_batch_assign(kr_pending_t *pe, const PGresult *res);
 
-/* Makes the events of the items under way. */
-void kr_fetch_publish(kr_pending_t *pe);
+/*
+ * Publishes the events of the items under way, made of their rows.  A route
+ * for which there is no memory is reset, so the template may be gone after
+ * it: pe->busy must be set.
+ */
+void kr_batch_events(kr_pending_t *pe);
 
+/* Frees the item, which is in no list, and releases its routes and changes. */
 void kr_item_free(kr_fetch_t *fe, kr_item_t *it);
+
+/* How many units the item adds to the load, see KR_CHANGES_LOAD_MAX. */
 size_t kr_item_load(const kr_item_t *it);
 
 

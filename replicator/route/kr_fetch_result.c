@@ -15,7 +15,7 @@ static int kr_item_cmp(const void *one, const void *two);
 
 
 int
-kr_fetch_visible(const kr_pending_t *pe)
+kr_batch_visible(const kr_pending_t *pe)
 {
     size_t                i, k;
     const kr_item_t      *it;
@@ -38,7 +38,7 @@ kr_fetch_visible(const kr_pending_t *pe)
 
 
 int
-kr_fetch_match(kr_pending_t *pe, const PGresult *res)
+kr_batch_assign(kr_pending_t *pe, const PGresult *res)
 {
     int         row;
     kr_item_t  *it, **sorted;
