@@ -1,29 +1,48 @@
 /*
- * When a query is run.
+ * When a query is run, and how the run ends: with a result that counts or
+ * not, with an error, or not at all.
  */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "kr_clock.h"
 #include "kr_loop.h"
+#include "kr_owner.h"
 #include "kr_rerun_private.h"
+#include "kr_retry.h"
 
 
 #define KR_RERUN_CONGESTED    5        /* ms; a worker has much to read */
+#define KR_RERUN_REST_MAX     10000    /* ms; between two runs of a route */
+#define KR_RERUN_UNSEEN_MAX   100      /* runs; waiters wait no longer */
+#define KR_RERUN_WAITER_MAX   8000     /* ms; a waiter waits no longer for the
+                                          end of a run that hangs */
 
 
 static int kr_rerun_touch(kr_changes_t *cs, const kr_change_t *c,
     const kr_hit_t *hit, kr_txn_t *txn);
 static int kr_rerun_note(kr_changes_t *cs, kr_route_t *rt, kr_txn_t *txn);
 static void kr_rerun_commit(kr_changes_t *cs);
+static void kr_rerun_sweep(kr_changes_t *cs);
 static void kr_rerun_ended(kr_rerun_t *rr);
 static void kr_rerun_timer(evutil_socket_t fd, short what, void *data);
+static void kr_rerun_done(kr_job_t *job);
 
-static kr_rerun_t *kr_rerun_get(kr_reruns_t *rn, kr_route_t *rt);
 static int kr_rerun_waits(kr_rerun_t *rr);
 static void kr_rerun_start(kr_rerun_t *rr);
 static void kr_rerun_take(kr_rerun_t *rr);
+static void kr_rerun_stopped(kr_rerun_t *rr);
 static void kr_rerun_unqueue(kr_rerun_t *rr);
+static void kr_rerun_result(kr_rerun_t *rr);
+static void kr_rerun_unsettled(kr_rerun_t *rr);
+static void kr_rerun_again(kr_rerun_t *rr);
+static void kr_rerun_failed(kr_rerun_t *rr);
+static uint64_t kr_rerun_behind(const kr_rerun_t *rr);
+static void kr_rerun_stuck(kr_rerun_t *rr);
+static void kr_rerun_give_up(kr_rerun_t *rr, const char *reason);
+static void kr_rerun_retry(kr_rerun_t *rr, const kr_retry_policy_t *policy);
+static void kr_rerun_free(kr_rerun_t *rr);
 
 
 const kr_plan_ops_t  kr_rerun_plan = {
@@ -76,33 +95,6 @@ kr_reruns_free(kr_reruns_t *rn)
     kr_row_key_free(&rn->key);
     EVP_MD_CTX_free(rn->md);
     free(rn);
-}
-
-
-int
-kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_waiter_t *g)
-{
-    kr_rerun_t  *rr;
-
-    rr = kr_rerun_get(rn, rt);
-    if (rr == NULL) {
-        return KR_ERROR;
-    }
-
-    g->list = NULL;
-    g->since_ms = kr_now();
-    kr_waiter_move(g, &rr->waiting);
-
-    kr_rerun_next(rr);
-
-    return KR_OK;
-}
-
-
-void
-kr_rerun_cancel(kr_waiter_t *g)
-{
-    kr_waiter_move(g, NULL);
 }
 
 
@@ -161,14 +153,43 @@ kr_rerun_commit(kr_changes_t *cs)
 }
 
 
+static void
+kr_rerun_sweep(kr_changes_t *cs)
+{
+    uint64_t      now;
+    kr_rerun_t   *rr, *next;
+    kr_reruns_t  *rn;
+
+    rn = cs->reruns;
+    now = kr_now();
+
+    DL_FOREACH_SAFE2(rn->running, rr, next, rnext) {
+
+        if (!rr->job.slow) {
+            continue;
+        }
+
+        if (kr_pool_stuck(rn->pool, &rr->job, kr_rerun_behind(rr))) {
+            kr_rerun_stuck(rr);
+            continue;
+        }
+
+        if (now > KR_RERUN_WAITER_MAX) {
+            kr_waiters_expire(&rr->waiting, now - KR_RERUN_WAITER_MAX,
+                              kr_job_stuck(&rr->job));
+        }
+    }
+}
+
+
 /* The route was taken out of the registry. */
 static void
 kr_rerun_ended(kr_rerun_t *rr)
 {
     rr->route = NULL;
 
-    kr_rerun_refuse(&rr->served, "the route was reset, try again");
-    kr_rerun_refuse(&rr->waiting, "the route was reset, try again");
+    kr_waiters_refuse(&rr->served, "the route was reset, try again");
+    kr_waiters_refuse(&rr->waiting, "the route was reset, try again");
 
     if (!rr->busy) {
         kr_rerun_free(rr);
@@ -186,7 +207,46 @@ kr_rerun_timer(evutil_socket_t fd, short what, void *data)
 }
 
 
-static kr_rerun_t *
+static void
+kr_rerun_done(kr_job_t *job)
+{
+    kr_rerun_t  *rr;
+
+    rr = kr_owner(job, kr_rerun_t, job);
+
+    rr->rested = kr_now() + (job->took_ms > KR_RERUN_REST_MAX
+                             ? KR_RERUN_REST_MAX : job->took_ms);
+
+    kr_rerun_stopped(rr);
+    rr->busy = 1;
+
+    switch (kr_job_outcome(job)) {
+
+    case KR_OK:
+        kr_rerun_result(rr);
+        break;
+
+    case KR_AGAIN:
+        kr_rerun_again(rr);
+        break;
+
+    default: /* KR_DECLINED, KR_ERROR */
+        kr_rerun_failed(rr);
+        break;
+    }
+
+    rr->busy = 0;
+
+    if (rr->route == NULL) {
+        kr_rerun_free(rr);
+
+    } else {
+        kr_rerun_next(rr);
+    }
+}
+
+
+kr_rerun_t *
 kr_rerun_get(kr_reruns_t *rn, kr_route_t *rt)
 {
     kr_rerun_t  *rr;
@@ -248,7 +308,7 @@ kr_rerun_next(kr_rerun_t *rr)
 }
 
 
-/* Guests do not wait for this: it is their first result. */
+/* Waiters are not delayed by this: it is their first result. */
 static int
 kr_rerun_waits(kr_rerun_t *rr)
 {
@@ -326,9 +386,7 @@ kr_rerun_start(kr_rerun_t *rr)
 static void
 kr_rerun_take(kr_rerun_t *rr)
 {
-    while (rr->waiting != NULL) {
-        kr_waiter_move(rr->waiting, &rr->served);
-    }
+    kr_waiters_move(&rr->waiting, &rr->served);
 
     rr->asked = rr->wanted;
 
@@ -348,6 +406,14 @@ kr_rerun_take(kr_rerun_t *rr)
 
 
 static void
+kr_rerun_stopped(kr_rerun_t *rr)
+{
+    rr->running = 0;
+    DL_DELETE2(rr->owner->running, rr, rprev, rnext);
+}
+
+
+static void
 kr_rerun_unqueue(kr_rerun_t *rr)
 {
     if (rr->dirty) {
@@ -357,7 +423,165 @@ kr_rerun_unqueue(kr_rerun_t *rr)
 }
 
 
-void
+static void
+kr_rerun_result(kr_rerun_t *rr)
+{
+    const char  *reason;
+
+    if (!kr_txn_settled(rr->owner->routes->txns, &rr->job.moment.snapshot,
+                        rr->since, rr->asked))
+    {
+        kr_rerun_unsettled(rr);
+        return;
+    }
+
+    rr->unseen = 0;
+    rr->job.wait_ms = 0;
+
+    if (kr_rerun_compare(rr, rr->job.results[0], &reason) != KR_OK) {
+        kr_rerun_give_up(rr, reason);
+        return;
+    }
+
+    if (rr->route == NULL) {
+        return;
+    }
+
+    rr->based = 1;
+
+    if (rr->answered != NULL) {
+        kr_txn_release(rr->answered);
+        rr->answered = NULL;
+    }
+
+    kr_waiters_answer(rr);
+}
+
+
+/* A commit is decoded a moment before it is visible: runs again. */
+static void
+kr_rerun_unsettled(kr_rerun_t *rr)
+{
+    if (++rr->unseen > KR_RERUN_UNSEEN_MAX) {
+        kr_waiters_refuse(&rr->served,
+                        "a transaction is not visible yet, try again");
+    }
+
+    kr_rerun_retry(rr, &kr_retry_unseen);
+}
+
+
+/* The waiters that were to have this run's rows do not wait for the next. */
+static void
+kr_rerun_again(kr_rerun_t *rr)
+{
+    kr_buf_t  reason;
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+    kr_waiters_refuse(&rr->served, kr_job_reason(&rr->job, NULL, &reason));
+    kr_buf_free(&reason);
+
+    if (rr->job.status == KR_JOB_LOST) {
+
+        if (rr->answered == NULL) {
+            return;
+        }
+
+        kr_stream_renew(rr->owner->routes->stream,
+                        "changed rows cannot be fetched");
+    }
+
+    kr_rerun_retry(rr, &kr_retry_lost);
+}
+
+
+static void
+kr_rerun_failed(kr_rerun_t *rr)
+{
+    kr_buf_t  reason;
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+    kr_rerun_give_up(rr, kr_job_reason(&rr->job, NULL, &reason));
+    kr_buf_free(&reason);
+}
+
+
+/* How much WAL is kept for the changes that it did not answer yet. */
+static uint64_t
+kr_rerun_behind(const kr_rerun_t *rr)
+{
+    uint64_t         last;
+    const kr_txn_t  *txn;
+
+    last = rr->owner->routes->txns->last;
+    txn = rr->answered != NULL ? rr->answered : rr->txn;
+
+    return txn != NULL && last > txn->lsn ? last - txn->lsn : 0;
+}
+
+
+static void
+kr_rerun_stuck(kr_rerun_t *rr)
+{
+    const char  *reason;
+
+    reason = kr_job_stuck(&rr->job);
+
+    kr_pool_cancel(rr->owner->pool, &rr->job);
+    kr_rerun_stopped(rr);
+
+    rr->busy = 1;
+
+    kr_waiters_refuse(&rr->waiting, reason);
+    kr_rerun_give_up(rr, reason);
+
+    rr->busy = 0;
+
+    if (rr->route == NULL) {
+        kr_rerun_free(rr);
+        return;
+    }
+
+    /* no member has rows of it, so no run is wanted for the changes */
+
+    if (rr->txn != NULL) {
+        kr_txn_release(rr->txn);
+        rr->txn = NULL;
+    }
+}
+
+
+/* The route cannot go on; without a result it has not begun. */
+static void
+kr_rerun_give_up(kr_rerun_t *rr, const char *reason)
+{
+    kr_waiters_refuse(&rr->served, reason);
+
+    if (rr->based) {
+        kr_route_reset(rr->owner->routes, rr->route, reason);
+        return;
+    }
+
+    kr_rerun_forget(rr);
+
+    if (rr->answered != NULL) {
+        kr_txn_release(rr->answered);
+        rr->answered = NULL;
+    }
+}
+
+
+/* Waits; the waiters come with the next run. */
+static void
+kr_rerun_retry(kr_rerun_t *rr, const kr_retry_policy_t *policy)
+{
+    kr_waiters_move(&rr->served, &rr->waiting);
+
+    kr_loop_timer(rr->timer, kr_retry_next(&rr->job.wait_ms, policy));
+}
+
+
+static void
 kr_rerun_free(kr_rerun_t *rr)
 {
     kr_reruns_t  *rn;
@@ -384,20 +608,4 @@ kr_rerun_free(kr_rerun_t *rr)
     kr_buf_free(&rr->tables);
     DL_DELETE(rn->all, rr);
     free(rr);
-}
-
-
-/* Out of the list that it is in, to the end of another, or of none. */
-void
-kr_waiter_move(kr_waiter_t *g, kr_waiter_t **to)
-{
-    if (g->list != NULL) {
-        DL_DELETE(*g->list, g);
-    }
-
-    g->list = to;
-
-    if (to != NULL) {
-        DL_APPEND(*to, g);
-    }
 }

@@ -36,7 +36,7 @@ typedef struct kr_waiter_s  kr_waiter_t;
  * kr_rerun_ask(), unless it is cancelled.
  */
 struct kr_waiter_s {
-    void             (*done)(kr_waiter_t *g);
+    void             (*done)(kr_waiter_t *wt);
     const void        *asker;     /* its client, see kr_pool.h */
 
     /* the answer, valid in done() */
@@ -45,11 +45,11 @@ struct kr_waiter_s {
     uint64_t           from;      /* the first entry that they lack */
     const char        *reason;    /* why there are no rows */
 
-    /* kr_rerun.c's */
+    /* kr_rerun_waiter.c's */
     uint64_t           since_ms;  /* when it came */
     kr_waiter_t       *prev;
     kr_waiter_t       *next;
-    kr_waiter_t       **list;
+    kr_waiter_t      **list;
 };
 
 
@@ -68,11 +68,14 @@ kr_reruns_t *kr_reruns_create(struct event_base *base, const kr_config_t *cf,
 void kr_reruns_free(kr_reruns_t *rn);
 
 /*
- * Asks for the rows of a route with kr_rerun_plan, which is in the registry.
- * KR_ERROR: no memory; done() is not called.
+ * Asks for the rows of a route with kr_rerun_plan, which is in the registry;
+ * wt->done and wt->asker are set.  KR_OK; KR_ERROR: no memory, done() is not
+ * called.
  */
-int kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_waiter_t *g);
-void kr_rerun_cancel(kr_waiter_t *g);
+int kr_rerun_ask(kr_reruns_t *rn, kr_route_t *rt, kr_waiter_t *wt);
+
+/* The waiter waits no longer: done() is not called. */
+void kr_rerun_cancel(kr_waiter_t *wt);
 
 
 #endif /* _KR_RERUN_H_INCLUDED_ */

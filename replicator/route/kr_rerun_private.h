@@ -1,5 +1,6 @@
 /*
- * What kr_rerun.c (when a query is run), kr_rerun_end.c (how that ends) and
+ * What kr_rerun.c (when a query is run, and how that ends),
+ * kr_rerun_waiter.c (subscribers that wait for its rows) and
  * kr_rerun_compare.c (what its result means) share; no other file includes it.
  */
 
@@ -83,25 +84,34 @@ struct kr_reruns_s {
 };
 
 
-/* An operation of kr_rerun_plan. */
-void kr_rerun_sweep(kr_changes_t *cs);
+/* The route's reruns, made if there are none yet; NULL: no memory. */
+kr_rerun_t *kr_rerun_get(kr_reruns_t *rn, kr_route_t *rt);
 
-/* The pool's: the run is over. */
-void kr_rerun_done(kr_job_t *job);
-
-/* It does not run any more. */
-void kr_rerun_stopped(kr_rerun_t *rr);
-
-/* Begins a run, if there is anything to run for and nothing to wait for. */
+/*
+ * Begins a run, if waiters or changes want one, none is under way, and its
+ * time has come.
+ */
 void kr_rerun_next(kr_rerun_t *rr);
 
-/* All guests of the list are told that there are no rows. */
-void kr_rerun_refuse(kr_waiter_t **list, const char *reason);
+/* Moves a waiter to the end of a list, or, if to is NULL, out of its list. */
+void kr_waiter_move(kr_waiter_t *wt, kr_waiter_t **to);
 
-/* Out of the list that it is in, to the end of another, or of none. */
-void kr_waiter_move(kr_waiter_t *g, kr_waiter_t **to);
+/* Moves all waiters to the end of another list. */
+void kr_waiters_move(kr_waiter_t **from, kr_waiter_t **to);
 
-void kr_rerun_free(kr_rerun_t *rr);
+/*
+ * Passes the result of the run to those that it serves.  To be called when
+ * its events were published, so that the members have the same rows.
+ */
+void kr_waiters_answer(kr_rerun_t *rr);
+
+/*
+ * Passes the reason for which there are no rows to all waiters of the list,
+ * or to those that came before a time.
+ */
+void kr_waiters_refuse(kr_waiter_t **list, const char *reason);
+void kr_waiters_expire(kr_waiter_t **list, uint64_t before_ms,
+    const char *reason);
 
 /*
  * Compares the result with the last one, which it becomes, and sends what

@@ -1,4 +1,4 @@
-/* sources: kr_rerun.c kr_rerun_end.c kr_rerun_compare.c kr_job.c */
+/* sources: kr_rerun.c kr_rerun_waiter.c kr_rerun_compare.c kr_job.c */
 /* sources: kr_row.c kr_txn.c kr_loop.c kr_retry.c */
 /* sources: kr_json.c kr_value.c kr_value_order.c kr_buf.c kr_lsn.c */
 /* sources: kr_value_number.c */
