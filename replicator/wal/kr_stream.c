@@ -25,6 +25,7 @@ static void kr_stream_more(evutil_socket_t fd, short what, void *data);
 static void kr_stream_report(evutil_socket_t fd, short what, void *data);
 
 static void kr_stream_step(kr_stream_t *st, kr_stream_state_e state);
+static void kr_stream_rows(kr_stream_t *st);
 static void kr_stream_judge(kr_stream_t *st);
 static void kr_stream_timedout(kr_stream_t *st);
 static void kr_stream_say(kr_stream_t *st);
@@ -230,6 +231,15 @@ kr_stream_lose(kr_stream_t *st)
 }
 
 
+static void
+kr_stream_rows(kr_stream_t *st)
+{
+    if (kr_stream_copy_read(st) != KR_OK) {
+        kr_stream_lose(st);
+    }
+}
+
+
 /*
  * Whether the loss is one that passes.  A change that PostgreSQL cannot
  * decode, or print (a row of more than 1 GB as text), ends the stream at the
@@ -308,7 +318,7 @@ kr_stream_readable(kr_pg_t *pg)
     st = (kr_stream_t *) pg;
 
     if (st->state == KR_STREAM_COPY) {
-        kr_stream_copy_read(st);
+        kr_stream_rows(st);
         return;
     }
 
@@ -341,7 +351,7 @@ kr_stream_readable(kr_pg_t *pg)
         }
 
         if (st->state == KR_STREAM_COPY) {
-            kr_stream_copy_read(st);
+            kr_stream_rows(st);
             return;
         }
     }
@@ -403,7 +413,7 @@ kr_stream_more(evutil_socket_t fd, short what, void *data)
     st = data;
 
     if (st->state == KR_STREAM_COPY) {
-        kr_stream_copy_read(st);
+        kr_stream_rows(st);
     }
 }
 

@@ -65,7 +65,7 @@ kr_stream_copy_begin(kr_stream_t *st)
  * holds no whole message any more, so what is not taken waits in the kernel
  * and, in the end, in PostgreSQL.
  */
-void
+int
 kr_stream_copy_read(kr_stream_t *st)
 {
     int      n, rc, read;
@@ -78,7 +78,7 @@ kr_stream_copy_read(kr_stream_t *st)
     for (n = 0; n < KR_COPY_BATCH && bytes < KR_COPY_BATCH_BYTES; /* void */) {
 
         if (st->paused) {
-            return;
+            return KR_OK;
         }
 
         rc = PQgetCopyData(st->pg.conn, &p, 1);
@@ -91,18 +91,16 @@ kr_stream_copy_read(kr_stream_t *st)
             }
 
             kr_pg_error(&st->pg, NULL);
-            kr_stream_lose(st);
-            return;
+            return KR_ERROR;
         }
 
         if (rc == 0) {
-            return;
+            return KR_OK;
         }
 
         if (rc < 0) {
             (void) kr_stream_copy_end(st, rc);
-            kr_stream_lose(st);
-            return;
+            return KR_ERROR;
         }
 
         n++;
@@ -112,13 +110,14 @@ kr_stream_copy_read(kr_stream_t *st)
         PQfreemem(p);
 
         if (rc != KR_OK) {
-            kr_stream_lose(st);
-            return;
+            return KR_ERROR;
         }
     }
 
     /* a timer, not an active event: other sockets have their turn first */
     kr_loop_timer(st->more, 0);
+
+    return KR_OK;
 }
 
 

@@ -87,8 +87,12 @@ void kr_stream_lose(kr_stream_t *st);
 /* Enters CopyBoth: what comes now are rows and keepalives. */
 void kr_stream_copy_begin(kr_stream_t *st);
 
-/* Input came, or is left over. */
-void kr_stream_copy_read(kr_stream_t *st);
+/*
+ * Handles input that came, or is left over, a bounded number of messages at a
+ * time.  KR_ERROR: the connection is of no use any more, kr_pg's error says
+ * why, and the caller gives it up.
+ */
+int kr_stream_copy_read(kr_stream_t *st);
 
 /* Sends a status update; reply: asks for a keepalive. */
 int kr_stream_copy_report(kr_stream_t *st, int reply);
