@@ -38,7 +38,7 @@ typedef struct {
 } kr_check_t;
 
 
-/* Writes text and mend as what was found, and empties them. */
+/* kr_check_report.c: writes a finding, text and mend, and empties both. */
 void kr_check_say(kr_check_t *ck, kr_verdict_e verdict);
 
 /* Runs a query.  NULL: it failed or has no row, which was said as a fault. */

@@ -194,11 +194,15 @@ int kr_match_search_pattern(kr_match_t *m, kr_match_column_t *cl,
  * is m->key, touches.  KR_OK, KR_ERROR.
  */
 int kr_match_search(kr_match_t *m, kr_match_column_t *cl, unsigned flag);
+
+/*
+ * kr_match_hit.c: notes the route of an entry, those of a value, those of a
+ * list of entries, with flags (KR_HIT_*).  A route is one hit, however often
+ * it is noted.  KR_OK, KR_ERROR.
+ */
+int kr_match_hit(kr_match_t *m, const kr_match_entry_t *e, unsigned flags);
 int kr_match_hit_value(kr_match_t *m, const kr_match_value_t *v,
     unsigned flag);
-
-/* kr_match.c: notes one route.  KR_OK, KR_ERROR. */
-int kr_match_hit(kr_match_t *m, const kr_match_entry_t *e, unsigned flags);
 int kr_match_hit_entries(kr_match_t *m, const kr_match_entry_t *e,
     unsigned flags);
 

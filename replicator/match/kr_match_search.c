@@ -52,21 +52,6 @@ kr_match_search(kr_match_t *m, kr_match_column_t *cl, unsigned flag)
 }
 
 
-int
-kr_match_hit_value(kr_match_t *m, const kr_match_value_t *v, unsigned flag)
-{
-    kr_match_ref_t  *ref;
-
-    for (ref = v->refs; ref != NULL; ref = ref->next) {
-        if (kr_match_hit(m, ref->entry, flag) != KR_OK) {
-            return KR_ERROR;
-        }
-    }
-
-    return KR_OK;
-}
-
-
 /* All values but the one. */
 static int
 kr_match_except(kr_match_t *m, kr_match_column_t *cl, unsigned flag)

@@ -17,7 +17,7 @@
  */
 int kr_topic_hash(char *p, const kr_str_t *parts, size_t n);
 
-/* A copy of the definition, in no list; NULL: no memory. */
+/* kr_registry_def.c: a copy of the definition, in no list; NULL: no memory. */
 kr_route_t *kr_route_create(const kr_route_def_t *def, const char *topic);
 void kr_route_free(kr_route_t *rt);
 

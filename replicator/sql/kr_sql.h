@@ -126,6 +126,12 @@ int kr_sql_probe_items(const kr_sql_t *sql, kr_buf_t *out);
 const kr_sql_table_t *kr_sql_tables(const kr_sql_t *sql, size_t *n);
 const kr_sql_function_t *kr_sql_functions(const kr_sql_t *sql, size_t *n);
 
+/*
+ * How the query calls the table at this place of kr_sql_tables(): its alias,
+ * or its name.
+ */
+const kr_str_t *kr_sql_called(const kr_sql_t *sql, size_t table);
+
 /* The query as PostgreSQL would write it: equal queries, equal bytes. */
 const char *kr_sql_canonical(const kr_sql_t *sql);
 

@@ -79,12 +79,6 @@ int kr_sql_collect(kr_sql_t *sql);
 /* The name in a node of a list of names; "" if it is none. */
 const char *kr_sql_name(const PgQuery__Node *node);
 
-/*
- * kr_sql_resolve.c: whether the query calls exactly one table, or item, of
- * its own FROM so.  KR_OK or KR_DECLINED.
- */
-int kr_sql_top(const kr_sql_t *sql, const kr_str_t *called);
-
 #define KR_SQL_PARTS  3      /* schema.table.column */
 
 /* one part of a name that a client writes */
@@ -94,8 +88,15 @@ typedef struct {
 } kr_sql_part_t;
 
 /*
- * Whether it is this name.  folded: as SQL folds what is not quoted, ASCII
- * letters alone.
+ * kr_sql_name.c: KR_OK if the query calls exactly one table or item of its
+ * own FROM so, else KR_DECLINED.
+ */
+int kr_sql_top(const kr_sql_t *sql, const kr_str_t *called);
+
+/*
+ * Whether part, which a client wrote, is name, which is of the query (1 or
+ * 0).  folded: an unquoted part is put in lower case first, as SQL does it,
+ * its ASCII letters alone.
  */
 int kr_sql_same(const kr_str_t *name, const kr_sql_part_t *part, int folded);
 

@@ -26,7 +26,6 @@ static size_t kr_sql_count_items(const kr_sql_t *sql, int folded,
 static void kr_sql_any(const kr_sql_t *sql, kr_sql_ref_t *ref);
 static int kr_sql_in_result(const kr_sql_t *sql, const kr_str_t *name,
     kr_sql_part_t *parts, size_t n, kr_buf_t *reason);
-static const kr_str_t *kr_sql_called(const kr_sql_table_t *tb);
 
 
 int
@@ -92,32 +91,6 @@ kr_sql_read_name(const kr_sql_t *sql, const kr_str_t *name, int result,
     }
 
     return rc;
-}
-
-
-int
-kr_sql_top(const kr_sql_t *sql, const kr_str_t *called)
-{
-    size_t                 i, n;
-    const kr_str_t        *name;
-    const kr_sql_table_t  *tb;
-
-    for (i = 0, n = 0; i < sql->ntables; i++) {
-        tb = &sql->tables[i];
-        name = kr_sql_called(tb);
-
-        n += (tb->top && name->len == called->len
-              && memcmp(name->data, called->data, name->len) == 0);
-    }
-
-    for (i = 0; i < sql->nitems; i++) {
-        name = &sql->items[i];
-
-        n += (name->len == called->len
-              && memcmp(name->data, called->data, name->len) == 0);
-    }
-
-    return n == 1 ? KR_OK : KR_DECLINED;
 }
 
 
@@ -251,8 +224,8 @@ kr_sql_count(const kr_sql_t *sql, int top, int alias, int folded,
         tb = &sql->tables[i];
 
         if (tb->top != (unsigned) top
-            || !kr_sql_same(alias ? kr_sql_called(tb) : &tb->name, table,
-                            folded)
+            || !kr_sql_same(alias ? kr_sql_called(sql, i) : &tb->name,
+                            table, folded)
             || (schema != NULL && tb->schema.len != 0
                 && !kr_sql_same(&tb->schema, schema, folded)))
         {
@@ -331,41 +304,4 @@ kr_sql_in_result(const kr_sql_t *sql, const kr_str_t *name,
     }
 
     return KR_OK;
-}
-
-
-static const kr_str_t *
-kr_sql_called(const kr_sql_table_t *tb)
-{
-    return tb->alias.len != 0 ? &tb->alias : &tb->name;
-}
-
-
-int
-kr_sql_same(const kr_str_t *name, const kr_sql_part_t *part, int folded)
-{
-    char    ch;
-    size_t  i;
-
-    if (name->len != part->text.len) {
-        return 0;
-    }
-
-    if (!folded || part->quoted) {
-        return memcmp(name->data, part->text.data, name->len) == 0;
-    }
-
-    for (i = 0; i < name->len; i++) {
-        ch = part->text.data[i];
-
-        if (ch >= 'A' && ch <= 'Z') {
-            ch = (char) (ch | 0x20);
-        }
-
-        if (name->data[i] != ch) {
-            return 0;
-        }
-    }
-
-    return 1;
 }

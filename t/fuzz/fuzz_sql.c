@@ -2,6 +2,7 @@
 /* sources: kr_sql_output.c kr_sql_probe.c kr_sql_rerun.c kr_sql_frame.c */
 /* sources: kr_sql_tree.c kr_op.c kr_value.c kr_buf.c */
 /* sources: kr_value_number.c */
+/* sources: kr_sql_name.c */
 /* libs: -lpg_query */
 
 /*

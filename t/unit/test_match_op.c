@@ -3,6 +3,7 @@
 /* sources: kr_op.c kr_value.c kr_value_order.c kr_change.c kr_json.c */
 /* sources: kr_value_number.c */
 /* sources: kr_lsn.c kr_buf.c */
+/* sources: kr_match_hit.c */
 
 #include "match_cases.h"
 

@@ -5,6 +5,8 @@
 /* sources: kr_match_predicate.c kr_match_search.c kr_match_value.c kr_op.c */
 /* sources: kr_value.c kr_value_order.c kr_change.c kr_buf.c kr_lsn.c */
 /* sources: kr_value_number.c */
+/* sources: kr_match_hit.c */
+/* sources: kr_registry_route.c */
 /* libs: -lcrypto -ljansson */
 
 #include <setjmp.h>

@@ -4,6 +4,7 @@
 /* sources: kr_value.c kr_value_order.c */
 /* sources: kr_value_number.c */
 /* sources: kr_buf.c kr_lsn.c */
+/* sources: kr_registry_route.c */
 /* libs: -lcrypto */
 
 #include <setjmp.h>

@@ -5,6 +5,7 @@
 /* sources: kr_value.c kr_value_order.c kr_held.c kr_row.c */
 /* sources: kr_value_number.c */
 /* sources: kr_buf.c kr_clock.c kr_lsn.c kr_loop.c kairos_feed.c */
+/* sources: kr_registry_route.c */
 /* libs: -lcrypto -levent_core -lpq */
 
 #include "route_stubs.h"
