@@ -198,26 +198,22 @@ int kr_sql_merges(const kr_sql_t *sql);
 
 /*
  * What a template is made for; names as in the catalog, not quoted.  To be
- * zeroed before it is filled.
- *
- * The key is pk, or, if npk is above 1, the columns pks of types pk_types.
+ * zeroed before it is filled.  The strings are the caller's.
  */
 typedef struct {
     kr_str_t         table;      /* how the query calls it: alias, or name;
                                     or an item */
-    kr_str_t         pk;         /* column */
-    kr_str_t         pk_type;    /* as format_type(oid, -1) prints it: with
-                                    the modifier a value would be cut or
-                                    rounded to another; with NULL char(n) is
-                                    char(1) */
     kr_str_t         field;      /* the route's column */
     kr_str_t         field_type;
 
     kr_str_t         pk_table;   /* the key's, if it is another than table;
                                     how the query calls it */
-    size_t           npk;
+    size_t           npk;        /* columns of the key, 1 or more */
     const kr_str_t  *pks;
-    const kr_str_t  *pk_types;
+    const kr_str_t  *pk_types;   /* as format_type(oid, -1) prints them: with
+                                    the modifier a value would be cut or
+                                    rounded to another; with NULL char(n) is
+                                    char(1) */
 
     kr_op_e          op;         /* "field op value" is the predicate */
     unsigned         cast:1;     /* field is cast to its type: a domain over

@@ -130,33 +130,12 @@ kr_sql_pk_table(const kr_sql_target_t *t)
 }
 
 
-size_t
-kr_sql_npk(const kr_sql_target_t *t)
-{
-    return t->npk > 1 ? t->npk : 1;
-}
-
-
-const kr_str_t *
-kr_sql_pk(const kr_sql_target_t *t, size_t i)
-{
-    return t->npk > 1 ? &t->pks[i] : &t->pk;
-}
-
-
-const kr_str_t *
-kr_sql_pk_type(const kr_sql_target_t *t, size_t i)
-{
-    return t->npk > 1 ? &t->pk_types[i] : &t->pk_type;
-}
-
-
 void
 kr_sql_key(kr_buf_t *b, const kr_sql_target_t *t, const kr_str_t *table)
 {
     size_t  i, n;
 
-    n = kr_sql_npk(t);
+    n = t->npk;
 
     if (n > 1) {
         kr_buf_str(b, "pg_catalog.json_build_array(");
@@ -164,7 +143,7 @@ kr_sql_key(kr_buf_t *b, const kr_sql_target_t *t, const kr_str_t *table)
 
     for (i = 0; i < n; i++) {
         kr_buf_str(b, i == 0 ? "" : ", ");
-        kr_sql_column(b, table, kr_sql_pk(t, i));
+        kr_sql_column(b, table, &t->pks[i]);
         kr_buf_str(b, "::pg_catalog.text");
     }
 

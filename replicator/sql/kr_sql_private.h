@@ -140,11 +140,6 @@ void kr_sql_predicate(kr_buf_t *b, const kr_sql_target_t *t, size_t n);
 /* How the query calls the table of the primary key. */
 const kr_str_t *kr_sql_pk_table(const kr_sql_target_t *t);
 
-/* Of the columns of the primary key, the one at i. */
-size_t kr_sql_npk(const kr_sql_target_t *t);
-const kr_str_t *kr_sql_pk(const kr_sql_target_t *t, size_t i);
-const kr_str_t *kr_sql_pk_type(const kr_sql_target_t *t, size_t i);
-
 /*
  * Appends the key as text: pk::text, or a JSON array of such.  table may be
  * the name of a sub-select.

@@ -112,7 +112,7 @@ kr_sql_refetch_text(kr_buf_t *b, const kr_sql_target_t *t)
 
     if (t->check) {
         kr_buf_str(b, " AND ");
-        kr_sql_predicate(b, t, kr_sql_npk(t) + 1);
+        kr_sql_predicate(b, t, t->npk + 1);
     }
 }
 
@@ -126,13 +126,13 @@ kr_sql_keys(kr_buf_t *b, const kr_sql_target_t *t)
 {
     size_t  i, n;
 
-    n = kr_sql_npk(t);
+    n = t->npk;
 
     kr_buf_str(b, n == 1 ? "" : "(");
 
     for (i = 0; i < n; i++) {
         kr_buf_str(b, i == 0 ? "" : ", ");
-        kr_sql_column(b, &t->table, kr_sql_pk(t, i));
+        kr_sql_column(b, &t->table, &t->pks[i]);
     }
 
     kr_buf_str(b, n == 1 ? " = ANY (" : ") IN (SELECT * FROM"
@@ -142,8 +142,7 @@ kr_sql_keys(kr_buf_t *b, const kr_sql_target_t *t)
         kr_buf_str(b, i == 0 ? "" : ", ");
         kr_buf_printf(b, n == 1 ? "$%zu::" : "pg_catalog.unnest($%zu::",
                       i + 1);
-        kr_buf_append(b, kr_sql_pk_type(t, i)->data,
-                      kr_sql_pk_type(t, i)->len);
+        kr_buf_append(b, t->pk_types[i].data, t->pk_types[i].len);
         kr_buf_str(b, n == 1 ? "[]" : "[])");
     }
 

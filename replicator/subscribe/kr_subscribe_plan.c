@@ -512,8 +512,6 @@ kr_sub_target(kr_sub_t *sub, kr_sql_target_t *t, kr_str_t *types)
         t->pk_table = *kr_catalog_called(sub->sql, sub->aim.key_place);
     }
 
-    t->pk = sub->key.names[0];
-    t->pk_type = types[0];
     t->npk = sub->key.n;
     t->pks = sub->key.names;
     t->pk_types = types;

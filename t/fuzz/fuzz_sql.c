@@ -238,9 +238,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memset(&t, 0, sizeof(kr_sql_target_t));
 
         t.table = tables[i].alias.len != 0 ? tables[i].alias : tables[i].name;
-        t.pk = pks[0];
-        t.pk_type = types[0];
-        t.npk = size % 3;
+        t.npk = 1 + size % 2;
         t.pks = pks;
         t.pk_types = types;
         t.field = types[0];

@@ -52,11 +52,14 @@ parse(const char *query)
 static void
 target(kr_sql_target_t *t, const char *table)
 {
+    static const kr_str_t  id = kr_str("id"), bigint = kr_str("bigint");
+
     memset(t, 0, sizeof(kr_sql_target_t));
 
     t->table = str(table);
-    t->pk = str("id");
-    t->pk_type = str("bigint");
+    t->npk = 1;
+    t->pks = &id;
+    t->pk_types = &bigint;
     t->field = str("userid");
     t->field_type = str("integer");
 }

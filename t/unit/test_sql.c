@@ -64,14 +64,17 @@ target(kr_sql_target_t *t, const kr_sql_t *sql)
     size_t                 n;
     const kr_sql_table_t  *tb;
 
+    static const kr_str_t  id = kr_str("id"), bigint = kr_str("bigint");
+
     tb = kr_sql_tables(sql, &n);
     assert_int_equal(n, 1);
 
     memset(t, 0, sizeof(kr_sql_target_t));
 
     t->table = tb->alias.len != 0 ? tb->alias : tb->name;
-    t->pk = str("id");
-    t->pk_type = str("bigint");
+    t->npk = 1;
+    t->pks = &id;
+    t->pk_types = &bigint;
     t->field = str("userid");
     t->field_type = str("integer");
 }
@@ -166,6 +169,7 @@ static void
 test_names(void **state)
 {
     kr_buf_t          reason, out;
+    kr_str_t          pk, type;
     kr_sql_t         *sql;
     kr_sql_target_t   t;
 
@@ -178,8 +182,10 @@ test_names(void **state)
                            &reason), KR_OK);
 
     target(&t, sql);
-    t.pk = str("I \"d\"");
-    t.pk_type = str("\"s x\".\"My \"\"T\"");
+    pk = str("I \"d\"");
+    type = str("\"s x\".\"My \"\"T\"");
+    t.pks = &pk;
+    t.pk_types = &type;
     t.field = str("select");
     t.field_type = str("timestamp without time zone");
 
@@ -198,9 +204,9 @@ test_names(void **state)
     assert_int_equal(snapshot(sql, &t, &out), KR_OK);
 
     /* a type that is none makes no statement, and no crash */
-    t.pk_type = str("int); drop table posts; --");
+    type = str("int); drop table posts; --");
     assert_int_equal(kr_sql_refetch(sql, &t, &out), KR_DECLINED);
-    t.pk_type = str("");
+    type = str("");
     assert_int_equal(kr_sql_refetch(sql, &t, &out), KR_DECLINED);
 
     kr_sql_free(sql);
