@@ -122,6 +122,13 @@ void kr_sub_wait(kr_sub_t *sub, uint64_t ms);
 /* The route of a RESUME is there. */
 void kr_sub_resume(kr_sub_t *sub);
 
+/*
+ * kr_subscribe_reply.c: appends the rows of a kr_sql_rerun(), its second
+ * column, as the elements of a JSON array, each with the member database_op.
+ * What is no JSON object is left out.  b->failed: no memory.
+ */
+void kr_sub_rows(kr_buf_t *b, const PGresult *rows);
+
 /* The request does not need its cursor any more. */
 void kr_sub_release_cursor(kr_sub_t *sub);
 

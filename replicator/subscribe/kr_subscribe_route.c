@@ -38,7 +38,6 @@ static void kr_sub_again(kr_sub_t *sub);
 static void kr_sub_reply(kr_sub_t *sub);
 static int kr_sub_cursor(kr_sub_t *sub);
 static uint64_t kr_sub_floor(uint64_t lsn);
-static void kr_sub_rows(kr_buf_t *b, const PGresult *res);
 
 
 /*
@@ -496,26 +495,4 @@ kr_sub_floor(uint64_t lsn)
     }
 
     return lsn;
-}
-
-
-static void
-kr_sub_rows(kr_buf_t *b, const PGresult *res)
-{
-    int          row;
-    size_t       len;
-    const char  *json;
-
-    for (row = 0; row < PQntuples(res); row++) {
-        json = PQgetvalue(res, row, 1);
-        len = (size_t) PQgetlength(res, row, 1);
-
-        if (len < 2) {
-            continue;
-        }
-
-        kr_buf_str(b, row == 0 ? "" : ",");
-        kr_buf_append(b, json, len - 1);
-        kr_buf_printf(b, "%s\"database_op\":\"query\"}", len > 2 ? "," : "");
-    }
 }
