@@ -2,7 +2,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_kairos_conf.h"
+#include "ngx_http_kairos_conf_private.h"
 
 
 static void ngx_http_kairos_conf_merge_limits(ngx_http_kairos_limits_t *prev,

@@ -107,13 +107,6 @@ char *ngx_http_kairos_conf_auth_algorithm(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_kairos_conf_auth_cookie(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* of ngx_http_kairos_conf_auth.c, for ngx_http_kairos_conf.c */
-void ngx_http_kairos_conf_auth_unset(ngx_http_kairos_auth_conf_t *auth);
-char *ngx_http_kairos_conf_auth_merge(ngx_conf_t *cf,
-    ngx_http_kairos_auth_conf_t *prev, ngx_http_kairos_auth_conf_t *conf);
-char *ngx_http_kairos_conf_auth_check(ngx_conf_t *cf,
-    ngx_http_kairos_auth_conf_t *auth);
-
 /* for ngx_conf_post_t: refuses the value 0 */
 char *ngx_http_kairos_conf_not_zero(ngx_conf_t *cf, void *post, void *data);
 

@@ -6,7 +6,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_kairos_conf.h"
+#include "ngx_http_kairos_conf_private.h"
 
 
 /* bytes of a file with a secret or a key */

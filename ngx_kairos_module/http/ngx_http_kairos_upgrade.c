@@ -18,7 +18,7 @@
 #include "ngx_http_kairos_conf.h"
 #include "ngx_http_kairos_dispatch.h"
 #include "ngx_http_kairos_http.h"
-#include "ngx_http_kairos_upgrade.h"
+#include "ngx_http_kairos_upgrade_private.h"
 
 
 #define NGX_HTTP_KAIROS_GUID   "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -10,62 +10,9 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_kairos_jwt.h"
-#include "ngx_http_kairos_phx.h"
-#include "ngx_http_kairos_session.h"
-
-
-#define NGX_HTTP_UPGRADE_REQUIRED  426
-
-
-/* a refusal; status 0: none */
-typedef struct {
-    ngx_uint_t     status;
-    const char    *reason;        /* static text, or of the request */
-} ngx_http_kairos_refusal_t;
-
 
 /* <location>/websocket: a content handler */
 ngx_int_t ngx_http_kairos_upgrade(ngx_http_request_t *r);
-
-
-/* of ngx_http_kairos_upgrade_check.c, for ngx_http_kairos_upgrade.c alone */
-
-/*
- * What must be so before the 101, in the order in which a developer would
- * like to hear of it.  Leaves no->status 0 if all is well.
- */
-void ngx_http_kairos_upgrade_check(ngx_http_request_t *r,
-    ngx_http_kairos_refusal_t *no);
-
-/*
- * The serializer: "2.0.0" of today's clients, "1.0.0" or nothing of old
- * ones.  *vsn is V1 when called.  NGX_DECLINED: another.
- */
-ngx_int_t ngx_http_kairos_upgrade_vsn(ngx_http_request_t *r,
-    ngx_http_kairos_phx_vsn_e *vsn);
-
-/*
- * Whether the comma-separated lists in the headers of this name contain the
- * token, in any case of letters.
- */
-ngx_uint_t ngx_http_kairos_upgrade_has_token(ngx_http_request_t *r,
-    const char *name, const char *token);
-
-
-/* of ngx_http_kairos_upgrade_admit.c, likewise */
-
-/* The key of the token's sub for kairos_max_per_user; 0: none, or no limit. */
-uint64_t ngx_http_kairos_upgrade_user(ngx_http_kairos_session_t *ks,
-    const ngx_http_kairos_jwt_t *jwt);
-
-/*
- * Counts the socket, or sets no->status and the reason if one of the limits
- * leaves no room.  NGX_ERROR: no memory.
- */
-ngx_int_t ngx_http_kairos_upgrade_admit(ngx_http_request_t *r,
-    ngx_http_kairos_session_t *ks, uint64_t user,
-    ngx_http_kairos_refusal_t *no);
 
 
 #endif /* _NGX_HTTP_KAIROS_UPGRADE_H_INCLUDED_ */

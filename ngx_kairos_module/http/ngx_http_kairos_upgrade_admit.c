@@ -8,7 +8,7 @@
 
 #include "ngx_http_kairos_json.h"
 #include "ngx_http_kairos_session.h"
-#include "ngx_http_kairos_upgrade.h"
+#include "ngx_http_kairos_upgrade_private.h"
 
 
 /* bytes of a reason that names a limit */

@@ -9,7 +9,7 @@
 #include "ngx_http_kairos_cors.h"
 #include "ngx_http_kairos_handshake.h"
 #include "ngx_http_kairos_http.h"
-#include "ngx_http_kairos_upgrade.h"
+#include "ngx_http_kairos_upgrade_private.h"
 
 
 static const char *ngx_http_kairos_upgrade_check_key(ngx_http_request_t *r);

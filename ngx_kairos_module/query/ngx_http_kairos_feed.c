@@ -12,7 +12,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
-#include "ngx_http_kairos_feed.h"
+#include "ngx_http_kairos_feed_private.h"
 
 
 /*

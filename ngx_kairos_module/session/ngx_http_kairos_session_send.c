@@ -7,7 +7,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
-#include "ngx_http_kairos_session.h"
+#include "ngx_http_kairos_session_private.h"
 
 
 /* messages of one write; what nginx's own writers take at once */
