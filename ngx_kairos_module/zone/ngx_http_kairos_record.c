@@ -30,13 +30,13 @@ ngx_http_kairos_record_size(const ngx_http_kairos_phx_msg_t *m)
 
 void
 ngx_http_kairos_record_write(u_char *ring, size_t size, uint64_t pos,
-    const ngx_http_kairos_phx_msg_t *m)
+    const ngx_http_kairos_phx_msg_t *m, size_t len)
 {
     ngx_http_kairos_record_t  rec;
 
     ngx_memzero(&rec, sizeof(ngx_http_kairos_record_t));
 
-    rec.size = (uint32_t) ngx_http_kairos_record_size(m);
+    rec.size = (uint32_t) len;
     rec.payload = (uint32_t) m->payload.len;
     rec.topic = (u_char) m->topic.len;
     rec.event = (u_char) m->event.len;

@@ -41,9 +41,12 @@ typedef struct {
  */
 size_t ngx_http_kairos_record_size(const ngx_http_kairos_phx_msg_t *m);
 
-/* Writes the message, of which record_size() is not 0, at the position. */
+/*
+ * Writes the message at the position.  len is what record_size() returned for
+ * the message, and not 0.
+ */
 void ngx_http_kairos_record_write(u_char *ring, size_t size, uint64_t pos,
-    const ngx_http_kairos_phx_msg_t *m);
+    const ngx_http_kairos_phx_msg_t *m, size_t len);
 
 /*
  * Copies len bytes at the position.  A copy of a place that is being written

@@ -35,6 +35,8 @@
 static void ngx_http_kairos_ring_wake_handler(ngx_event_t *rev);
 static void ngx_http_kairos_ring_poll_handler(ngx_event_t *ev);
 
+static ngx_uint_t ngx_http_kairos_ring_room(
+    const ngx_http_kairos_ring_t *ring, size_t size);
 static ngx_int_t ngx_http_kairos_ring_listen(ngx_http_kairos_ring_t *ring,
     int fd);
 static int ngx_http_kairos_ring_fd(ngx_http_kairos_ring_t *ring,
@@ -155,12 +157,7 @@ ngx_uint_t
 ngx_http_kairos_ring_fits(const ngx_http_kairos_ring_t *ring,
     const ngx_http_kairos_phx_msg_t *m)
 {
-    size_t  size;
-
-    size = ngx_http_kairos_record_size(m);
-
-    return size != 0
-           && size <= ring->zone->sh->size / NGX_HTTP_KAIROS_RING_PART;
+    return ngx_http_kairos_ring_room(ring, ngx_http_kairos_record_size(m));
 }
 
 
@@ -168,19 +165,32 @@ ngx_int_t
 ngx_http_kairos_ring_publish(ngx_http_kairos_ring_t *ring,
     const ngx_http_kairos_phx_msg_t *m)
 {
+    size_t             size;
     ngx_atomic_uint_t  end;
 
-    if (!ngx_http_kairos_ring_fits(ring, m)) {
+    size = ngx_http_kairos_record_size(m);
+
+    if (!ngx_http_kairos_ring_room(ring, size)) {
         return NGX_DECLINED;
     }
 
-    end = ngx_http_kairos_ring_append(ring, m,
-                                      ngx_http_kairos_record_size(m));
+    end = ngx_http_kairos_ring_append(ring, m, size);
 
     ngx_http_kairos_ring_wake(ring, 0);
     ngx_http_kairos_ring_read(ring, end);
 
     return NGX_OK;
+}
+
+
+/*
+ * Whether a record of this size, as record_size() returned it, has room.
+ */
+static ngx_uint_t
+ngx_http_kairos_ring_room(const ngx_http_kairos_ring_t *ring, size_t size)
+{
+    return size != 0
+           && size <= ring->zone->sh->size / NGX_HTTP_KAIROS_RING_PART;
 }
 
 
@@ -247,7 +257,7 @@ ngx_http_kairos_ring_append(ngx_http_kairos_ring_t *ring,
 
     ngx_memory_barrier();
 
-    ngx_http_kairos_record_write(sh->ring, sh->size, head, m);
+    ngx_http_kairos_record_write(sh->ring, sh->size, head, m, size);
 
     ngx_memory_barrier();
 

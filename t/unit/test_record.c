@@ -83,7 +83,7 @@ test_wrap(void **state)
             size = ngx_http_kairos_record_size(&m);
             assert_in_range(size, 1, RING);
 
-            ngx_http_kairos_record_write(ring, RING, pos, &m);
+            ngx_http_kairos_record_write(ring, RING, pos, &m, size);
             ngx_http_kairos_record_copy(copy, ring, RING, pos, size);
 
             assert_int_equal(((ngx_http_kairos_record_t *) copy)->size, size);
@@ -125,7 +125,7 @@ test_neighbours(void **state)
     message(&m, "t", "e", (u_char *) "{}", 2);
     size = sizeof(ngx_http_kairos_record_t) + 4;
 
-    ngx_http_kairos_record_write(ring, RING, RING - 16, &m);
+    ngx_http_kairos_record_write(ring, RING, RING - 16, &m, size);
 
     for (i = size - 16; i < RING - 16; i++) {
         assert_int_equal(ring[i], before[i]);
