@@ -201,32 +201,53 @@ ngx_http_kairos_channel_say_error(ngx_http_kairos_channel_t *ch,
 }
 
 
-ngx_http_kairos_msg_t *
-ngx_http_kairos_channel_frame(ngx_http_kairos_phx_vsn_e vsn,
-    const ngx_http_kairos_phx_msg_t *m, ngx_log_t *log)
+void
+ngx_http_kairos_channel_end_topic(ngx_http_kairos_topic_t *tp,
+    const ngx_str_t *reason)
 {
-    u_char                 *p;
-    size_t                  len;
-    ngx_uint_t              opcode;
-    ngx_http_kairos_msg_t  *msg;
+    ngx_uint_t                  n;
+    ngx_http_kairos_channel_t  *ch;
+
+    /* counted before, because the topic is freed with its last channel */
+
+    for (n = tp->nmembers; n; n--) {
+        ch = ngx_queue_data(ngx_queue_head(&tp->members),
+                            ngx_http_kairos_channel_t, member);
+
+        ngx_http_kairos_channel_say_error(ch, reason);
+        ngx_http_kairos_channel_close(ch);
+    }
+}
+
+
+ngx_int_t
+ngx_http_kairos_channel_frame(ngx_http_kairos_phx_vsn_e vsn,
+    const ngx_http_kairos_phx_msg_t *m, ngx_http_kairos_msg_t **msg,
+    ngx_log_t *log)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   opcode;
+
+    *msg = NULL;
 
     len = ngx_http_kairos_phx_size(vsn, m);
     if (len == 0) {
-        return NULL;
+        return NGX_DECLINED;
     }
 
-    msg = ngx_http_kairos_msg_alloc(ngx_http_kairos_ws_header_size(len) + len,
-                                    log);
-    if (msg == NULL) {
-        return NULL;
+    *msg = ngx_http_kairos_msg_alloc(
+                       ngx_http_kairos_ws_header_size(len) + len, log);
+    if (*msg == NULL) {
+        return NGX_ERROR;
     }
 
     opcode = m->binary ? NGX_HTTP_KAIROS_WS_BINARY : NGX_HTTP_KAIROS_WS_TEXT;
 
-    p = ngx_http_kairos_ws_header(msg->data, opcode, len);
+    p = ngx_http_kairos_ws_header((*msg)->data, opcode, len);
     (void) ngx_http_kairos_phx_write(p, vsn, m);
 
-    return msg;
+    return NGX_OK;
 }
 
 
@@ -259,15 +280,18 @@ ngx_http_kairos_channel_send(ngx_http_kairos_session_t *ks,
 {
     ngx_http_kairos_msg_t  *msg;
 
-    msg = ngx_http_kairos_channel_frame(ks->vsn, m, ks->connection->log);
+    /* JSON has a form in every serializer: NULL is for lack of memory */
+
+    (void) ngx_http_kairos_channel_frame(ks->vsn, m, &msg,
+                                         ks->connection->log);
 
     ngx_http_kairos_channel_pass(ks, msg);
 }
 
 
 /*
- * What is JSON has a form for every client: NULL is for lack of memory.  Who
- * waits for what cannot be said must not wait for ever.
+ * Sends the message and releases it.  NULL: there was no memory for the
+ * message, so the session ends, because its client may wait for an answer.
  */
 static void
 ngx_http_kairos_channel_pass(ngx_http_kairos_session_t *ks,

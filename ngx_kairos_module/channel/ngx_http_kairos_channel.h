@@ -64,11 +64,19 @@ void ngx_http_kairos_channel_say_error(ngx_http_kairos_channel_t *ch,
     const ngx_str_t *reason);
 
 /*
- * The message as a WebSocket frame of this serializer; the reference is the
- * caller's.  NULL: it has no form there, or no memory (logged).
+ * Sends phx_error with the reason to each member of the topic and closes the
+ * members' channels, the last of which frees the topic.
  */
-ngx_http_kairos_msg_t *ngx_http_kairos_channel_frame(
-    ngx_http_kairos_phx_vsn_e vsn, const ngx_http_kairos_phx_msg_t *m,
+void ngx_http_kairos_channel_end_topic(ngx_http_kairos_topic_t *tp,
+    const ngx_str_t *reason);
+
+/*
+ * Makes a WebSocket frame of the message in this serializer.  NGX_OK: *msg,
+ * with one reference, is the caller's.  NGX_DECLINED: the message has no form
+ * in the serializer.  NGX_ERROR: no memory (logged).  *msg is NULL then.
+ */
+ngx_int_t ngx_http_kairos_channel_frame(ngx_http_kairos_phx_vsn_e vsn,
+    const ngx_http_kairos_phx_msg_t *m, ngx_http_kairos_msg_t **msg,
     ngx_log_t *log);
 
 

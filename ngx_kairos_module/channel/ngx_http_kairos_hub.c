@@ -8,8 +8,6 @@
 static void ngx_http_kairos_hub_message(ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_phx_msg_t *m);
 static void ngx_http_kairos_hub_overrun(ngx_http_kairos_hub_t *hub);
-static void ngx_http_kairos_hub_fail(ngx_http_kairos_topic_t *tp,
-    const ngx_str_t *reason);
 
 
 static const ngx_http_kairos_ring_handlers_t  ngx_http_kairos_hub_handlers = {
@@ -22,7 +20,13 @@ static void
 ngx_http_kairos_hub_message(ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_phx_msg_t *m)
 {
-    (void) ngx_http_kairos_hub_deliver(hub, m);
+    ngx_http_kairos_topic_t  *tp;
+
+    tp = ngx_http_kairos_topic_find(&hub->topics, &m->topic);
+
+    if (tp != NULL) {
+        ngx_http_kairos_hub_deliver(hub, tp, m);
+    }
 }
 
 
@@ -44,7 +48,7 @@ ngx_http_kairos_hub_overrun(ngx_http_kairos_hub_t *hub)
         next = ngx_http_kairos_topic_next(&hub->topics, tp);
 
         if (tp->route == NULL) {
-            ngx_http_kairos_hub_fail(tp, &reason);
+            ngx_http_kairos_channel_end_topic(tp, &reason);
         }
     }
 }
@@ -74,24 +78,20 @@ ngx_http_kairos_hub_close(ngx_http_kairos_hub_t *hub)
 }
 
 
-ngx_uint_t
+void
 ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
-    const ngx_http_kairos_phx_msg_t *m)
+    const ngx_http_kairos_topic_t *tp, const ngx_http_kairos_phx_msg_t *m)
 {
+    ngx_int_t                   rc[NGX_HTTP_KAIROS_PHX_NVSN];
     ngx_uint_t                  vsn;
-    ngx_uint_t                  framed[NGX_HTTP_KAIROS_PHX_NVSN];
     ngx_queue_t                *q;
     ngx_http_kairos_msg_t      *msgs[NGX_HTTP_KAIROS_PHX_NVSN];
-    ngx_http_kairos_topic_t    *tp;
     ngx_http_kairos_channel_t  *ch;
 
-    tp = ngx_http_kairos_topic_find(&hub->topics, &m->topic);
-    if (tp == NULL) {
-        return 0;
+    for (vsn = 0; vsn < NGX_HTTP_KAIROS_PHX_NVSN; vsn++) {
+        rc[vsn] = NGX_AGAIN;
+        msgs[vsn] = NULL;
     }
-
-    ngx_memzero(msgs, sizeof(msgs));
-    ngx_memzero(framed, sizeof(framed));
 
     for (q = ngx_queue_head(&tp->members);
          q != ngx_queue_sentinel(&tp->members);
@@ -100,16 +100,15 @@ ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
         ch = ngx_queue_data(q, ngx_http_kairos_channel_t, member);
         vsn = ch->ks->vsn;
 
-        if (!framed[vsn]) {
-            framed[vsn] = 1;
-            msgs[vsn] = ngx_http_kairos_channel_frame(ch->ks->vsn, m,
-                                                      hub->log);
+        if (rc[vsn] == NGX_AGAIN) {
+            rc[vsn] = ngx_http_kairos_channel_frame(ch->ks->vsn, m,
+                                                    &msgs[vsn], hub->log);
         }
 
-        if (msgs[vsn] != NULL) {
+        if (rc[vsn] == NGX_OK) {
             ngx_http_kairos_session_send(ch->ks, msgs[vsn]);
 
-        } else if (ngx_http_kairos_phx_size(ch->ks->vsn, m) != 0) {
+        } else if (rc[vsn] == NGX_ERROR) {
             ngx_http_kairos_session_fail(ch->ks);
         }
     }
@@ -119,8 +118,6 @@ ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
             ngx_http_kairos_msg_release(msgs[vsn]);
         }
     }
-
-    return tp->nmembers;
 }
 
 
@@ -144,24 +141,4 @@ ngx_http_kairos_topic_t *
 ngx_http_kairos_hub_topic(ngx_http_kairos_hub_t *hub, const ngx_str_t *name)
 {
     return ngx_http_kairos_topic_find(&hub->topics, name);
-}
-
-
-/*
- * Tells every member of a plain topic to join again, and closes its channel;
- * the topic is freed with the last.
- */
-static void
-ngx_http_kairos_hub_fail(ngx_http_kairos_topic_t *tp, const ngx_str_t *reason)
-{
-    ngx_uint_t                  n;
-    ngx_http_kairos_channel_t  *ch;
-
-    for (n = tp->nmembers; n; n--) {
-        ch = ngx_queue_data(ngx_queue_head(&tp->members),
-                            ngx_http_kairos_channel_t, member);
-
-        ngx_http_kairos_channel_say_error(ch, reason);
-        ngx_http_kairos_channel_close(ch);
-    }
 }

@@ -31,17 +31,18 @@ ngx_int_t ngx_http_kairos_hub_open(ngx_http_kairos_hub_t *hub,
 void ngx_http_kairos_hub_close(ngx_http_kairos_hub_t *hub);
 
 /*
- * Sends m (its topic, event, payload; refs empty) to every member in this
- * worker; frames it once per serializer.  For whom there is no memory its
- * socket is closed.  Returns the number of members.
+ * Sends m (its refs empty) to every member of the topic in this worker, and
+ * frames m once per serializer.  A member whose serializer has no form of m
+ * is passed over; a member for which there is no memory loses its socket.
  */
-ngx_uint_t ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
-    const ngx_http_kairos_phx_msg_t *m);
+void ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
+    const ngx_http_kairos_topic_t *tp, const ngx_http_kairos_phx_msg_t *m);
 
 /*
- * The same for every member in every worker.  NGX_OK; NGX_DECLINED: the
- * message is larger than the ring takes (nobody got it); NGX_ERROR.
- * Any plain topic's channel in this worker may have been closed meanwhile.
+ * Sends m to every member of the topic that it names, in every worker.
+ * NGX_OK; NGX_DECLINED: the ring does not take m, see _hub_fits(), and nobody
+ * got it.  Each channel of a plain topic in this worker may have been closed
+ * when this returns.
  */
 ngx_int_t ngx_http_kairos_hub_publish(ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_phx_msg_t *m);

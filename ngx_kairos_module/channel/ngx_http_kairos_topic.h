@@ -20,7 +20,9 @@ struct ngx_http_kairos_topic_s {
     ngx_str_node_t             sn;         /* name, by hash: first member */
     ngx_queue_t                members;    /* of channels, in join order */
     ngx_uint_t                 nmembers;
-    ngx_http_kairos_route_t   *route;      /* of query.c; NULL: plain topic */
+    ngx_http_kairos_route_t   *route;      /* of query.c: set while a topic
+                                              whose name is a route's has
+                                              members; NULL: plain topic */
     ngx_http_kairos_topics_t  *topics;
 };
 

@@ -218,7 +218,7 @@ ngx_http_kairos_route_event(ngx_http_kairos_routes_t *rts,
     ngx_http_kairos_slice_str(&m.event, &f->event);
     ngx_http_kairos_slice_str(&m.payload, &f->payload);
 
-    (void) ngx_http_kairos_hub_deliver(rts->feed->hub, &m);
+    ngx_http_kairos_hub_deliver(rts->feed->hub, rt->topic, &m);
 }
 
 
@@ -260,11 +260,9 @@ void
 ngx_http_kairos_route_reset(ngx_http_kairos_routes_t *rts,
     const kairos_feed_frame_t *f)
 {
-    ngx_str_t                   reason;
-    ngx_uint_t                  n;
-    ngx_http_kairos_route_t    *rt;
-    ngx_http_kairos_topic_t    *tp;
-    ngx_http_kairos_channel_t  *ch;
+    ngx_str_t                 reason;
+    ngx_http_kairos_route_t  *rt;
+    ngx_http_kairos_topic_t  *tp;
 
     rt = ngx_http_kairos_route_find(rts, &f->topic);
     if (rt == NULL) {
@@ -274,25 +272,16 @@ ngx_http_kairos_route_reset(ngx_http_kairos_routes_t *rts,
     ngx_http_kairos_slice_str(&reason, &f->reason);
 
     tp = rt->topic;
-    n = tp->nmembers;
 
-    rts->feed->hub->place.counters->resets += n;
+    rts->feed->hub->place.counters->resets += tp->nmembers;
 
     ngx_log_error(NGX_LOG_WARN, rts->feed->log, 0,
                   "route \"%V\" was reset, %ui members were told: %V",
-                  &tp->sn.str, n, &reason);
+                  &tp->sn.str, tp->nmembers, &reason);
 
     ngx_http_kairos_route_free(rt);
 
-    /* counted, because the topic is freed with its last channel */
-
-    for ( /* void */ ; n; n--) {
-        ch = ngx_queue_data(ngx_queue_head(&tp->members),
-                            ngx_http_kairos_channel_t, member);
-
-        ngx_http_kairos_channel_say_error(ch, &reason);
-        ngx_http_kairos_channel_close(ch);
-    }
+    ngx_http_kairos_channel_end_topic(tp, &reason);
 }
 
 
