@@ -24,7 +24,7 @@ static char *ngx_http_kairos_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 static ngx_int_t ngx_http_kairos_init_process(ngx_cycle_t *cycle);
-static ngx_int_t ngx_http_kairos_init_links(ngx_cycle_t *cycle,
+static ngx_int_t ngx_http_kairos_init_upstreams(ngx_cycle_t *cycle,
     ngx_http_kairos_main_conf_t *kmcf);
 static void ngx_http_kairos_exit_process(ngx_cycle_t *cycle);
 static ngx_uint_t ngx_http_kairos_is_worker(void);
@@ -456,37 +456,37 @@ ngx_http_kairos_init_process(ngx_cycle_t *cycle)
         }
     }
 
-    return ngx_http_kairos_init_links(cycle, kmcf);
+    return ngx_http_kairos_init_upstreams(cycle, kmcf);
 }
 
 
 static ngx_int_t
-ngx_http_kairos_init_links(ngx_cycle_t *cycle,
+ngx_http_kairos_init_upstreams(ngx_cycle_t *cycle,
     ngx_http_kairos_main_conf_t *kmcf)
 {
     ngx_uint_t                       i;
     ngx_core_conf_t                 *ccf;
-    ngx_http_kairos_link_t         **links;
+    ngx_http_kairos_upstream_t     **upstreams;
     ngx_http_kairos_zone_t          *zone;
     ngx_http_kairos_feed_params_t    params;
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-    links = kmcf->links.elts;
+    upstreams = kmcf->upstreams.elts;
 
-    for (i = 0; i < kmcf->links.nelts; i++) {
-        zone = links[i]->shm_zone->data;
+    for (i = 0; i < kmcf->upstreams.nelts; i++) {
+        zone = upstreams[i]->shm_zone->data;
 
-        params.place = &kmcf->hubs[zone->index].place;
+        params.slot = &kmcf->hubs[zone->index].slot;
         params.instance = zone->sh->instance;
         params.workers = ngx_max(ccf->worker_processes, 1);
         params.zone = zone->name;
 
-        links[i]->feed = ngx_http_kairos_feed_create(cycle->pool,
-                             &kmcf->hubs[zone->index], links[i]->addr,
+        upstreams[i]->feed = ngx_http_kairos_feed_create(cycle->pool,
+                             &kmcf->hubs[zone->index], upstreams[i]->addr,
                              &ngx_http_kairos_query_handlers, &params);
-        if (links[i]->feed == NULL
-            || ngx_http_kairos_feed_start(links[i]->feed, cycle) != NGX_OK)
+        if (upstreams[i]->feed == NULL
+            || ngx_http_kairos_feed_start(upstreams[i]->feed, cycle) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -501,7 +501,7 @@ ngx_http_kairos_exit_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                     i;
     ngx_http_kairos_feed_t        *feed;
-    ngx_http_kairos_link_t       **links;
+    ngx_http_kairos_upstream_t   **upstreams;
     ngx_http_kairos_main_conf_t   *kmcf;
 
     kmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_kairos_module);
@@ -512,10 +512,10 @@ ngx_http_kairos_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_kairos_sessions_goodbye(cycle);
 
-    links = kmcf->links.elts;
+    upstreams = kmcf->upstreams.elts;
 
-    for (i = 0; i < kmcf->links.nelts; i++) {
-        feed = links[i]->feed;
+    for (i = 0; i < kmcf->upstreams.nelts; i++) {
+        feed = upstreams[i]->feed;
 
         if (feed != NULL) {
             ngx_http_kairos_feed_stop(feed);

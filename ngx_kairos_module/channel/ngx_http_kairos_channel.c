@@ -14,7 +14,7 @@
 #define NGX_HTTP_KAIROS_LOG_MAX      64
 
 
-static void ngx_http_kairos_channel_say(ngx_http_kairos_channel_t *ch,
+static void ngx_http_kairos_channel_send_system(ngx_http_kairos_channel_t *ch,
     const char *event, const ngx_str_t *payload);
 static void ngx_http_kairos_channel_send(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m);
@@ -92,7 +92,7 @@ ngx_http_kairos_channel_open(ngx_http_kairos_session_t *ks,
 
     ngx_queue_insert_head(&ks->channels, &ch->queue);
     ks->nchannels++;
-    ks->place->counters->channels++;
+    ks->slot->counters->channels++;
 
     return ch;
 }
@@ -105,7 +105,7 @@ ngx_http_kairos_channel_close(ngx_http_kairos_channel_t *ch)
 
     ngx_queue_remove(&ch->queue);
     ch->ks->nchannels--;
-    ch->ks->place->counters->channels--;
+    ch->ks->slot->counters->channels--;
 
     ngx_free(ch);
 }
@@ -176,16 +176,16 @@ ngx_http_kairos_channel_push(ngx_http_kairos_channel_t *ch,
 
 
 void
-ngx_http_kairos_channel_say_close(ngx_http_kairos_channel_t *ch)
+ngx_http_kairos_channel_send_close(ngx_http_kairos_channel_t *ch)
 {
     ngx_str_t  payload = ngx_string("{}");
 
-    ngx_http_kairos_channel_say(ch, "phx_close", &payload);
+    ngx_http_kairos_channel_send_system(ch, "phx_close", &payload);
 }
 
 
 void
-ngx_http_kairos_channel_say_error(ngx_http_kairos_channel_t *ch,
+ngx_http_kairos_channel_send_error(ngx_http_kairos_channel_t *ch,
     const ngx_str_t *reason)
 {
     u_char     buf[NGX_HTTP_KAIROS_REASON_JSON];
@@ -197,7 +197,7 @@ ngx_http_kairos_channel_say_error(ngx_http_kairos_channel_t *ch,
     payload.data = buf;
     payload.len = ngx_http_kairos_channel_reason(buf, &text) - buf;
 
-    ngx_http_kairos_channel_say(ch, "phx_error", &payload);
+    ngx_http_kairos_channel_send_system(ch, "phx_error", &payload);
 }
 
 
@@ -214,7 +214,7 @@ ngx_http_kairos_channel_end_topic(ngx_http_kairos_topic_t *tp,
         ch = ngx_queue_data(ngx_queue_head(&tp->members),
                             ngx_http_kairos_channel_t, member);
 
-        ngx_http_kairos_channel_say_error(ch, reason);
+        ngx_http_kairos_channel_send_error(ch, reason);
         ngx_http_kairos_channel_close(ch);
     }
 }
@@ -256,8 +256,8 @@ ngx_http_kairos_channel_frame(ngx_http_kairos_phx_vsn_e vsn,
  * event if neither is the join it knows.
  */
 static void
-ngx_http_kairos_channel_say(ngx_http_kairos_channel_t *ch, const char *event,
-    const ngx_str_t *payload)
+ngx_http_kairos_channel_send_system(ngx_http_kairos_channel_t *ch,
+    const char *event, const ngx_str_t *payload)
 {
     ngx_http_kairos_phx_msg_t  m;
 

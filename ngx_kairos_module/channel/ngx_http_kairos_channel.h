@@ -59,8 +59,8 @@ void ngx_http_kairos_channel_push(ngx_http_kairos_channel_t *ch,
  * Sends phx_close, or phx_error (after which phoenix.js joins again), with
  * the channel's join_ref; does not close the channel.
  */
-void ngx_http_kairos_channel_say_close(ngx_http_kairos_channel_t *ch);
-void ngx_http_kairos_channel_say_error(ngx_http_kairos_channel_t *ch,
+void ngx_http_kairos_channel_send_close(ngx_http_kairos_channel_t *ch);
+void ngx_http_kairos_channel_send_error(ngx_http_kairos_channel_t *ch,
     const ngx_str_t *reason);
 
 /*

@@ -63,9 +63,9 @@ ngx_http_kairos_hub_open(ngx_http_kairos_hub_t *hub,
 
     ngx_http_kairos_topics_init(&hub->topics, cycle->log);
 
-    ngx_http_kairos_place_open(&hub->place, zone);
+    ngx_http_kairos_slot_open(&hub->slot, zone);
 
-    return ngx_http_kairos_ring_open(&hub->ring, &hub->place, hub,
+    return ngx_http_kairos_ring_open(&hub->ring, &hub->slot, hub,
                                      &ngx_http_kairos_hub_handlers, cycle);
 }
 
@@ -74,7 +74,7 @@ void
 ngx_http_kairos_hub_close(ngx_http_kairos_hub_t *hub)
 {
     ngx_http_kairos_ring_close(&hub->ring);
-    ngx_http_kairos_place_close(&hub->place);
+    ngx_http_kairos_slot_close(&hub->slot);
 }
 
 

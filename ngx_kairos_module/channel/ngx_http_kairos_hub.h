@@ -19,7 +19,7 @@
 struct ngx_http_kairos_hub_s {
     ngx_http_kairos_zone_t    *zone;
     ngx_http_kairos_topics_t   topics;    /* with members in this worker */
-    ngx_http_kairos_place_t    place;
+    ngx_http_kairos_slot_t     slot;      /* of this worker in the zone */
     ngx_http_kairos_ring_t     ring;
     ngx_log_t                 *log;
 };

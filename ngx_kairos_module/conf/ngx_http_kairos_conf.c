@@ -11,8 +11,8 @@ static char *ngx_http_kairos_conf_check(ngx_conf_t *cf,
     ngx_http_kairos_loc_conf_t *conf);
 static char *ngx_http_kairos_conf_check_zone(ngx_conf_t *cf,
     const ngx_shm_zone_t *shm_zone);
-static ngx_http_kairos_link_t *ngx_http_kairos_conf_add_link(ngx_conf_t *cf,
-    ngx_http_kairos_loc_conf_t *conf);
+static ngx_http_kairos_upstream_t *ngx_http_kairos_conf_add_upstream(
+    ngx_conf_t *cf, ngx_http_kairos_loc_conf_t *conf);
 static char *ngx_http_kairos_conf_add_zone(ngx_conf_t *cf,
     ngx_http_kairos_main_conf_t *kmcf, ngx_shm_zone_t *shm_zone);
 
@@ -34,8 +34,8 @@ ngx_http_kairos_conf_create_main(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_array_init(&kmcf->links, cf->pool, 1,
-                       sizeof(ngx_http_kairos_link_t *))
+    if (ngx_array_init(&kmcf->upstreams, cf->pool, 1,
+                       sizeof(ngx_http_kairos_upstream_t *))
         != NGX_OK)
     {
         return NULL;
@@ -61,7 +61,7 @@ ngx_http_kairos_conf_create_loc(ngx_conf_t *cf)
      *     conf->shm_zone = NULL;
      *     conf->status = NULL;
      *     conf->handler = NULL;
-     *     conf->link = NULL;
+     *     conf->upstream = NULL;
      */
 
     conf->replicator = NGX_CONF_UNSET_PTR;
@@ -194,9 +194,9 @@ ngx_http_kairos_conf_check(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
-    conf->link = ngx_http_kairos_conf_add_link(cf, conf);
+    conf->upstream = ngx_http_kairos_conf_add_upstream(cf, conf);
 
-    return (conf->link == NULL) ? NGX_CONF_ERROR : NGX_CONF_OK;
+    return (conf->upstream == NULL) ? NGX_CONF_ERROR : NGX_CONF_OK;
 }
 
 
@@ -225,46 +225,47 @@ ngx_http_kairos_conf_check_zone(ngx_conf_t *cf,
  * Finds or adds the pair of the location's zone and replicator, whose feed all
  * locations with that pair share.  NULL: no memory.
  */
-static ngx_http_kairos_link_t *
-ngx_http_kairos_conf_add_link(ngx_conf_t *cf, ngx_http_kairos_loc_conf_t *conf)
+static ngx_http_kairos_upstream_t *
+ngx_http_kairos_conf_add_upstream(ngx_conf_t *cf,
+    ngx_http_kairos_loc_conf_t *conf)
 {
     ngx_uint_t                     i;
-    ngx_http_kairos_link_t       **links, *link;
+    ngx_http_kairos_upstream_t   **upstreams, *upstream;
     ngx_http_kairos_main_conf_t   *kmcf;
 
     kmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_kairos_module);
 
-    links = kmcf->links.elts;
+    upstreams = kmcf->upstreams.elts;
 
-    for (i = 0; i < kmcf->links.nelts; i++) {
+    for (i = 0; i < kmcf->upstreams.nelts; i++) {
 
-        if (links[i]->shm_zone == conf->shm_zone
-            && ngx_cmp_sockaddr(links[i]->addr->sockaddr,
-                                links[i]->addr->socklen,
+        if (upstreams[i]->shm_zone == conf->shm_zone
+            && ngx_cmp_sockaddr(upstreams[i]->addr->sockaddr,
+                                upstreams[i]->addr->socklen,
                                 conf->replicator->sockaddr,
                                 conf->replicator->socklen, 0)
                == NGX_OK)
         {
-            return links[i];
+            return upstreams[i];
         }
     }
 
-    links = ngx_array_push(&kmcf->links);
-    if (links == NULL) {
+    upstreams = ngx_array_push(&kmcf->upstreams);
+    if (upstreams == NULL) {
         return NULL;
     }
 
-    link = ngx_pcalloc(cf->pool, sizeof(ngx_http_kairos_link_t));
-    if (link == NULL) {
+    upstream = ngx_pcalloc(cf->pool, sizeof(ngx_http_kairos_upstream_t));
+    if (upstream == NULL) {
         return NULL;
     }
 
-    link->shm_zone = conf->shm_zone;
-    link->addr = conf->replicator;
+    upstream->shm_zone = conf->shm_zone;
+    upstream->addr = conf->replicator;
 
-    *links = link;
+    *upstreams = upstream;
 
-    return link;
+    return upstream;
 }
 
 

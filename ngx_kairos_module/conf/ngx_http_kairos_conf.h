@@ -18,17 +18,21 @@
 #include "ngx_http_kairos_shm.h"
 
 
-/* a zone that is asked a replicator about; one feed in each worker */
+/*
+ * A zone and the replicator that serves the zone's queries: each worker has
+ * one feed for the pair.
+ */
 typedef struct {
     ngx_shm_zone_t              *shm_zone;
     ngx_addr_t                  *addr;
     ngx_http_kairos_feed_t      *feed;       /* set when a worker starts */
-} ngx_http_kairos_link_t;
+} ngx_http_kairos_upstream_t;
 
 
 typedef struct {
     ngx_array_t                  zones;      /* of ngx_http_kairos_zone_t * */
-    ngx_array_t                  links;      /* of ngx_http_kairos_link_t * */
+    ngx_array_t                  upstreams;  /* of
+                                                ngx_http_kairos_upstream_t * */
 
     /* the worker's; the cycle's configuration is its own after the fork */
     ngx_http_kairos_sessions_t   sessions;
@@ -66,7 +70,7 @@ typedef struct {
     ngx_shm_zone_t              *status;     /* NULL: no kairos_status */
     ngx_http_handler_pt          handler;    /* of the location, of either */
     ngx_addr_t                  *replicator; /* NULL: off */
-    ngx_http_kairos_link_t      *link;
+    ngx_http_kairos_upstream_t  *upstream;
 
     ngx_http_kairos_origins_t   *origins;    /* NULL: the same host */
     ngx_http_kairos_origins_t   *cors_origins;   /* NULL: as origins */

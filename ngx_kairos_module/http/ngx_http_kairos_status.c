@@ -92,7 +92,7 @@ ngx_http_kairos_status(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_kairos_place_sum(&kmcf->hubs[zone->index].place, &sum);
+    ngx_http_kairos_slot_sum(&kmcf->hubs[zone->index].slot, &sum);
 
     p = ngx_http_kairos_status_zone(body.data, zone);
     p = ngx_http_kairos_status_counters(p, &sum);
@@ -148,17 +148,17 @@ ngx_http_kairos_status_counters(u_char *p,
 
 
 /*
- * Who has a place in the zone, and how many bytes of the ring it has not read
- * yet.
+ * The workers that have a slot in the zone, and how many bytes of the ring
+ * each has not read yet.
  */
 static u_char *
 ngx_http_kairos_status_workers(u_char *p, const ngx_http_kairos_zone_t *zone)
 {
-    const char                *comma;
-    ngx_uint_t                 i;
-    ngx_atomic_uint_t          behind;
-    ngx_http_kairos_slot_t    *slot;
-    ngx_http_kairos_shared_t  *sh;
+    const char                     *comma;
+    ngx_uint_t                      i;
+    ngx_atomic_uint_t               behind;
+    ngx_http_kairos_shared_slot_t  *shared;
+    ngx_http_kairos_shared_t       *sh;
 
     sh = zone->sh;
     comma = "";
@@ -166,22 +166,22 @@ ngx_http_kairos_status_workers(u_char *p, const ngx_http_kairos_zone_t *zone)
     p = ngx_cpymem(p, ",\"workers\":[", sizeof(",\"workers\":[") - 1);
 
     for (i = 0; i < sh->nslots; i++) {
-        slot = &sh->slots[i];
+        shared = &sh->slots[i];
 
-        if (slot->pid == 0) {
+        if (shared->pid == 0) {
             continue;
         }
 
         /* the position first: it does not pass the head that is read after */
 
-        behind = slot->position;
+        behind = shared->position;
         ngx_memory_barrier();
         behind = sh->head - behind;
 
         p = ngx_sprintf(p, "%s{\"pid\":%uA,\"sockets\":%uA,\"channels\":%uA,"
-                        "\"feeds\":%uA,\"behind\":%uA}", comma, slot->pid,
-                        slot->counters.sockets, slot->counters.channels,
-                        slot->counters.feeds, behind);
+                        "\"feeds\":%uA,\"behind\":%uA}", comma, shared->pid,
+                        shared->counters.sockets, shared->counters.channels,
+                        shared->counters.feeds, behind);
         comma = ",";
     }
 

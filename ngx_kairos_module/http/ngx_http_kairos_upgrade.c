@@ -33,7 +33,7 @@
 typedef struct {
     ngx_http_request_t         *request;
     ngx_http_kairos_session_t  *ks;       /* NULL: handed over */
-    uint64_t                    user;     /* a key of the place, or 0 */
+    uint64_t                    user;     /* a key of the slot, or 0 */
     ngx_event_t                 event;
 } ngx_http_kairos_upgrade_t;
 
@@ -292,7 +292,7 @@ ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
     zone = klcf->shm_zone->data;
     hub = &kmcf->hubs[zone->index];
 
-    ks = ngx_http_kairos_session_create(&kmcf->sessions, &hub->place,
+    ks = ngx_http_kairos_session_create(&kmcf->sessions, &hub->slot,
                                         &klcf->limits,
                                         &ngx_http_kairos_dispatch_handlers,
                                         r->connection->log);
@@ -302,7 +302,7 @@ ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
 
     ks->hub = hub;
     ks->topics = &hub->topics;
-    ks->feed = (klcf->link != NULL) ? klcf->link->feed : NULL;
+    ks->feed = (klcf->upstream != NULL) ? klcf->upstream->feed : NULL;
     ks->vsn = vsn;
 
     up->request = r;

@@ -40,13 +40,13 @@ ngx_http_kairos_upgrade_user(ngx_http_kairos_session_t *ks,
     }
 
     if (subject.data[0] != '"') {
-        return ngx_http_kairos_place_key(ks->place, "other", &subject);
+        return ngx_http_kairos_slot_key(ks->slot, "other", &subject);
     }
 
     subject.len = ngx_http_kairos_json_unescape(text, &subject) - text;
     subject.data = text;
 
-    return ngx_http_kairos_place_key(ks->place, "user", &subject);
+    return ngx_http_kairos_slot_key(ks->slot, "user", &subject);
 }
 
 
@@ -131,7 +131,7 @@ ngx_http_kairos_upgrade_address(ngx_http_request_t *r,
         return 0;
     }
 
-    return ngx_http_kairos_place_key(ks->place, "address", &text);
+    return ngx_http_kairos_slot_key(ks->slot, "address", &text);
 }
 
 

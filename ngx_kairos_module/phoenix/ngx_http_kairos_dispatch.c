@@ -176,7 +176,7 @@ ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
     old = ngx_http_kairos_channel_find(ks, &m->topic);
 
     if (old == NULL && ks->nchannels >= ks->limits->max_channels) {
-        ks->place->counters->refused_channels++;
+        ks->slot->counters->refused_channels++;
         ngx_http_kairos_channel_refuse(ks, m,
                                        "too many channels joined");
         return;
@@ -188,7 +188,7 @@ ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
     }
 
     if (old != NULL) {
-        ngx_http_kairos_channel_say_close(old);
+        ngx_http_kairos_channel_send_close(old);
         ngx_http_kairos_dispatch_end(old, 1);
     }
 
@@ -213,7 +213,7 @@ ngx_http_kairos_dispatch_join_plain(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_dispatch_ok(ks, m);
 
     if (old != NULL) {
-        ngx_http_kairos_channel_say_close(old);
+        ngx_http_kairos_channel_send_close(old);
         ngx_http_kairos_channel_close(old);
     }
 }
@@ -245,7 +245,7 @@ ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
 
     ngx_http_kairos_dispatch_ok(ks, m);
 
-    ngx_http_kairos_channel_say_close(ch);
+    ngx_http_kairos_channel_send_close(ch);
     ngx_http_kairos_dispatch_end(ch, 0);
 }
 
@@ -314,8 +314,8 @@ ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
 
         /* a fast client must not overrun slower workers by itself */
 
-        if (ngx_http_kairos_place_crowded(ks->place)) {
-            ngx_http_kairos_session_hold(ks);
+        if (ngx_http_kairos_slot_backlogged(ks->slot)) {
+            ngx_http_kairos_session_await_ring(ks);
         }
 
         return;

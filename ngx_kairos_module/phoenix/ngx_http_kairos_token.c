@@ -23,7 +23,7 @@ ngx_http_kairos_token_expired(ngx_http_kairos_session_t *ks)
          q != ngx_queue_sentinel(&ks->channels);
          q = ngx_queue_next(q))
     {
-        ngx_http_kairos_channel_say_error(
+        ngx_http_kairos_channel_send_error(
                   ngx_queue_data(q, ngx_http_kairos_channel_t, queue),
                   &reason);
     }

@@ -129,7 +129,7 @@ ngx_int_t
 ngx_http_kairos_feed_start(ngx_http_kairos_feed_t *feed, ngx_cycle_t *cycle)
 {
     feed->log = cycle->log;
-    feed->delay = NGX_HTTP_KAIROS_FEED_DELAY_MIN;
+    feed->delay_msec = NGX_HTTP_KAIROS_FEED_DELAY_MIN;
 
     feed->timer.handler = ngx_http_kairos_feed_timer_handler;
     feed->timer.data = feed;
@@ -304,10 +304,10 @@ ngx_http_kairos_feed_ready(ngx_http_kairos_feed_t *feed)
     }
 
     feed->up = 1;
-    feed->params.place->counters->feeds++;
-    feed->since = ngx_current_msec;
-    feed->told = 0;
-    feed->told_version = 0;
+    feed->params.slot->counters->feeds++;
+    feed->up_since_msec = ngx_current_msec;
+    feed->down_logged = 0;
+    feed->version_logged = 0;
 
     ngx_log_error(NGX_LOG_NOTICE, feed->log, 0,
                   "connected to kairos-replicator at %V", &feed->addr->name);
@@ -320,16 +320,16 @@ ngx_http_kairos_feed_welcome(ngx_http_kairos_feed_t *feed,
 {
     if (f->version != KAIROS_FEED_VERSION) {
 
-        if (!feed->told_version) {
+        if (!feed->version_logged) {
             ngx_log_error(NGX_LOG_ERR, feed->log, 0,
                           "kairos-replicator at %V speaks version %uD of the "
                           "feed, this module version %d: upgrade the older",
                           &feed->addr->name, f->version, KAIROS_FEED_VERSION);
         }
 
-        feed->told = 1;
-        feed->told_version = 1;
-        feed->delay = NGX_HTTP_KAIROS_FEED_DELAY_MAX;
+        feed->down_logged = 1;
+        feed->version_logged = 1;
+        feed->delay_msec = NGX_HTTP_KAIROS_FEED_DELAY_MAX;
 
         return "versions differ";
     }
@@ -356,7 +356,7 @@ ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed, const char *reason,
 {
     ngx_uint_t  level, open;
 
-    level = feed->told ? NGX_LOG_INFO : NGX_LOG_ERR;
+    level = feed->down_logged ? NGX_LOG_INFO : NGX_LOG_ERR;
 
     ngx_log_error(level, feed->log, err,
                   "no feed from kairos-replicator at %V: %s; queries are "
@@ -364,16 +364,16 @@ ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed, const char *reason,
                   "this worker may write to its socket",
                   &feed->addr->name, reason);
 
-    feed->told = 1;
+    feed->down_logged = 1;
     open = feed->open;
 
     if (feed->welcomed && feed->resumed) {
-        feed->params.place->counters->lost_feeds++;
+        feed->params.slot->counters->lost_feeds++;
 
-        if ((ngx_msec_int_t) (ngx_current_msec - feed->since)
+        if ((ngx_msec_int_t) (ngx_current_msec - feed->up_since_msec)
             >= NGX_HTTP_KAIROS_FEED_STABLE)
         {
-            feed->delay = NGX_HTTP_KAIROS_FEED_DELAY_MIN;
+            feed->delay_msec = NGX_HTTP_KAIROS_FEED_DELAY_MIN;
         }
     }
 
@@ -382,9 +382,11 @@ ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed, const char *reason,
     /* workers that lost the same replicator do not come back as one */
 
     ngx_add_timer(&feed->timer,
-                  feed->delay + (ngx_msec_t) ngx_random() % (feed->delay / 2));
+                  feed->delay_msec
+                  + (ngx_msec_t) ngx_random() % (feed->delay_msec / 2));
 
-    feed->delay = ngx_min(feed->delay * 2, NGX_HTTP_KAIROS_FEED_DELAY_MAX);
+    feed->delay_msec = ngx_min(feed->delay_msec * 2,
+                               NGX_HTTP_KAIROS_FEED_DELAY_MAX);
 
     if (open) {
         feed->handlers->down(feed);
@@ -397,7 +399,7 @@ ngx_http_kairos_feed_stop(ngx_http_kairos_feed_t *feed)
 {
     if (feed->up) {
         feed->up = 0;
-        feed->params.place->counters->feeds--;
+        feed->params.slot->counters->feeds--;
     }
 
     feed->open = 0;

@@ -47,7 +47,7 @@ typedef struct {
 
 /* what HELLO says, and where the feed is counted */
 typedef struct {
-    ngx_http_kairos_place_t                *place;
+    ngx_http_kairos_slot_t                 *slot;
     uint64_t                                instance;
     ngx_uint_t                              workers;
     ngx_str_t                               zone;
@@ -71,16 +71,17 @@ struct ngx_http_kairos_feed_s {
     unsigned                                open:1;     /* HELLO is queued */
     unsigned                                welcomed:1;
     unsigned                                resumed:1;  /* READY is queued */
-    unsigned                                told:1;     /* the log knows that
-                                                           it is down */
-    unsigned                                told_version:1;
+    unsigned                                down_logged:1;    /* since it was
+                                                                 up last */
+    unsigned                                version_logged:1; /* likewise */
     const char                             *failure;  /* drop when this turn
                                                          ends, and why */
     ngx_connection_t                       *connection;
     ngx_event_t                             timer;    /* connect, time out */
     ngx_event_t                             turn;     /* posted: flush, drop */
-    ngx_msec_t                              delay;    /* of the next attempt */
-    ngx_msec_t                              since;    /* up since */
+    ngx_msec_t                              delay_msec;  /* before the next
+                                                            attempt */
+    ngx_msec_t                              up_since_msec;
     ngx_http_kairos_buf_t                   in;
     ngx_http_kairos_buf_t                   out;
 };

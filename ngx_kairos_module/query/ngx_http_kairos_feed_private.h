@@ -37,7 +37,8 @@ const char *ngx_http_kairos_feed_welcome(ngx_http_kairos_feed_t *feed,
 
 /*
  * Ends the connection, or the attempt to get one, and arms the next attempt.
- * The log is told at ERR once, until the feed has been up again.
+ * The line in the log is at ERR for the first drop since the feed was up, and
+ * at INFO for the others.
  */
 void ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed,
     const char *reason, ngx_err_t err);

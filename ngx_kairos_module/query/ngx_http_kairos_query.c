@@ -155,7 +155,7 @@ ngx_http_kairos_query_down(ngx_http_kairos_feed_t *feed)
         }
 
         if (rq->waited) {
-            ngx_http_kairos_channel_refuse(rq->asker->ks, &rq->m,
+            ngx_http_kairos_channel_refuse(rq->requester->ks, &rq->m,
                                  "the query engine was lost, try again");
         }
 
@@ -185,14 +185,14 @@ ngx_http_kairos_query_timer_handler(ngx_event_t *ev)
         rq = ngx_queue_data(ngx_queue_head(waiting),
                             ngx_http_kairos_request_t, order);
 
-        left = (ngx_msec_int_t) (rq->asked + NGX_HTTP_KAIROS_QUERY_TIMEOUT
+        left = (ngx_msec_int_t) (rq->asked_msec + NGX_HTTP_KAIROS_QUERY_TIMEOUT
                                  - ngx_current_msec);
         if (left > 0) {
             ngx_http_kairos_query_arm(q, (ngx_msec_t) left);
             break;
         }
 
-        ngx_http_kairos_channel_refuse(rq->asker->ks, &rq->m,
+        ngx_http_kairos_channel_refuse(rq->requester->ks, &rq->m,
                        "the query engine did not answer in time, try again");
 
         if (rq->join) {
@@ -303,18 +303,18 @@ ngx_http_kairos_query_cancel_join(ngx_http_kairos_session_t *ks,
 void
 ngx_http_kairos_query_gone(ngx_http_kairos_session_t *ks)
 {
-    kairos_feed_frame_t       f;
-    ngx_http_kairos_asker_t  *asker;
-    ngx_http_kairos_query_t  *q;
+    kairos_feed_frame_t           f;
+    ngx_http_kairos_requester_t  *requester;
+    ngx_http_kairos_query_t      *q;
 
-    asker = ks->asker;
-    if (asker == NULL) {
+    requester = ks->requester;
+    if (requester == NULL) {
         return;
     }
 
     q = ks->feed->query;
 
-    if (asker->connection == q->routes.connection) {
+    if (requester->connection == q->routes.connection) {
         ngx_memzero(&f, sizeof(kairos_feed_frame_t));
 
         f.type = KAIROS_FEED_GONE;
@@ -323,7 +323,7 @@ ngx_http_kairos_query_gone(ngx_http_kairos_session_t *ks)
         (void) ngx_http_kairos_feed_send(q->feed, &f);
     }
 
-    ngx_http_kairos_request_gone(&q->requests, asker);
+    ngx_http_kairos_request_gone(&q->requests, requester);
 }
 
 
@@ -349,8 +349,8 @@ ngx_http_kairos_query_reply(ngx_http_kairos_query_t *q,
     if (rq->waited) {
         ngx_http_kairos_slice_str(&response, &f->payload);
 
-        ngx_http_kairos_channel_reply(rq->asker->ks, &rq->m, f->status == 0,
-                                      &response);
+        ngx_http_kairos_channel_reply(rq->requester->ks, &rq->m,
+                                      f->status == 0, &response);
     }
 
     ngx_http_kairos_request_forget(&q->requests, rq);
@@ -383,14 +383,14 @@ ngx_http_kairos_query_joined(ngx_http_kairos_query_t *q,
         reason = ngx_http_kairos_query_open(q, rq, f);
 
         if (reason == NULL) {
-            ngx_http_kairos_channel_reply(rq->asker->ks, &rq->m, 1,
+            ngx_http_kairos_channel_reply(rq->requester->ks, &rq->m, 1,
                                           &ngx_http_kairos_query_empty);
             ngx_http_kairos_request_forget(&q->requests, rq);
 
             return NGX_OK;
         }
 
-        ngx_http_kairos_channel_refuse(rq->asker->ks, &rq->m, reason);
+        ngx_http_kairos_channel_refuse(rq->requester->ks, &rq->m, reason);
     }
 
     /*
@@ -418,7 +418,7 @@ ngx_http_kairos_query_open(ngx_http_kairos_query_t *q,
     ngx_http_kairos_channel_t  *ch;
     ngx_http_kairos_session_t  *ks;
 
-    ks = rq->asker->ks;
+    ks = rq->requester->ks;
 
     if (ngx_http_kairos_route_foreign(&q->routes, &rq->m.topic)) {
         return "this topic is served by another kairos-replicator";
@@ -427,7 +427,7 @@ ngx_http_kairos_query_open(ngx_http_kairos_query_t *q,
     /* other joins may have been answered since this one was asked for */
 
     if (ks->nchannels >= ks->limits->max_channels) {
-        ks->place->counters->refused_channels++;
+        ks->slot->counters->refused_channels++;
         return "too many channels joined";
     }
 
@@ -479,25 +479,25 @@ static const char *
 ngx_http_kairos_query_send(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m, kairos_feed_frame_t *f)
 {
-    ngx_int_t                   rc;
-    ngx_http_kairos_asker_t    *asker;
-    ngx_http_kairos_query_t    *q;
-    ngx_http_kairos_request_t  *rq;
+    ngx_int_t                     rc;
+    ngx_http_kairos_requester_t  *requester;
+    ngx_http_kairos_query_t      *q;
+    ngx_http_kairos_request_t    *rq;
 
     q = ks->feed->query;
 
-    asker = ngx_http_kairos_request_asker(&q->requests, ks);
-    if (asker == NULL) {
+    requester = ngx_http_kairos_request_requester(&q->requests, ks);
+    if (requester == NULL) {
         return "the server is out of memory";
     }
 
-    if (asker->nrequests >= ks->limits->max_pending) {
-        ks->place->counters->refused_pending++;
+    if (requester->nrequests >= ks->limits->max_pending) {
+        ks->slot->counters->refused_pending++;
         return "too many requests of this connection are unanswered";
     }
 
     if (q->requests.nrequests >= NGX_HTTP_KAIROS_QUERY_PER_FEED) {
-        ks->place->counters->refused_pending++;
+        ks->slot->counters->refused_pending++;
         return "the query engine has too much to do, try again";
     }
 
@@ -507,7 +507,7 @@ ngx_http_kairos_query_send(ngx_http_kairos_session_t *ks,
         return "the topic or the refs are too long";
     }
 
-    rq = ngx_http_kairos_request_add(&q->requests, asker, m,
+    rq = ngx_http_kairos_request_add(&q->requests, requester, m,
                                      f->type == KAIROS_FEED_JOIN);
     if (rq == NULL) {
         return "the server is out of memory";
@@ -520,7 +520,7 @@ ngx_http_kairos_query_send(ngx_http_kairos_session_t *ks,
     rc = ngx_http_kairos_feed_send(q->feed, f);
 
     if (rc == NGX_OK) {
-        asker->connection = q->routes.connection;
+        requester->connection = q->routes.connection;
         ngx_http_kairos_query_arm(q, NGX_HTTP_KAIROS_QUERY_TIMEOUT);
 
         return NULL;

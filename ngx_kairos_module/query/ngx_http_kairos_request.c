@@ -24,7 +24,7 @@ ngx_http_kairos_requests_init(ngx_http_kairos_requests_t *rqs, ngx_log_t *log)
 
     ngx_rbtree_init(&rqs->requests, &rqs->requests_sentinel,
                     ngx_rbtree_insert_value);
-    ngx_rbtree_init(&rqs->askers, &rqs->askers_sentinel,
+    ngx_rbtree_init(&rqs->requesters, &rqs->requesters_sentinel,
                     ngx_rbtree_insert_value);
     ngx_queue_init(&rqs->waiting);
 }
@@ -41,41 +41,41 @@ ngx_http_kairos_requests_any(ngx_http_kairos_requests_t *rqs)
 }
 
 
-ngx_http_kairos_asker_t *
-ngx_http_kairos_request_asker(ngx_http_kairos_requests_t *rqs,
+ngx_http_kairos_requester_t *
+ngx_http_kairos_request_requester(ngx_http_kairos_requests_t *rqs,
     ngx_http_kairos_session_t *ks)
 {
-    ngx_http_kairos_asker_t  *asker;
+    ngx_http_kairos_requester_t  *requester;
 
-    if (ks->asker != NULL) {
-        return ks->asker;
+    if (ks->requester != NULL) {
+        return ks->requester;
     }
 
-    asker = ngx_calloc(sizeof(ngx_http_kairos_asker_t), rqs->log);
-    if (asker == NULL) {
+    requester = ngx_calloc(sizeof(ngx_http_kairos_requester_t), rqs->log);
+    if (requester == NULL) {
         return NULL;
     }
 
-    asker->ks = ks;
-    ngx_queue_init(&asker->requests);
+    requester->ks = ks;
+    ngx_queue_init(&requester->requests);
 
-    asker->node.key = (ngx_rbtree_key_t) ks->id;
-    ngx_rbtree_insert(&rqs->askers, &asker->node);
+    requester->node.key = (ngx_rbtree_key_t) ks->id;
+    ngx_rbtree_insert(&rqs->requesters, &requester->node);
 
-    ks->asker = asker;
+    ks->requester = requester;
 
-    return asker;
+    return requester;
 }
 
 
 void
 ngx_http_kairos_request_gone(ngx_http_kairos_requests_t *rqs,
-    ngx_http_kairos_asker_t *asker)
+    ngx_http_kairos_requester_t *requester)
 {
     ngx_http_kairos_request_t  *rq;
 
-    while (!ngx_queue_empty(&asker->requests)) {
-        rq = ngx_queue_data(ngx_queue_head(&asker->requests),
+    while (!ngx_queue_empty(&requester->requests)) {
+        rq = ngx_queue_data(ngx_queue_head(&requester->requests),
                             ngx_http_kairos_request_t, queue);
 
         if (!rq->join) {
@@ -86,31 +86,31 @@ ngx_http_kairos_request_gone(ngx_http_kairos_requests_t *rqs,
         ngx_http_kairos_request_unwait(rq);
 
         ngx_queue_remove(&rq->queue);
-        rq->asker = NULL;
+        rq->requester = NULL;
     }
 
-    asker->ks->asker = NULL;
+    requester->ks->requester = NULL;
 
-    ngx_rbtree_delete(&rqs->askers, &asker->node);
-    ngx_free(asker);
+    ngx_rbtree_delete(&rqs->requesters, &requester->node);
+    ngx_free(requester);
 }
 
 
 ngx_http_kairos_session_t *
 ngx_http_kairos_request_session(ngx_http_kairos_requests_t *rqs, uint64_t id)
 {
-    ngx_http_kairos_asker_t  *asker;
+    ngx_http_kairos_requester_t  *requester;
 
-    asker = (ngx_http_kairos_asker_t *)
-                ngx_http_kairos_request_lookup(&rqs->askers, id);
+    requester = (ngx_http_kairos_requester_t *)
+                    ngx_http_kairos_request_lookup(&rqs->requesters, id);
 
-    return asker != NULL && asker->ks->id == id ? asker->ks : NULL;
+    return requester != NULL && requester->ks->id == id ? requester->ks : NULL;
 }
 
 
 ngx_http_kairos_request_t *
 ngx_http_kairos_request_add(ngx_http_kairos_requests_t *rqs,
-    ngx_http_kairos_asker_t *asker, const ngx_http_kairos_phx_msg_t *m,
+    ngx_http_kairos_requester_t *requester, const ngx_http_kairos_phx_msg_t *m,
     ngx_uint_t join)
 {
     ngx_http_kairos_request_t  *rq;
@@ -125,9 +125,9 @@ ngx_http_kairos_request_add(ngx_http_kairos_requests_t *rqs,
         return NULL;
     }
 
-    rq->asker = asker;
-    rq->socket = asker->ks->id;
-    rq->client = asker->ks->client;
+    rq->requester = requester;
+    rq->socket = requester->ks->id;
+    rq->client = requester->ks->client;
     rq->number = ++rqs->number;
     rq->join = (join != 0);
 
@@ -135,8 +135,8 @@ ngx_http_kairos_request_add(ngx_http_kairos_requests_t *rqs,
     ngx_rbtree_insert(&rqs->requests, &rq->node);
     rqs->nrequests++;
 
-    ngx_queue_insert_tail(&asker->requests, &rq->queue);
-    asker->nrequests++;
+    ngx_queue_insert_tail(&requester->requests, &rq->queue);
+    requester->nrequests++;
 
     return rq;
 }
@@ -158,17 +158,17 @@ ngx_http_kairos_request_t *
 ngx_http_kairos_request_find_join(ngx_http_kairos_session_t *ks,
     const ngx_str_t *topic)
 {
-    ngx_queue_t                *queue;
-    ngx_http_kairos_asker_t    *asker;
-    ngx_http_kairos_request_t  *rq;
+    ngx_queue_t                  *queue;
+    ngx_http_kairos_requester_t  *requester;
+    ngx_http_kairos_request_t    *rq;
 
-    asker = ks->asker;
-    if (asker == NULL) {
+    requester = ks->requester;
+    if (requester == NULL) {
         return NULL;
     }
 
-    for (queue = ngx_queue_head(&asker->requests);
-         queue != ngx_queue_sentinel(&asker->requests);
+    for (queue = ngx_queue_head(&requester->requests);
+         queue != ngx_queue_sentinel(&requester->requests);
          queue = ngx_queue_next(queue))
     {
         rq = ngx_queue_data(queue, ngx_http_kairos_request_t, queue);
@@ -212,7 +212,7 @@ ngx_http_kairos_request_wait(ngx_http_kairos_requests_t *rqs,
     ngx_http_kairos_request_unwait(rq);
 
     rq->waited = 1;
-    rq->asked = ngx_current_msec;
+    rq->asked_msec = ngx_current_msec;
     ngx_queue_insert_tail(&rqs->waiting, &rq->order);
 
     return NGX_OK;
@@ -235,9 +235,9 @@ ngx_http_kairos_request_forget(ngx_http_kairos_requests_t *rqs,
 {
     ngx_http_kairos_request_unwait(rq);
 
-    if (rq->asker != NULL) {
+    if (rq->requester != NULL) {
         ngx_queue_remove(&rq->queue);
-        rq->asker->nrequests--;
+        rq->requester->nrequests--;
     }
 
     ngx_rbtree_delete(&rqs->requests, &rq->node);

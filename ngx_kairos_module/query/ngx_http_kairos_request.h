@@ -1,5 +1,5 @@
 /*
- * What the sockets asked of one feed and has no answer yet.
+ * The requests that sockets have sent to one feed and that have no answer yet.
  *
  * A request is known to the replicator by its number; that the number is not
  * found when the answer comes is normal.
@@ -17,23 +17,23 @@
 
 typedef struct {
     ngx_rbtree_node_t           node;       /* in rqs->requests, by number */
-    ngx_queue_t                 queue;      /* in asker->requests, if any */
+    ngx_queue_t                 queue;      /* in requester->requests */
     ngx_queue_t                 order;      /* in rqs->waiting, if waited */
     uint64_t                    number;
     uint64_t                    socket;
     uint64_t                    client;
-    ngx_http_kairos_asker_t    *asker;      /* NULL: the socket is gone */
+    ngx_http_kairos_requester_t *requester; /* NULL: the socket is gone */
     ngx_http_kairos_phx_msg_t   m;          /* join_ref, ref, topic: owned */
-    ngx_msec_t                  asked;
+    ngx_msec_t                  asked_msec;
     unsigned                    join:1;
     unsigned                    waited:1;   /* the client is to be answered;
-                                               then asker is set */
+                                               then requester is set */
 } ngx_http_kairos_request_t;
 
 
-/* a socket that asked something of its feed */
-struct ngx_http_kairos_asker_s {
-    ngx_rbtree_node_t           node;       /* in rqs->askers, by id */
+/* a socket that has sent requests to its feed */
+struct ngx_http_kairos_requester_s {
+    ngx_rbtree_node_t           node;       /* in rqs->requesters, by id */
     ngx_http_kairos_session_t  *ks;
     ngx_queue_t                 requests;
     ngx_uint_t                  nrequests;
@@ -45,8 +45,8 @@ typedef struct {
     ngx_log_t                  *log;
     ngx_rbtree_t                requests;
     ngx_rbtree_node_t           requests_sentinel;
-    ngx_rbtree_t                askers;
-    ngx_rbtree_node_t           askers_sentinel;
+    ngx_rbtree_t                requesters;
+    ngx_rbtree_node_t           requesters_sentinel;
     ngx_queue_t                 waiting;    /* oldest first */
     ngx_uint_t                  nrequests;
     uint64_t                    number;     /* of the last request */
@@ -60,16 +60,16 @@ void ngx_http_kairos_requests_init(ngx_http_kairos_requests_t *rqs,
 ngx_http_kairos_request_t *ngx_http_kairos_requests_any(
     ngx_http_kairos_requests_t *rqs);
 
-/* The socket as one that asks, made if need be; NULL: no memory. */
-ngx_http_kairos_asker_t *ngx_http_kairos_request_asker(
+/* The socket's requester, made if there is none yet; NULL: no memory. */
+ngx_http_kairos_requester_t *ngx_http_kairos_request_requester(
     ngx_http_kairos_requests_t *rqs, ngx_http_kairos_session_t *ks);
 
 /*
  * The socket is gone: its subscribes are forgotten, its joins stay, without
- * an asker, because their JOINED must be answered.
+ * a requester, because their JOINED must be answered.
  */
 void ngx_http_kairos_request_gone(ngx_http_kairos_requests_t *rqs,
-    ngx_http_kairos_asker_t *asker);
+    ngx_http_kairos_requester_t *requester);
 
 /* The session of this id, or NULL if it is gone or never asked. */
 ngx_http_kairos_session_t *ngx_http_kairos_request_session(
@@ -77,7 +77,7 @@ ngx_http_kairos_session_t *ngx_http_kairos_request_session(
 
 /* A new request, waited for; NULL: no memory. */
 ngx_http_kairos_request_t *ngx_http_kairos_request_add(
-    ngx_http_kairos_requests_t *rqs, ngx_http_kairos_asker_t *asker,
+    ngx_http_kairos_requests_t *rqs, ngx_http_kairos_requester_t *requester,
     const ngx_http_kairos_phx_msg_t *m, ngx_uint_t join);
 
 /* The request of this number, or NULL. */

@@ -273,7 +273,7 @@ ngx_http_kairos_route_reset(ngx_http_kairos_routes_t *rts,
 
     tp = rt->topic;
 
-    rts->feed->hub->place.counters->resets += tp->nmembers;
+    rts->feed->hub->slot.counters->resets += tp->nmembers;
 
     ngx_log_error(NGX_LOG_WARN, rts->feed->log, 0,
                   "route \"%V\" was reset, %ui members were told: %V",

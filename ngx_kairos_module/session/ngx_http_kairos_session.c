@@ -26,7 +26,7 @@ static void ngx_http_kairos_session_turn_handler(ngx_event_t *ev);
 static u_char *ngx_http_kairos_session_log_handler(ngx_log_t *log,
     u_char *buf, size_t len);
 
-static void ngx_http_kairos_session_told_to_close(
+static void ngx_http_kairos_session_shutdown(
     ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_goodbye(ngx_http_kairos_session_t *ks,
     ngx_uint_t code, const char *reason);
@@ -50,7 +50,7 @@ ngx_http_kairos_session_read_handler(ngx_event_t *rev)
 
     if (c->close) {
         c->close = 0;
-        ngx_http_kairos_session_told_to_close(ks);
+        ngx_http_kairos_session_shutdown(ks);
         return;
     }
 
@@ -93,7 +93,7 @@ ngx_http_kairos_session_write_handler(ngx_event_t *wev)
 static void
 ngx_http_kairos_session_turn_handler(ngx_event_t *ev)
 {
-    ngx_queue_t                 dirty, *q;
+    ngx_queue_t                  dirty, *q;
     ngx_http_kairos_sessions_t  *sessions;
 
     sessions = ev->data;
@@ -188,7 +188,7 @@ ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle)
 
 ngx_http_kairos_session_t *
 ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
-    ngx_http_kairos_place_t *place, const ngx_http_kairos_limits_t *limits,
+    ngx_http_kairos_slot_t *slot, const ngx_http_kairos_limits_t *limits,
     const ngx_http_kairos_session_handlers_t *handlers, ngx_log_t *log)
 {
     ngx_http_kairos_session_t  *ks;
@@ -200,7 +200,7 @@ ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
 
     ks->id = ++sessions->last_id;
     ks->sessions = sessions;
-    ks->place = place;
+    ks->slot = slot;
     ks->limits = limits;
     ks->handlers = handlers;
     ks->reader.max_message = limits->message_size;
@@ -223,10 +223,10 @@ ngx_http_kairos_session_admit(ngx_http_kairos_session_t *ks, uint64_t address,
 {
     ngx_http_kairos_admission_e  rc;
 
-    rc = ngx_http_kairos_place_admit(ks->place, &ks->limits->quota, address,
-                                     user, &ks->seat, log);
+    rc = ngx_http_kairos_slot_admit(ks->slot, &ks->limits->quota, address,
+                                    user, &ks->reservation, log);
 
-    ks->counted = (rc == NGX_HTTP_KAIROS_ADMITTED);
+    ks->admitted = (rc == NGX_HTTP_KAIROS_ADMITTED);
 
     return rc;
 }
@@ -235,8 +235,8 @@ ngx_http_kairos_session_admit(ngx_http_kairos_session_t *ks, uint64_t address,
 void
 ngx_http_kairos_session_discard(ngx_http_kairos_session_t *ks)
 {
-    if (ks->counted) {
-        ngx_http_kairos_place_leave(ks->place, &ks->seat);
+    if (ks->admitted) {
+        ngx_http_kairos_slot_leave(ks->slot, &ks->reservation);
     }
 
     ngx_http_kairos_session_drop(ks, 1);
@@ -323,7 +323,7 @@ ngx_http_kairos_session_start(ngx_http_kairos_session_t *ks,
     ngx_connection_t *c)
 {
     ks->connection = c;
-    ks->active = ngx_current_msec;
+    ks->active_msec = ngx_current_msec;
 
     c->data = ks;
     c->log->handler = ngx_http_kairos_session_log_handler;
@@ -339,7 +339,7 @@ ngx_http_kairos_session_start(ngx_http_kairos_session_t *ks,
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "kairos opened socket %uL", ks->id);
 
     if (ngx_exiting) {
-        ngx_http_kairos_session_told_to_close(ks);
+        ngx_http_kairos_session_shutdown(ks);
 
     } else {
         ngx_http_kairos_session_arm(ks);
@@ -401,7 +401,7 @@ ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks)
  * that not all clients come back in the same moment.
  */
 static void
-ngx_http_kairos_session_told_to_close(ngx_http_kairos_session_t *ks)
+ngx_http_kairos_session_shutdown(ngx_http_kairos_session_t *ks)
 {
     if (ks->connection->error) {
         ngx_http_kairos_session_goodbye(ks, NGX_HTTP_KAIROS_WS_RESTART,
@@ -415,10 +415,10 @@ ngx_http_kairos_session_told_to_close(ngx_http_kairos_session_t *ks)
     }
 
     ks->draining = 1;
-    ks->drain_at = ngx_current_msec;
+    ks->drain_at_msec = ngx_current_msec;
 
     if (ks->limits->drain) {
-        ks->drain_at += (ngx_msec_t) ngx_random() % ks->limits->drain;
+        ks->drain_at_msec += (ngx_msec_t) ngx_random() % ks->limits->drain;
     }
 
     if (!ks->ending) {
@@ -461,7 +461,7 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
         return;
     }
 
-    if (ks->draining && (ngx_msec_int_t) (ks->drain_at - now) <= 0) {
+    if (ks->draining && (ngx_msec_int_t) (ks->drain_at_msec - now) <= 0) {
         ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_RESTART,
                                       "the server restarts, connect again");
         return;
@@ -477,8 +477,8 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
         return;
     }
 
-    if (now - ks->active >= ks->limits->idle_timeout) {
-        ks->place->counters->idle++;
+    if (now - ks->active_msec >= ks->limits->idle_timeout) {
+        ks->slot->counters->idle++;
         ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_PROTOCOL,
                                       "idle for too long");
         return;
@@ -500,11 +500,11 @@ ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
     ngx_event_t     *rev;
     ngx_msec_int_t   left, drain, pause;
 
-    left = (ngx_msec_int_t) (ks->active + ks->limits->idle_timeout
+    left = (ngx_msec_int_t) (ks->active_msec + ks->limits->idle_timeout
                              - ngx_current_msec);
 
     if (ks->draining) {
-        drain = (ngx_msec_int_t) (ks->drain_at - ngx_current_msec);
+        drain = (ngx_msec_int_t) (ks->drain_at_msec - ngx_current_msec);
         left = ngx_min(left, drain);
     }
 

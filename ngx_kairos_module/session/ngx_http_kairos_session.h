@@ -22,7 +22,7 @@
 typedef struct ngx_http_kairos_session_s   ngx_http_kairos_session_t;
 typedef struct ngx_http_kairos_sessions_s  ngx_http_kairos_sessions_t;
 typedef struct ngx_http_kairos_feed_s      ngx_http_kairos_feed_t;
-typedef struct ngx_http_kairos_asker_s     ngx_http_kairos_asker_t;
+typedef struct ngx_http_kairos_requester_s  ngx_http_kairos_requester_t;
 
 
 /*
@@ -80,18 +80,18 @@ struct ngx_http_kairos_sessions_s {
  */
 struct ngx_http_kairos_session_s {
     ngx_http_kairos_phx_vsn_e     vsn;
-    unsigned                      draining:1;   /* drain_at is set */
+    unsigned                      draining:1;   /* drain_at_msec is set */
     unsigned                      ending:1;     /* _close() was called */
     unsigned                      gone:1;       /* handlers->gone() was */
     unsigned                      peer_closed:1;
     unsigned                      deaf:1;       /* no frames to be read */
     unsigned                      shut:1;       /* sending side closed */
     unsigned                      lost:1;       /* the connection is dead */
-    unsigned                      counted:1;    /* place_admit() took it */
+    unsigned                      admitted:1;   /* counted in the slot */
     unsigned                      paused:1;     /* not read for a while */
-    unsigned                      fast:1;       /* it was said of it */
-    unsigned                      held:1;       /* it published when the ring
-                                                   was crowded */
+    unsigned                      rate_logged:1;   /* "sends more than" was */
+    unsigned                      awaits_ring:1;   /* its last message made
+                                                      the ring backlogged */
 
     ngx_connection_t             *connection;
     ngx_http_kairos_sessions_t   *sessions;
@@ -104,17 +104,17 @@ struct ngx_http_kairos_session_s {
     uint32_t                      queue_len;
     size_t                        queue_sent;   /* bytes of the head */
     size_t                        queue_bytes;  /* of all */
-    ngx_msec_t                    active;    /* last byte in or out */
-    ngx_http_kairos_place_t      *place;     /* where it is counted */
+    ngx_msec_t                    active_msec;  /* last byte in or out */
+    ngx_http_kairos_slot_t       *slot;      /* where it is counted */
 
-    ngx_msec_t                    drain_at;
+    ngx_msec_t                    drain_at_msec;
     time_t                        expires;   /* of the token; 0: never */
     const char                   *reason;    /* of the close frame */
     uint16_t                      code;
 
     uint32_t                      credit;    /* thousandths of messages */
-    uint32_t                      credited;  /* msec, low bits of the clock */
-    ngx_http_kairos_seat_t        seat;      /* if it is counted */
+    uint32_t                      credited_msec;   /* low bits of the clock */
+    ngx_http_kairos_reservation_t reservation;     /* if it is admitted */
 
     ngx_http_kairos_ws_reader_t   reader;
     ngx_http_kairos_buf_t         input;     /* read, not yet looked at */
@@ -128,7 +128,7 @@ struct ngx_http_kairos_session_s {
     struct ngx_http_kairos_hub_s     *hub;
     struct ngx_http_kairos_topics_s  *topics;    /* of the hub */
     ngx_http_kairos_feed_t       *feed;      /* NULL: pub/sub only */
-    ngx_http_kairos_asker_t      *asker;     /* of query.c; NULL at first */
+    ngx_http_kairos_requester_t  *requester; /* of query.c; NULL at first */
     ngx_queue_t                   channels;  /* owned by channel.c */
     ngx_uint_t                    nchannels;
     ngx_str_t                     claims;    /* of the token, JSON, or empty;
@@ -153,13 +153,13 @@ void ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle);
  * memory (logged).
  */
 ngx_http_kairos_session_t *ngx_http_kairos_session_create(
-    ngx_http_kairos_sessions_t *sessions, ngx_http_kairos_place_t *place,
+    ngx_http_kairos_sessions_t *sessions, ngx_http_kairos_slot_t *slot,
     const ngx_http_kairos_limits_t *limits,
     const ngx_http_kairos_session_handlers_t *handlers, ngx_log_t *log);
 
 /*
- * Counts the session in its place, until it ends, if limits->quota leaves
- * room; address and user are keys of the place, or 0.
+ * Counts the session in its slot, until it ends, if limits->quota leaves
+ * room; address and user are keys of the slot, or 0.
  */
 ngx_http_kairos_admission_e ngx_http_kairos_session_admit(
     ngx_http_kairos_session_t *ks, uint64_t address, uint64_t user,
@@ -199,9 +199,9 @@ void ngx_http_kairos_session_send(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_msg_t *msg);
 
 /*
- * Reads no more of what the client sends while the place is crowded.
+ * Reads no more of what the client sends while the ring is backlogged.
  */
-void ngx_http_kairos_session_hold(ngx_http_kairos_session_t *ks);
+void ngx_http_kairos_session_await_ring(ngx_http_kairos_session_t *ks);
 
 /*
  * The only way to end a session: queues a close frame (code NO_STATUS: one

@@ -21,8 +21,8 @@
 /* what a message takes of the bucket: see _session_rate() */
 #define NGX_HTTP_KAIROS_COST    1000
 
-/* milliseconds between two looks at a crowded ring */
-#define NGX_HTTP_KAIROS_HOLD    5
+/* milliseconds between two looks at a backlogged ring */
+#define NGX_HTTP_KAIROS_RING_PAUSE    5
 
 
 static void ngx_http_kairos_session_go_on(ngx_http_kairos_session_t *ks);
@@ -41,9 +41,9 @@ static void ngx_http_kairos_session_pong(ngx_http_kairos_session_t *ks,
 
 
 void
-ngx_http_kairos_session_hold(ngx_http_kairos_session_t *ks)
+ngx_http_kairos_session_await_ring(ngx_http_kairos_session_t *ks)
 {
-    ks->held = 1;
+    ks->awaits_ring = 1;
 }
 
 
@@ -87,8 +87,8 @@ ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks)
             return NGX_ERROR;
         }
 
-        ks->active = ngx_current_msec;
-        ks->place->counters->bytes_in += n;
+        ks->active_msec = ngx_current_msec;
+        ks->slot->counters->bytes_in += n;
 
         pos = ks->sessions->buffer;
         last = pos + n;
@@ -157,7 +157,7 @@ ngx_http_kairos_session_input(ngx_http_kairos_session_t *ks, u_char **pos,
 
         default: /* NGX_HTTP_KAIROS_WS_FAIL */
             if (ev.code == NGX_HTTP_KAIROS_WS_TOO_BIG && !ks->ending) {
-                ks->place->counters->too_large++;
+                ks->slot->counters->too_large++;
             }
 
             ks->deaf = 1;
@@ -185,15 +185,15 @@ ngx_http_kairos_session_pause(ngx_http_kairos_session_t *ks)
 
     ks->paused = 1;
 
-    if (ks->held) {
-        ks->place->counters->held++;
+    if (ks->awaits_ring) {
+        ks->slot->counters->held++;
 
     } else {
-        ks->place->counters->paused++;
+        ks->slot->counters->paused++;
     }
 
-    if (!ks->held && !ks->fast) {
-        ks->fast = 1;
+    if (!ks->awaits_ring && !ks->rate_logged) {
+        ks->rate_logged = 1;
 
         ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
                       "kairos holds up socket %uL, which sends more than "
@@ -210,13 +210,13 @@ ngx_http_kairos_session_pause(ngx_http_kairos_session_t *ks)
 ngx_msec_t
 ngx_http_kairos_session_wait(ngx_http_kairos_session_t *ks)
 {
-    if (ks->held) {
+    if (ks->awaits_ring) {
 
-        if (ngx_http_kairos_place_crowded(ks->place)) {
-            return NGX_HTTP_KAIROS_HOLD;
+        if (ngx_http_kairos_slot_backlogged(ks->slot)) {
+            return NGX_HTTP_KAIROS_RING_PAUSE;
         }
 
-        ks->held = 0;
+        ks->awaits_ring = 0;
     }
 
     return ngx_http_kairos_session_rate(ks);
@@ -241,11 +241,11 @@ ngx_http_kairos_session_rate(ngx_http_kairos_session_t *ks)
 
     now = (uint32_t) ngx_current_msec;
 
-    credit = ks->credit + (uint32_t) (now - ks->credited) * rate;
+    credit = ks->credit + (uint32_t) (now - ks->credited_msec) * rate;
     most = rate * NGX_HTTP_KAIROS_BURST * NGX_HTTP_KAIROS_COST;
 
     ks->credit = (uint32_t) ngx_min(credit, most);
-    ks->credited = now;
+    ks->credited_msec = now;
 
     if (ks->credit >= NGX_HTTP_KAIROS_COST) {
         return 0;
@@ -269,7 +269,7 @@ ngx_http_kairos_session_resume(ngx_http_kairos_session_t *ks)
         ks->paused = 0;
 
         /* who was not read was not idle */
-        ks->active = ngx_current_msec;
+        ks->active_msec = ngx_current_msec;
 
         ngx_post_event(ks->connection->read, &ngx_posted_events);
     }
@@ -294,7 +294,7 @@ ngx_http_kairos_session_data(ngx_http_kairos_session_t *ks,
     binary = (ev->opcode == NGX_HTTP_KAIROS_WS_BINARY);
 
     if (ev->last) {
-        ks->place->counters->messages_in++;
+        ks->slot->counters->messages_in++;
         ngx_http_kairos_session_spend(ks);
     }
 

@@ -51,7 +51,7 @@ ngx_http_kairos_session_send(ngx_http_kairos_session_t *ks,
         }
 
         if (ngx_http_kairos_session_over(ks, msg)) {
-            ks->place->counters->slow++;
+            ks->slot->counters->slow++;
             ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_OVERLOAD,
                                           "the client reads too slowly");
             return;
@@ -71,7 +71,7 @@ ngx_http_kairos_session_fail(ngx_http_kairos_session_t *ks)
         return;
     }
 
-    ks->place->counters->failed++;
+    ks->slot->counters->failed++;
 
     ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_INTERNAL,
                                   "out of memory");
@@ -274,7 +274,7 @@ ngx_http_kairos_session_write(ngx_http_kairos_session_t *ks)
     }
 
     if (sent != 0) {
-        ks->active = ngx_current_msec;
+        ks->active_msec = ngx_current_msec;
         ngx_http_kairos_session_sent(ks, sent);
     }
 
@@ -308,7 +308,7 @@ ngx_http_kairos_session_write_one(ngx_http_kairos_session_t *ks)
     }
 
     if (n > 0) {
-        ks->active = ngx_current_msec;
+        ks->active_msec = ngx_current_msec;
         ngx_http_kairos_session_sent(ks, n);
     }
 
@@ -325,7 +325,7 @@ ngx_http_kairos_session_sent(ngx_http_kairos_session_t *ks, size_t sent)
     ngx_http_kairos_msg_t       *msg;
     ngx_http_kairos_counters_t  *counters;
 
-    counters = ks->place->counters;
+    counters = ks->slot->counters;
     counters->bytes_out += sent;
 
     sent += ks->queue_sent;

@@ -13,7 +13,7 @@
  * at the head.  Of the two, both with a barrier in between, at least one sees
  * the other.  A worker that is killed between the flag and the eventfd leaves
  * a slot that nobody wakes any more: so each worker that starts, also the one
- * that takes the place of the killed, wakes all.
+ * that replaces the killed one, wakes all.
  */
 
 #include <ngx_config.h>
@@ -40,7 +40,7 @@ static ngx_uint_t ngx_http_kairos_ring_room(
 static ngx_int_t ngx_http_kairos_ring_listen(ngx_http_kairos_ring_t *ring,
     int fd);
 static int ngx_http_kairos_ring_fd(ngx_http_kairos_ring_t *ring,
-    ngx_http_kairos_slot_t *slot);
+    ngx_http_kairos_shared_slot_t *shared);
 static ngx_atomic_uint_t ngx_http_kairos_ring_append(
     ngx_http_kairos_ring_t *ring, const ngx_http_kairos_phx_msg_t *m,
     size_t size);
@@ -71,7 +71,7 @@ ngx_http_kairos_ring_wake_handler(ngx_event_t *rev)
                       "read() of an eventfd failed");
     }
 
-    ring->slot->wake = 0;
+    ring->shared->wake = 0;
     ngx_memory_barrier();
 
     ngx_http_kairos_ring_read(ring, ring->zone->sh->head);
@@ -93,18 +93,18 @@ ngx_http_kairos_ring_poll_handler(ngx_event_t *ev)
 
 ngx_int_t
 ngx_http_kairos_ring_open(ngx_http_kairos_ring_t *ring,
-    ngx_http_kairos_place_t *place, ngx_http_kairos_hub_t *hub,
+    ngx_http_kairos_slot_t *slot, ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_ring_handlers_t *handlers, ngx_cycle_t *cycle)
 {
     ngx_http_kairos_zone_t  *zone;
 
-    zone = place->zone;
+    zone = slot->zone;
 
     ngx_memzero(ring, sizeof(ngx_http_kairos_ring_t));
 
     ring->zone = zone;
-    ring->place = place;
-    ring->slot = place->slot;
+    ring->slot = slot;
+    ring->shared = slot->shared;
     ring->hub = hub;
     ring->handlers = handlers;
     ring->log = cycle->log;
@@ -113,9 +113,9 @@ ngx_http_kairos_ring_open(ngx_http_kairos_ring_t *ring,
 
     ngx_http_kairos_ring_wake(ring, 1);
 
-    if (ring->slot != NULL) {
+    if (ring->shared != NULL) {
         return ngx_http_kairos_ring_listen(ring,
-                                ngx_http_kairos_ring_fd(ring, ring->slot));
+                                ngx_http_kairos_ring_fd(ring, ring->shared));
     }
 
     ngx_log_error(NGX_LOG_WARN, ring->log, 0,
@@ -144,7 +144,7 @@ ngx_http_kairos_ring_close(ngx_http_kairos_ring_t *ring)
 
     /* the eventfd is the zone's, and ends with the process */
 
-    ring->slot = NULL;
+    ring->shared = NULL;
 
     if (ring->buffer != NULL) {
         ngx_free(ring->buffer);
@@ -226,9 +226,9 @@ ngx_http_kairos_ring_listen(ngx_http_kairos_ring_t *ring, int fd)
 
 static int
 ngx_http_kairos_ring_fd(ngx_http_kairos_ring_t *ring,
-    ngx_http_kairos_slot_t *slot)
+    ngx_http_kairos_shared_slot_t *shared)
 {
-    return ring->zone->wakes->fd[slot - ring->zone->sh->slots];
+    return ring->zone->wakes->fd[shared - ring->zone->sh->slots];
 }
 
 
@@ -276,10 +276,10 @@ ngx_http_kairos_ring_append(ngx_http_kairos_ring_t *ring,
 static void
 ngx_http_kairos_ring_wake(ngx_http_kairos_ring_t *ring, ngx_uint_t force)
 {
-    uint64_t                   one;
-    ngx_uint_t                 i, n;
-    ngx_http_kairos_slot_t    *slot;
-    ngx_http_kairos_shared_t  *sh;
+    uint64_t                        one;
+    ngx_uint_t                      i, n;
+    ngx_http_kairos_shared_slot_t  *shared;
+    ngx_http_kairos_shared_t       *sh;
 
     sh = ring->zone->sh;
     n = (ring->zone->wakes != NULL) ? ring->zone->wakes->n : 0;
@@ -288,21 +288,22 @@ ngx_http_kairos_ring_wake(ngx_http_kairos_ring_t *ring, ngx_uint_t force)
     ngx_memory_barrier();
 
     for (i = 0; i < n; i++) {
-        slot = &sh->slots[i];
+        shared = &sh->slots[i];
 
-        if (slot->pid == 0 || slot == ring->slot) {
+        if (shared->pid == 0 || shared == ring->shared) {
             continue;
         }
 
         if (!force
-            && (slot->wake != 0 || !ngx_atomic_cmp_set(&slot->wake, 0, 1)))
+            && (shared->wake != 0 || !ngx_atomic_cmp_set(&shared->wake, 0, 1)))
         {
             continue;
         }
 
         /* EAGAIN: the counter is full, so its reader has been woken */
 
-        if (write(ngx_http_kairos_ring_fd(ring, slot), &one, sizeof(uint64_t))
+        if (write(ngx_http_kairos_ring_fd(ring, shared), &one,
+                  sizeof(uint64_t))
             == -1
             && ngx_errno != NGX_EAGAIN)
         {
@@ -329,8 +330,8 @@ ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
             break;
         }
 
-        if (ring->slot != NULL) {
-            ring->slot->position = ring->position;
+        if (ring->shared != NULL) {
+            ring->shared->position = ring->position;
         }
 
         ring->handlers->message(ring->hub, &m);
@@ -428,7 +429,7 @@ ngx_http_kairos_ring_overrun(ngx_http_kairos_ring_t *ring)
     sh = ring->zone->sh;
     head = sh->head;
 
-    ring->place->counters->overruns++;
+    ring->slot->counters->overruns++;
 
     ngx_log_error(NGX_LOG_WARN, ring->log, 0,
                   "this worker lost %uA bytes of messages in kairos_zone "
@@ -438,8 +439,8 @@ ngx_http_kairos_ring_overrun(ngx_http_kairos_ring_t *ring)
 
     ring->position = head;
 
-    if (ring->slot != NULL) {
-        ring->slot->position = head;
+    if (ring->shared != NULL) {
+        ring->shared->position = head;
     }
 
     ring->handlers->overrun(ring->hub);

@@ -33,12 +33,12 @@ typedef struct {
 /* one worker's end of a zone's ring */
 typedef struct {
     ngx_http_kairos_zone_t                 *zone;
-    ngx_http_kairos_place_t                *place;
+    ngx_http_kairos_slot_t                 *slot;
     ngx_http_kairos_hub_t                  *hub;
     const ngx_http_kairos_ring_handlers_t  *handlers;
     ngx_log_t                              *log;
 
-    ngx_http_kairos_slot_t                 *slot;      /* NULL: none free */
+    ngx_http_kairos_shared_slot_t          *shared;    /* NULL: none free */
     ngx_connection_t                       *connection; /* of its eventfd */
     ngx_event_t                             poll;      /* without a slot */
 
@@ -49,14 +49,14 @@ typedef struct {
 
 
 /*
- * For init_process: starts to read from here on, woken through the place's
- * slot if it has one.  NGX_ERROR: no memory or no connection (logged).
+ * For init_process: starts to read from here on, woken through the slot if
+ * it is one of the zone's.  NGX_ERROR: no memory or no connection (logged).
  */
 ngx_int_t ngx_http_kairos_ring_open(ngx_http_kairos_ring_t *ring,
-    ngx_http_kairos_place_t *place, ngx_http_kairos_hub_t *hub,
+    ngx_http_kairos_slot_t *slot, ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_ring_handlers_t *handlers, ngx_cycle_t *cycle);
 
-/* For exit_process, before the place is given back; calls no handler. */
+/* For exit_process, before the slot is given back; calls no handler. */
 void ngx_http_kairos_ring_close(ngx_http_kairos_ring_t *ring);
 
 /* Whether ngx_http_kairos_ring_publish() will take the message. */

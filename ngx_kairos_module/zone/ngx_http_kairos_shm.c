@@ -9,7 +9,7 @@
 
 
 /* the part of a zone that counts addresses and users */
-#define NGX_HTTP_KAIROS_TALLY_PART  16
+#define NGX_HTTP_KAIROS_USAGE_PART  16
 
 
 static ngx_int_t ngx_http_kairos_shm_wakes(ngx_http_kairos_zone_t *zone,
@@ -18,8 +18,8 @@ static ngx_int_t ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone,
     ngx_log_t *log);
 static ngx_http_kairos_shared_t *ngx_http_kairos_shm_parts(
     ngx_http_kairos_zone_t *zone, ngx_uint_t nslots);
-static ngx_int_t ngx_http_kairos_shm_tally(ngx_http_kairos_zone_t *zone,
-    ngx_http_kairos_tally_t *tally);
+static ngx_int_t ngx_http_kairos_shm_usage(ngx_http_kairos_zone_t *zone,
+    ngx_http_kairos_usage_t *usage);
 static ngx_uint_t ngx_http_kairos_shm_nslots(ngx_http_kairos_zone_t *zone);
 static ngx_int_t ngx_http_kairos_shm_hold(ngx_http_kairos_zone_t *zone,
     ngx_http_kairos_wakes_t *wakes);
@@ -148,8 +148,8 @@ ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
 
 
 /*
- * The slots take what they need, the tally its part, the ring all that is
- * left, less a page or two for what later versions keep beside it.  NULL:
+ * The slots take what they need, the usage table its part, the ring all that
+ * is left, less a page or two for what later versions keep beside it.  NULL:
  * there is not so much.
  */
 static ngx_http_kairos_shared_t *
@@ -164,10 +164,11 @@ ngx_http_kairos_shm_parts(ngx_http_kairos_zone_t *zone, ngx_uint_t nslots)
     /* the caller says it better */
     shpool->log_nomem = 0;
 
-    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_kairos_shared_t)
-                                 + nslots * sizeof(ngx_http_kairos_slot_t));
+    sh = ngx_slab_calloc(shpool,
+                         sizeof(ngx_http_kairos_shared_t)
+                         + nslots * sizeof(ngx_http_kairos_shared_slot_t));
     if (sh == NULL
-        || ngx_http_kairos_shm_tally(zone, &sh->tally) != NGX_OK)
+        || ngx_http_kairos_shm_usage(zone, &sh->usage) != NGX_OK)
     {
         return NULL;
     }
@@ -187,20 +188,20 @@ ngx_http_kairos_shm_parts(ngx_http_kairos_zone_t *zone, ngx_uint_t nslots)
 
 
 static ngx_int_t
-ngx_http_kairos_shm_tally(ngx_http_kairos_zone_t *zone,
-    ngx_http_kairos_tally_t *tally)
+ngx_http_kairos_shm_usage(ngx_http_kairos_zone_t *zone,
+    ngx_http_kairos_usage_t *usage)
 {
     size_t  size;
 
-    size = zone->shm_zone->shm.size / NGX_HTTP_KAIROS_TALLY_PART;
+    size = zone->shm_zone->shm.size / NGX_HTTP_KAIROS_USAGE_PART;
 
-    tally->n = ngx_max(size / sizeof(ngx_http_kairos_cell_t),
-                       NGX_HTTP_KAIROS_TALLY_MIN);
+    usage->n = ngx_max(size / sizeof(ngx_http_kairos_cell_t),
+                       NGX_HTTP_KAIROS_USAGE_MIN);
 
-    tally->cells = ngx_slab_calloc(zone->shpool,
-                               tally->n * sizeof(ngx_http_kairos_cell_t));
+    usage->cells = ngx_slab_calloc(zone->shpool,
+                               usage->n * sizeof(ngx_http_kairos_cell_t));
 
-    return (tally->cells == NULL) ? NGX_ERROR : NGX_OK;
+    return (usage->cells == NULL) ? NGX_ERROR : NGX_OK;
 }
 
 

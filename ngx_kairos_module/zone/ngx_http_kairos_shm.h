@@ -9,7 +9,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_kairos_tally.h"
+#include "ngx_http_kairos_usage.h"
 
 
 #if (NGX_PTR_SIZE < 8)
@@ -25,7 +25,7 @@
  * What one worker counts, alone, so by plain additions; everyone may read.
  * The first say what there is, and end with the worker; the others only grow,
  * from the zone's birth on: a slot keeps them for the worker that takes it
- * next.  All members are of one type, see ngx_http_kairos_place_sum().
+ * next.  All members are of one type, see ngx_http_kairos_slot_sum().
  */
 typedef struct {
     ngx_atomic_t     sockets;     /* from the upgrade on */
@@ -41,7 +41,8 @@ typedef struct {
     ngx_atomic_t     refused_channels;      /* kairos_max_channels */
     ngx_atomic_t     refused_pending;       /* kairos_max_pending */
 
-    ngx_atomic_t     uncounted;   /* admitted, as the tally had no room */
+    ngx_atomic_t     uncounted;   /* admitted, as the usage table was
+                                     full */
     ngx_atomic_t     paused;      /* times that kairos_message_rate held up
                                      a socket */
     ngx_atomic_t     held;        /* times that another worker did */
@@ -67,7 +68,11 @@ typedef struct {
 } ngx_http_kairos_counters_t;
 
 
-/* a worker's place; aligned so that no two share a cache line */
+/*
+ * What a worker shares with the others: its slot in the zone, aligned so that
+ * no two slots share a cache line.  ngx_http_kairos_slot_t is the worker's
+ * own view of it.
+ */
 typedef struct {
     ngx_atomic_t     pid;         /* 0: free */
     ngx_atomic_t     wake;        /* its eventfd was written to, or will be */
@@ -75,7 +80,7 @@ typedef struct {
     ngx_atomic_t     unused[5];
 
     ngx_http_kairos_counters_t  counters;
-} ngx_http_kairos_slot_t;
+} ngx_http_kairos_shared_slot_t;
 
 
 /* in shared memory; all workers have it at the same address */
@@ -90,10 +95,10 @@ typedef struct {
 
     ngx_atomic_t             published;  /* messages, from its birth on */
 
-    ngx_http_kairos_tally_t  tally;
+    ngx_http_kairos_usage_t  usage;
     ngx_atomic_t             unused[7];
 
-    ngx_http_kairos_slot_t   slots[1];
+    ngx_http_kairos_shared_slot_t  slots[1];
 } ngx_http_kairos_shared_t;
 
 

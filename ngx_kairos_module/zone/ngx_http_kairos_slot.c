@@ -5,49 +5,50 @@
 #include "ngx_http_kairos_slot.h"
 
 
-/* seconds between two complaints of a tally without room */
-#define NGX_HTTP_KAIROS_PLACE_WARN   60
+/* seconds between two warnings of a full usage table */
+#define NGX_HTTP_KAIROS_SLOT_WARN   60
 
 /* milliseconds that writers wait for a worker that reads nothing */
-#define NGX_HTTP_KAIROS_PLACE_STUCK  1000
+#define NGX_HTTP_KAIROS_SLOT_STUCK  1000
 
 
-static ngx_atomic_uint_t ngx_http_kairos_place_slowest(
-    const ngx_http_kairos_place_t *place);
-static void ngx_http_kairos_place_add(ngx_http_kairos_counters_t *sum,
+static ngx_atomic_uint_t ngx_http_kairos_slot_slowest(
+    const ngx_http_kairos_slot_t *slot);
+static void ngx_http_kairos_slot_add(ngx_http_kairos_counters_t *sum,
     const ngx_http_kairos_counters_t *counters);
-static ngx_uint_t ngx_http_kairos_place_sweep_locked(
+static ngx_uint_t ngx_http_kairos_slot_sweep_locked(
     ngx_http_kairos_zone_t *zone);
-static void ngx_http_kairos_place_free_locked(ngx_http_kairos_zone_t *zone,
-    ngx_http_kairos_slot_t *slot);
-static ngx_uint_t ngx_http_kairos_place_dead(ngx_pid_t pid);
-static ngx_http_kairos_admission_e ngx_http_kairos_place_full(
-    ngx_http_kairos_place_t *place, const ngx_http_kairos_quota_t *quota,
+static void ngx_http_kairos_slot_free_locked(ngx_http_kairos_zone_t *zone,
+    ngx_http_kairos_shared_slot_t *shared);
+static ngx_uint_t ngx_http_kairos_slot_dead(ngx_pid_t pid);
+static ngx_http_kairos_admission_e ngx_http_kairos_slot_full(
+    ngx_http_kairos_slot_t *slot, const ngx_http_kairos_quota_t *quota,
     uint64_t address, uint64_t user);
-static ngx_uint_t ngx_http_kairos_place_sockets(
-    const ngx_http_kairos_place_t *place);
-static uint32_t ngx_http_kairos_place_sit_locked(
-    ngx_http_kairos_place_t *place, uint64_t key);
-static ngx_uint_t ngx_http_kairos_place_owner(
-    const ngx_http_kairos_zone_t *zone, const ngx_http_kairos_slot_t *slot);
-static void ngx_http_kairos_place_note(ngx_http_kairos_place_t *place,
+static ngx_uint_t ngx_http_kairos_slot_sockets(
+    const ngx_http_kairos_slot_t *slot);
+static uint32_t ngx_http_kairos_slot_sit_locked(
+    ngx_http_kairos_slot_t *slot, uint64_t key);
+static ngx_uint_t ngx_http_kairos_slot_owner(
+    const ngx_http_kairos_zone_t *zone,
+    const ngx_http_kairos_shared_slot_t *shared);
+static void ngx_http_kairos_slot_note(ngx_http_kairos_slot_t *slot,
     ngx_http_kairos_admission_e rc);
-static void ngx_http_kairos_place_no_room(ngx_http_kairos_place_t *place,
+static void ngx_http_kairos_slot_no_room(ngx_http_kairos_slot_t *slot,
     ngx_log_t *log);
 
 
 void
-ngx_http_kairos_place_open(ngx_http_kairos_place_t *place,
+ngx_http_kairos_slot_open(ngx_http_kairos_slot_t *slot,
     ngx_http_kairos_zone_t *zone)
 {
-    ngx_uint_t                 i, n;
-    ngx_http_kairos_slot_t    *slot;
-    ngx_http_kairos_shared_t  *sh;
+    ngx_uint_t                      i, n;
+    ngx_http_kairos_shared_slot_t  *shared;
+    ngx_http_kairos_shared_t       *sh;
 
-    ngx_memzero(place, sizeof(ngx_http_kairos_place_t));
+    ngx_memzero(slot, sizeof(ngx_http_kairos_slot_t));
 
-    place->zone = zone;
-    place->counters = &place->own;
+    slot->zone = zone;
+    slot->counters = &slot->own;
 
     sh = zone->sh;
 
@@ -56,18 +57,18 @@ ngx_http_kairos_place_open(ngx_http_kairos_place_t *place,
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    (void) ngx_http_kairos_place_sweep_locked(zone);
+    (void) ngx_http_kairos_slot_sweep_locked(zone);
 
     for (i = 0; i < n; i++) {
-        slot = &sh->slots[i];
+        shared = &sh->slots[i];
 
-        if (slot->pid == 0) {
-            slot->wake = 0;
-            slot->position = sh->head;
-            slot->pid = (ngx_atomic_uint_t) ngx_pid;
+        if (shared->pid == 0) {
+            shared->wake = 0;
+            shared->position = sh->head;
+            shared->pid = (ngx_atomic_uint_t) ngx_pid;
 
-            place->slot = slot;
-            place->counters = &slot->counters;
+            slot->shared = shared;
+            slot->counters = &shared->counters;
             break;
         }
     }
@@ -77,25 +78,25 @@ ngx_http_kairos_place_open(ngx_http_kairos_place_t *place,
 
 
 void
-ngx_http_kairos_place_close(ngx_http_kairos_place_t *place)
+ngx_http_kairos_slot_close(ngx_http_kairos_slot_t *slot)
 {
-    if (place->slot == NULL) {
+    if (slot->shared == NULL) {
         return;
     }
 
-    ngx_shmtx_lock(&place->zone->shpool->mutex);
+    ngx_shmtx_lock(&slot->zone->shpool->mutex);
 
-    ngx_http_kairos_place_free_locked(place->zone, place->slot);
+    ngx_http_kairos_slot_free_locked(slot->zone, slot->shared);
 
-    ngx_shmtx_unlock(&place->zone->shpool->mutex);
+    ngx_shmtx_unlock(&slot->zone->shpool->mutex);
 
-    place->slot = NULL;
-    place->counters = &place->own;
+    slot->shared = NULL;
+    slot->counters = &slot->own;
 }
 
 
 uint64_t
-ngx_http_kairos_place_key(const ngx_http_kairos_place_t *place,
+ngx_http_kairos_slot_key(const ngx_http_kairos_slot_t *slot,
     const char *kind, const ngx_str_t *text)
 {
     u_char      digest[20];
@@ -103,7 +104,7 @@ ngx_http_kairos_place_key(const ngx_http_kairos_place_t *place,
     ngx_sha1_t  sha1;
 
     ngx_sha1_init(&sha1);
-    ngx_sha1_update(&sha1, &place->zone->sh->instance, sizeof(uint64_t));
+    ngx_sha1_update(&sha1, &slot->zone->sh->instance, sizeof(uint64_t));
     ngx_sha1_update(&sha1, kind, ngx_strlen(kind) + 1);
     ngx_sha1_update(&sha1, text->data, text->len);
     ngx_sha1_final(digest, &sha1);
@@ -115,51 +116,52 @@ ngx_http_kairos_place_key(const ngx_http_kairos_place_t *place,
 
 
 ngx_http_kairos_admission_e
-ngx_http_kairos_place_admit(ngx_http_kairos_place_t *place,
+ngx_http_kairos_slot_admit(ngx_http_kairos_slot_t *slot,
     const ngx_http_kairos_quota_t *quota, uint64_t address, uint64_t user,
-    ngx_http_kairos_seat_t *seat, ngx_log_t *log)
+    ngx_http_kairos_reservation_t *reservation, ngx_log_t *log)
 {
     ngx_http_kairos_admission_e  rc;
 
-    seat->address = 0;
-    seat->user = 0;
+    reservation->address = 0;
+    reservation->user = 0;
 
     address = quota->per_address ? address : 0;
     user = quota->per_user ? user : 0;
 
     if (quota->connections == 0 && address == 0 && user == 0) {
-        place->counters->sockets++;
-        place->counters->opened++;
+        slot->counters->sockets++;
+        slot->counters->opened++;
         return NGX_HTTP_KAIROS_ADMITTED;
     }
 
-    ngx_shmtx_lock(&place->zone->shpool->mutex);
+    ngx_shmtx_lock(&slot->zone->shpool->mutex);
 
-    rc = ngx_http_kairos_place_full(place, quota, address, user);
+    rc = ngx_http_kairos_slot_full(slot, quota, address, user);
 
     /* the master does not replace an old worker that was killed */
 
     if (rc != NGX_HTTP_KAIROS_ADMITTED
-        && ngx_http_kairos_place_sweep_locked(place->zone))
+        && ngx_http_kairos_slot_sweep_locked(slot->zone))
     {
-        rc = ngx_http_kairos_place_full(place, quota, address, user);
+        rc = ngx_http_kairos_slot_full(slot, quota, address, user);
     }
 
     if (rc == NGX_HTTP_KAIROS_ADMITTED) {
-        place->counters->sockets++;
+        slot->counters->sockets++;
 
-        seat->address = ngx_http_kairos_place_sit_locked(place, address);
-        seat->user = ngx_http_kairos_place_sit_locked(place, user);
+        reservation->address = ngx_http_kairos_slot_sit_locked(slot, address);
+        reservation->user = ngx_http_kairos_slot_sit_locked(slot, user);
     }
 
-    ngx_shmtx_unlock(&place->zone->shpool->mutex);
+    ngx_shmtx_unlock(&slot->zone->shpool->mutex);
 
-    ngx_http_kairos_place_note(place, rc);
+    ngx_http_kairos_slot_note(slot, rc);
 
-    if (rc == NGX_HTTP_KAIROS_ADMITTED && place->slot != NULL
-        && ((address && !seat->address) || (user && !seat->user)))
+    if (rc == NGX_HTTP_KAIROS_ADMITTED && slot->shared != NULL
+        && ((address && !reservation->address)
+            || (user && !reservation->user)))
     {
-        ngx_http_kairos_place_no_room(place, log);
+        ngx_http_kairos_slot_no_room(slot, log);
     }
 
     return rc;
@@ -167,50 +169,51 @@ ngx_http_kairos_place_admit(ngx_http_kairos_place_t *place,
 
 
 void
-ngx_http_kairos_place_leave(ngx_http_kairos_place_t *place,
-    const ngx_http_kairos_seat_t *seat)
+ngx_http_kairos_slot_leave(ngx_http_kairos_slot_t *slot,
+    const ngx_http_kairos_reservation_t *reservation)
 {
-    ngx_http_kairos_tally_t  *tally;
+    ngx_http_kairos_usage_t  *usage;
 
-    place->counters->sockets--;
+    slot->counters->sockets--;
 
-    if (seat->address == 0 && seat->user == 0) {
+    if (reservation->address == 0 && reservation->user == 0) {
         return;
     }
 
-    tally = &place->zone->sh->tally;
+    usage = &slot->zone->sh->usage;
 
-    ngx_shmtx_lock(&place->zone->shpool->mutex);
+    ngx_shmtx_lock(&slot->zone->shpool->mutex);
 
-    if (seat->address != 0) {
-        ngx_http_kairos_tally_remove(tally, seat->address);
+    if (reservation->address != 0) {
+        ngx_http_kairos_usage_remove(usage, reservation->address);
     }
 
-    if (seat->user != 0) {
-        ngx_http_kairos_tally_remove(tally, seat->user);
+    if (reservation->user != 0) {
+        ngx_http_kairos_usage_remove(usage, reservation->user);
     }
 
-    ngx_shmtx_unlock(&place->zone->shpool->mutex);
+    ngx_shmtx_unlock(&slot->zone->shpool->mutex);
 }
 
 
 ngx_uint_t
-ngx_http_kairos_place_crowded(ngx_http_kairos_place_t *place)
+ngx_http_kairos_slot_backlogged(ngx_http_kairos_slot_t *slot)
 {
     ngx_atomic_uint_t  slowest;
 
-    slowest = ngx_http_kairos_place_slowest(place);
+    slowest = ngx_http_kairos_slot_slowest(slot);
 
-    if (place->zone->sh->head - slowest < place->zone->sh->size / 2) {
+    if (slot->zone->sh->head - slowest < slot->zone->sh->size / 2) {
         return 0;
     }
 
-    if (slowest != place->slowest || place->since == 0) {
-        place->slowest = slowest;
-        place->since = ngx_current_msec;
+    if (slowest != slot->slowest || slot->stuck_since_msec == 0) {
+        slot->slowest = slowest;
+        slot->stuck_since_msec = ngx_current_msec;
     }
 
-    return ngx_current_msec - place->since < NGX_HTTP_KAIROS_PLACE_STUCK;
+    return ngx_current_msec - slot->stuck_since_msec
+           < NGX_HTTP_KAIROS_SLOT_STUCK;
 }
 
 
@@ -219,27 +222,27 @@ ngx_http_kairos_place_crowded(ngx_http_kairos_place_t *place)
  * what it could be waited for.
  */
 static ngx_atomic_uint_t
-ngx_http_kairos_place_slowest(const ngx_http_kairos_place_t *place)
+ngx_http_kairos_slot_slowest(const ngx_http_kairos_slot_t *slot)
 {
-    ngx_uint_t                 i;
-    ngx_atomic_uint_t          head, behind, most;
-    ngx_http_kairos_slot_t    *slot;
-    ngx_http_kairos_shared_t  *sh;
+    ngx_uint_t                      i;
+    ngx_atomic_uint_t               head, behind, most;
+    ngx_http_kairos_shared_slot_t  *shared;
+    ngx_http_kairos_shared_t       *sh;
 
-    sh = place->zone->sh;
+    sh = slot->zone->sh;
     head = sh->head;
     most = 0;
 
     for (i = 0; i < sh->nslots; i++) {
-        slot = &sh->slots[i];
+        shared = &sh->slots[i];
 
-        if (slot->pid == 0 || slot == place->slot) {
+        if (shared->pid == 0 || shared == slot->shared) {
             continue;
         }
 
         /* more than there is if it reads on meanwhile */
 
-        behind = head - slot->position;
+        behind = head - shared->position;
 
         if (behind <= sh->size) {
             most = ngx_max(most, behind);
@@ -251,29 +254,29 @@ ngx_http_kairos_place_slowest(const ngx_http_kairos_place_t *place)
 
 
 void
-ngx_http_kairos_place_sum(ngx_http_kairos_place_t *place,
+ngx_http_kairos_slot_sum(ngx_http_kairos_slot_t *slot,
     ngx_http_kairos_counters_t *sum)
 {
     ngx_uint_t               i;
     ngx_http_kairos_zone_t  *zone;
 
-    zone = place->zone;
-    *sum = place->own;
+    zone = slot->zone;
+    *sum = slot->own;
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    (void) ngx_http_kairos_place_sweep_locked(zone);
+    (void) ngx_http_kairos_slot_sweep_locked(zone);
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     for (i = 0; i < zone->sh->nslots; i++) {
-        ngx_http_kairos_place_add(sum, &zone->sh->slots[i].counters);
+        ngx_http_kairos_slot_add(sum, &zone->sh->slots[i].counters);
     }
 }
 
 
 static void
-ngx_http_kairos_place_add(ngx_http_kairos_counters_t *sum,
+ngx_http_kairos_slot_add(ngx_http_kairos_counters_t *sum,
     const ngx_http_kairos_counters_t *counters)
 {
     ngx_uint_t           i;
@@ -296,20 +299,20 @@ ngx_http_kairos_place_add(ngx_http_kairos_counters_t *sum,
  * Frees the slots of dead workers.  Returns how many there were.
  */
 static ngx_uint_t
-ngx_http_kairos_place_sweep_locked(ngx_http_kairos_zone_t *zone)
+ngx_http_kairos_slot_sweep_locked(ngx_http_kairos_zone_t *zone)
 {
-    ngx_uint_t               i, n;
-    ngx_http_kairos_slot_t  *slot;
+    ngx_uint_t                      i, n;
+    ngx_http_kairos_shared_slot_t  *shared;
 
     n = 0;
 
     for (i = 0; i < zone->sh->nslots; i++) {
-        slot = &zone->sh->slots[i];
+        shared = &zone->sh->slots[i];
 
-        if (slot->pid != 0
-            && ngx_http_kairos_place_dead((ngx_pid_t) slot->pid))
+        if (shared->pid != 0
+            && ngx_http_kairos_slot_dead((ngx_pid_t) shared->pid))
         {
-            ngx_http_kairos_place_free_locked(zone, slot);
+            ngx_http_kairos_slot_free_locked(zone, shared);
             n++;
         }
     }
@@ -322,51 +325,51 @@ ngx_http_kairos_place_sweep_locked(ngx_http_kairos_zone_t *zone)
  * What happened stays counted; what is there no more does not.
  */
 static void
-ngx_http_kairos_place_free_locked(ngx_http_kairos_zone_t *zone,
-    ngx_http_kairos_slot_t *slot)
+ngx_http_kairos_slot_free_locked(ngx_http_kairos_zone_t *zone,
+    ngx_http_kairos_shared_slot_t *shared)
 {
-    slot->counters.sockets = 0;
-    slot->counters.channels = 0;
-    slot->counters.feeds = 0;
+    shared->counters.sockets = 0;
+    shared->counters.channels = 0;
+    shared->counters.feeds = 0;
 
-    ngx_http_kairos_tally_forget(&zone->sh->tally,
-                                 ngx_http_kairos_place_owner(zone, slot));
+    ngx_http_kairos_usage_forget(&zone->sh->usage,
+                                 ngx_http_kairos_slot_owner(zone, shared));
 
     ngx_memory_barrier();
 
-    slot->pid = 0;
+    shared->pid = 0;
 }
 
 
 static ngx_uint_t
-ngx_http_kairos_place_dead(ngx_pid_t pid)
+ngx_http_kairos_slot_dead(ngx_pid_t pid)
 {
     return kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH;
 }
 
 
 static ngx_http_kairos_admission_e
-ngx_http_kairos_place_full(ngx_http_kairos_place_t *place,
+ngx_http_kairos_slot_full(ngx_http_kairos_slot_t *slot,
     const ngx_http_kairos_quota_t *quota, uint64_t address, uint64_t user)
 {
-    ngx_http_kairos_tally_t  *tally;
+    ngx_http_kairos_usage_t  *usage;
 
-    tally = &place->zone->sh->tally;
+    usage = &slot->zone->sh->usage;
 
     if (quota->connections != 0
-        && ngx_http_kairos_place_sockets(place) >= quota->connections)
+        && ngx_http_kairos_slot_sockets(slot) >= quota->connections)
     {
         return NGX_HTTP_KAIROS_FULL;
     }
 
     if (address != 0
-        && ngx_http_kairos_tally_count(tally, address) >= quota->per_address)
+        && ngx_http_kairos_usage_count(usage, address) >= quota->per_address)
     {
         return NGX_HTTP_KAIROS_FULL_ADDRESS;
     }
 
     if (user != 0
-        && ngx_http_kairos_tally_count(tally, user) >= quota->per_user)
+        && ngx_http_kairos_usage_count(usage, user) >= quota->per_user)
     {
         return NGX_HTTP_KAIROS_FULL_USER;
     }
@@ -376,13 +379,13 @@ ngx_http_kairos_place_full(ngx_http_kairos_place_t *place,
 
 
 static ngx_uint_t
-ngx_http_kairos_place_sockets(const ngx_http_kairos_place_t *place)
+ngx_http_kairos_slot_sockets(const ngx_http_kairos_slot_t *slot)
 {
     ngx_uint_t                 i, n;
     ngx_http_kairos_shared_t  *sh;
 
-    sh = place->zone->sh;
-    n = place->own.sockets;
+    sh = slot->zone->sh;
+    n = slot->own.sockets;
 
     for (i = 0; i < sh->nslots; i++) {
         n += sh->slots[i].counters.sockets;
@@ -396,68 +399,69 @@ ngx_http_kairos_place_sockets(const ngx_http_kairos_place_t *place)
  * Counts the key, if it is one.  Returns the cell's number, or 0.
  */
 static uint32_t
-ngx_http_kairos_place_sit_locked(ngx_http_kairos_place_t *place, uint64_t key)
+ngx_http_kairos_slot_sit_locked(ngx_http_kairos_slot_t *slot, uint64_t key)
 {
-    if (key == 0 || place->slot == NULL) {
+    if (key == 0 || slot->shared == NULL) {
         return 0;
     }
 
-    return ngx_http_kairos_tally_add(&place->zone->sh->tally, key,
-                         ngx_http_kairos_place_owner(place->zone,
-                                                     place->slot));
+    return ngx_http_kairos_usage_add(&slot->zone->sh->usage, key,
+                         ngx_http_kairos_slot_owner(slot->zone,
+                                                    slot->shared));
 }
 
 
 static ngx_uint_t
-ngx_http_kairos_place_owner(const ngx_http_kairos_zone_t *zone,
-    const ngx_http_kairos_slot_t *slot)
+ngx_http_kairos_slot_owner(const ngx_http_kairos_zone_t *zone,
+    const ngx_http_kairos_shared_slot_t *shared)
 {
-    return slot - zone->sh->slots + 1;
+    return shared - zone->sh->slots + 1;
 }
 
 
 static void
-ngx_http_kairos_place_note(ngx_http_kairos_place_t *place,
+ngx_http_kairos_slot_note(ngx_http_kairos_slot_t *slot,
     ngx_http_kairos_admission_e rc)
 {
     switch (rc) {
 
     case NGX_HTTP_KAIROS_ADMITTED:
-        place->counters->opened++;
+        slot->counters->opened++;
         break;
 
     case NGX_HTTP_KAIROS_FULL:
-        place->counters->refused_connections++;
+        slot->counters->refused_connections++;
         break;
 
     case NGX_HTTP_KAIROS_FULL_ADDRESS:
-        place->counters->refused_address++;
+        slot->counters->refused_address++;
         break;
 
     default: /* NGX_HTTP_KAIROS_FULL_USER */
-        place->counters->refused_user++;
+        slot->counters->refused_user++;
         break;
     }
 }
 
 
 /*
- * Who fills the tally shall neither keep others out nor fill the log.
+ * A client that fills the usage table shall neither shut others out nor fill
+ * the log.
  */
 static void
-ngx_http_kairos_place_no_room(ngx_http_kairos_place_t *place, ngx_log_t *log)
+ngx_http_kairos_slot_no_room(ngx_http_kairos_slot_t *slot, ngx_log_t *log)
 {
-    place->counters->uncounted++;
+    slot->counters->uncounted++;
 
-    if (ngx_time() - place->warned < NGX_HTTP_KAIROS_PLACE_WARN) {
+    if (ngx_time() - slot->warned_sec < NGX_HTTP_KAIROS_SLOT_WARN) {
         return;
     }
 
-    place->warned = ngx_time();
+    slot->warned_sec = ngx_time();
 
     ngx_log_error(NGX_LOG_WARN, log, 0,
                   "kairos_zone \"%V\" has no room to count another address "
                   "or user for kairos_max_per_address or kairos_max_per_user, "
                   "who is let in uncounted; a larger zone has more",
-                  &place->zone->name);
+                  &slot->zone->name);
 }

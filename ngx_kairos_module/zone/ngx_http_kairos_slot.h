@@ -1,6 +1,6 @@
 /*
- * A worker's place in a zone: its slot, what it counts there, and who may
- * still come in.
+ * A worker's slot in a zone: what the worker counts there, and whether the
+ * zone has room for another socket.
  */
 
 #ifndef _NGX_HTTP_KAIROS_SLOT_H_INCLUDED_
@@ -14,14 +14,14 @@
 
 
 typedef struct {
-    ngx_http_kairos_zone_t      *zone;
-    ngx_http_kairos_slot_t      *slot;       /* NULL: none was free */
-    ngx_http_kairos_counters_t  *counters;   /* the slot's, or own */
-    ngx_http_kairos_counters_t   own;
-    time_t                       warned;     /* of a tally without room */
-    ngx_atomic_uint_t            slowest;    /* see _place_crowded() */
-    ngx_msec_t                   since;
-} ngx_http_kairos_place_t;
+    ngx_http_kairos_zone_t         *zone;
+    ngx_http_kairos_shared_slot_t  *shared;      /* NULL: none was free */
+    ngx_http_kairos_counters_t     *counters;    /* shared->counters, or own */
+    ngx_http_kairos_counters_t      own;
+    time_t                          warned_sec;  /* of a full usage table */
+    ngx_atomic_uint_t               slowest;     /* see _slot_backlogged() */
+    ngx_msec_t                      stuck_since_msec;
+} ngx_http_kairos_slot_t;
 
 
 /* how many sockets a location's directives allow; 0: any number */
@@ -32,11 +32,11 @@ typedef struct {
 } ngx_http_kairos_quota_t;
 
 
-/* what a socket takes of the zone's tally: cells' numbers, 0: none */
+/* a socket's cells of the zone's usage table: their numbers, 0: none */
 typedef struct {
     uint32_t                     address;
     uint32_t                     user;
-} ngx_http_kairos_seat_t;
+} ngx_http_kairos_reservation_t;
 
 
 typedef enum {
@@ -52,46 +52,47 @@ typedef enum {
  * A worker that finds none counts for itself alone: its sockets are seen by
  * no other worker, as one that is killed could not be taken back.
  */
-void ngx_http_kairos_place_open(ngx_http_kairos_place_t *place,
+void ngx_http_kairos_slot_open(ngx_http_kairos_slot_t *slot,
     ngx_http_kairos_zone_t *zone);
 
 /* For exit_process: gives the slot back, with all that was admitted. */
-void ngx_http_kairos_place_close(ngx_http_kairos_place_t *place);
+void ngx_http_kairos_slot_close(ngx_http_kairos_slot_t *slot);
 
 /*
  * A number for the text, of this zone and nobody can choose it; never 0.
  * kind tells addresses from users.
  */
-uint64_t ngx_http_kairos_place_key(const ngx_http_kairos_place_t *place,
+uint64_t ngx_http_kairos_slot_key(const ngx_http_kairos_slot_t *slot,
     const char *kind, const ngx_str_t *text);
 
 /*
  * Counts a socket with this address and user (0: not known, no limit) if the
- * quota leaves room, and fills the seat; else says which part did not, and
- * counts that.  Two workers never share the last seat.
+ * quota leaves room, and fills the reservation; else returns which part of the
+ * quota leaves none, and counts that.  Two workers never both get the last
+ * place of a quota.
  */
-ngx_http_kairos_admission_e ngx_http_kairos_place_admit(
-    ngx_http_kairos_place_t *place, const ngx_http_kairos_quota_t *quota,
-    uint64_t address, uint64_t user, ngx_http_kairos_seat_t *seat,
-    ngx_log_t *log);
+ngx_http_kairos_admission_e ngx_http_kairos_slot_admit(
+    ngx_http_kairos_slot_t *slot, const ngx_http_kairos_quota_t *quota,
+    uint64_t address, uint64_t user,
+    ngx_http_kairos_reservation_t *reservation, ngx_log_t *log);
 
 /* The end of an admitted socket. */
-void ngx_http_kairos_place_leave(ngx_http_kairos_place_t *place,
-    const ngx_http_kairos_seat_t *seat);
+void ngx_http_kairos_slot_leave(ngx_http_kairos_slot_t *slot,
+    const ngx_http_kairos_reservation_t *reservation);
 
 /*
  * Whether some other worker has half of the ring to read yet, so that who
  * publishes should wait.  A worker that reads nothing for a second is waited
  * for no longer: it will be overrun.
  */
-ngx_uint_t ngx_http_kairos_place_crowded(ngx_http_kairos_place_t *place);
+ngx_uint_t ngx_http_kairos_slot_backlogged(ngx_http_kairos_slot_t *slot);
 
 /*
  * The sum over all workers, also those that ended or were killed.  They go on
  * counting meanwhile, so the numbers are not of the same instant.  What other
  * workers without a slot count is not known.
  */
-void ngx_http_kairos_place_sum(ngx_http_kairos_place_t *place,
+void ngx_http_kairos_slot_sum(ngx_http_kairos_slot_t *slot,
     ngx_http_kairos_counters_t *sum);
 
 

@@ -1,4 +1,4 @@
-/* sources: ngx_http_kairos_slot.c ngx_http_kairos_tally.c */
+/* sources: ngx_http_kairos_slot.c ngx_http_kairos_usage.c */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +36,7 @@ static ngx_time_t     now;
 static ngx_uint_t     warnings;
 
 
-/* nginx, as far as a place sees it; the key is the text's first byte */
+/* nginx, as far as a slot uses it; the key is the text's first byte */
 
 void
 ngx_shmtx_lock(ngx_shmtx_t *mtx)
@@ -98,16 +98,16 @@ start(void **state)
     assert_non_null(t);
 
     t->sh = calloc(1, sizeof(ngx_http_kairos_shared_t)
-                      + SLOTS * sizeof(ngx_http_kairos_slot_t));
-    t->cells = calloc(NGX_HTTP_KAIROS_TALLY_MIN,
+                      + SLOTS * sizeof(ngx_http_kairos_shared_slot_t));
+    t->cells = calloc(NGX_HTTP_KAIROS_USAGE_MIN,
                       sizeof(ngx_http_kairos_cell_t));
     assert_non_null(t->sh);
     assert_non_null(t->cells);
 
     t->wakes.n = SLOTS;
     t->sh->nslots = SLOTS;
-    t->sh->tally.cells = t->cells;
-    t->sh->tally.n = NGX_HTTP_KAIROS_TALLY_MIN;
+    t->sh->usage.cells = t->cells;
+    t->sh->usage.n = NGX_HTTP_KAIROS_USAGE_MIN;
     t->zone.sh = t->sh;
     t->zone.shpool = &t->shpool;
     t->zone.wakes = &t->wakes;
@@ -155,15 +155,16 @@ dead(void)
 
 
 static ngx_http_kairos_admission_e
-admit(ngx_http_kairos_place_t *place, const ngx_http_kairos_quota_t *quota,
-    uint64_t address, uint64_t user, ngx_http_kairos_seat_t *seat)
+admit(ngx_http_kairos_slot_t *slot, const ngx_http_kairos_quota_t *quota,
+    uint64_t address, uint64_t user,
+    ngx_http_kairos_reservation_t *reservation)
 {
     ngx_log_t  log;
 
     ngx_memzero(&log, sizeof(ngx_log_t));
     log.log_level = NGX_LOG_DEBUG;
 
-    return ngx_http_kairos_place_admit(place, quota, address, user, seat,
+    return ngx_http_kairos_slot_admit(slot, quota, address, user, reservation,
                                        &log);
 }
 
@@ -173,14 +174,14 @@ test_each_limit(void **state)
 {
     test_t  *t = *state;
 
-    ngx_http_kairos_seat_t      a, b, c;
-    ngx_http_kairos_place_t     one, two;
-    ngx_http_kairos_quota_t     quota = { 3, 2, 1 };
-    ngx_http_kairos_counters_t  sum;
+    ngx_http_kairos_slot_t         one, two;
+    ngx_http_kairos_quota_t        quota = { 3, 2, 1 };
+    ngx_http_kairos_counters_t     sum;
+    ngx_http_kairos_reservation_t  a, b, c;
 
-    ngx_http_kairos_place_open(&one, &t->zone);
-    ngx_http_kairos_place_open(&two, &t->zone);
-    assert_ptr_not_equal(one.slot, two.slot);
+    ngx_http_kairos_slot_open(&one, &t->zone);
+    ngx_http_kairos_slot_open(&two, &t->zone);
+    assert_ptr_not_equal(one.shared, two.shared);
 
     assert_int_equal(admit(&one, &quota, 7, 1, &a), NGX_HTTP_KAIROS_ADMITTED);
     assert_int_equal(admit(&two, &quota, 7, 1, &b),
@@ -192,7 +193,7 @@ test_each_limit(void **state)
     assert_int_equal(c.address, 0);
     assert_int_equal(admit(&two, &quota, 9, 9, &c), NGX_HTTP_KAIROS_FULL);
 
-    ngx_http_kairos_place_sum(&one, &sum);
+    ngx_http_kairos_slot_sum(&one, &sum);
     assert_true(sum.sockets == 3);
     assert_true(sum.opened == 3);
     assert_true(sum.refused_connections == 1);
@@ -200,10 +201,10 @@ test_each_limit(void **state)
     assert_true(sum.refused_user == 1);
     assert_true(sum.uncounted == 0);
 
-    ngx_http_kairos_place_leave(&one, &a);
+    ngx_http_kairos_slot_leave(&one, &a);
     assert_int_equal(admit(&two, &quota, 7, 1, &a), NGX_HTTP_KAIROS_ADMITTED);
 
-    ngx_http_kairos_place_sum(&one, &sum);
+    ngx_http_kairos_slot_sum(&one, &sum);
     assert_true(sum.sockets == 3);
     assert_true(sum.opened == 4);
 }
@@ -214,39 +215,39 @@ test_a_killed_worker(void **state)
 {
     test_t  *t = *state;
 
-    ngx_http_kairos_seat_t      seat;
-    ngx_http_kairos_place_t     killed, other;
-    ngx_http_kairos_quota_t     quota = { 2, 1, 0 };
-    ngx_http_kairos_counters_t  sum;
+    ngx_http_kairos_slot_t         killed, other;
+    ngx_http_kairos_quota_t        quota = { 2, 1, 0 };
+    ngx_http_kairos_counters_t     sum;
+    ngx_http_kairos_reservation_t  reservation;
 
-    ngx_http_kairos_place_open(&other, &t->zone);
-    ngx_http_kairos_place_open(&killed, &t->zone);
+    ngx_http_kairos_slot_open(&other, &t->zone);
+    ngx_http_kairos_slot_open(&killed, &t->zone);
 
-    assert_int_equal(admit(&killed, &quota, 1, 0, &seat),
+    assert_int_equal(admit(&killed, &quota, 1, 0, &reservation),
                      NGX_HTTP_KAIROS_ADMITTED);
-    assert_int_equal(admit(&killed, &quota, 2, 0, &seat),
+    assert_int_equal(admit(&killed, &quota, 2, 0, &reservation),
                      NGX_HTTP_KAIROS_ADMITTED);
-    assert_int_equal(admit(&other, &quota, 3, 0, &seat),
+    assert_int_equal(admit(&other, &quota, 3, 0, &reservation),
                      NGX_HTTP_KAIROS_FULL);
 
     killed.counters->messages_in = 5;
     killed.counters->channels = 4;
     killed.counters->feeds = 1;
-    killed.slot->pid = (ngx_atomic_uint_t) dead();
+    killed.shared->pid = (ngx_atomic_uint_t) dead();
 
     /* whoever is refused looks who is there */
-    assert_int_equal(admit(&other, &quota, 1, 0, &seat),
+    assert_int_equal(admit(&other, &quota, 1, 0, &reservation),
                      NGX_HTTP_KAIROS_ADMITTED);
 
-    ngx_http_kairos_place_sum(&other, &sum);
+    ngx_http_kairos_slot_sum(&other, &sum);
     assert_true(sum.sockets == 1);
     assert_true(sum.opened == 3);
     assert_true(sum.channels == 0);
     assert_true(sum.feeds == 0);
     assert_true(sum.messages_in == 5);
 
-    ngx_http_kairos_place_open(&killed, &t->zone);
-    assert_true(killed.slot != NULL && killed.slot != other.slot);
+    ngx_http_kairos_slot_open(&killed, &t->zone);
+    assert_true(killed.shared != NULL && killed.shared != other.shared);
     assert_true(killed.counters->sockets == 0);
     assert_true(killed.counters->messages_in == 5);
 }
@@ -257,22 +258,22 @@ test_an_orderly_end(void **state)
 {
     test_t  *t = *state;
 
-    ngx_http_kairos_seat_t      seat;
-    ngx_http_kairos_place_t     place, next;
-    ngx_http_kairos_quota_t     quota = { 1, 1, 1 };
-    ngx_http_kairos_counters_t  sum;
+    ngx_http_kairos_slot_t         slot, next;
+    ngx_http_kairos_quota_t        quota = { 1, 1, 1 };
+    ngx_http_kairos_counters_t     sum;
+    ngx_http_kairos_reservation_t  reservation;
 
-    ngx_http_kairos_place_open(&place, &t->zone);
-    assert_int_equal(admit(&place, &quota, 1, 1, &seat),
+    ngx_http_kairos_slot_open(&slot, &t->zone);
+    assert_int_equal(admit(&slot, &quota, 1, 1, &reservation),
                      NGX_HTTP_KAIROS_ADMITTED);
 
-    ngx_http_kairos_place_close(&place);
-    ngx_http_kairos_place_open(&next, &t->zone);
+    ngx_http_kairos_slot_close(&slot);
+    ngx_http_kairos_slot_open(&next, &t->zone);
 
-    assert_int_equal(admit(&next, &quota, 1, 1, &seat),
+    assert_int_equal(admit(&next, &quota, 1, 1, &reservation),
                      NGX_HTTP_KAIROS_ADMITTED);
 
-    ngx_http_kairos_place_sum(&next, &sum);
+    ngx_http_kairos_slot_sum(&next, &sum);
     assert_true(sum.sockets == 1);
     assert_true(sum.opened == 2);
 }
@@ -283,129 +284,130 @@ test_no_slot(void **state)
 {
     test_t  *t = *state;
 
-    ngx_uint_t                  i;
-    ngx_http_kairos_seat_t      seat;
-    ngx_http_kairos_place_t     places[SLOTS + 1], *last;
-    ngx_http_kairos_quota_t     quota = { 2, 1, 0 };
-    ngx_http_kairos_counters_t  sum;
+    ngx_uint_t                     i;
+    ngx_http_kairos_slot_t         slots[SLOTS + 1], *last;
+    ngx_http_kairos_quota_t        quota = { 2, 1, 0 };
+    ngx_http_kairos_counters_t     sum;
+    ngx_http_kairos_reservation_t  reservation;
 
     for (i = 0; i <= SLOTS; i++) {
-        ngx_http_kairos_place_open(&places[i], &t->zone);
+        ngx_http_kairos_slot_open(&slots[i], &t->zone);
     }
 
-    last = &places[SLOTS];
-    assert_null(last->slot);
+    last = &slots[SLOTS];
+    assert_null(last->shared);
 
-    assert_int_equal(admit(&places[0], &quota, 1, 0, &seat),
+    assert_int_equal(admit(&slots[0], &quota, 1, 0, &reservation),
                      NGX_HTTP_KAIROS_ADMITTED);
 
     /* it sees the others, and counts its own for itself */
-    assert_int_equal(admit(last, &quota, 1, 0, &seat),
+    assert_int_equal(admit(last, &quota, 1, 0, &reservation),
                      NGX_HTTP_KAIROS_FULL_ADDRESS);
-    assert_int_equal(admit(last, &quota, 2, 0, &seat),
+    assert_int_equal(admit(last, &quota, 2, 0, &reservation),
                      NGX_HTTP_KAIROS_ADMITTED);
-    assert_int_equal(seat.address, 0);
-    assert_int_equal(admit(last, &quota, 3, 0, &seat), NGX_HTTP_KAIROS_FULL);
+    assert_int_equal(reservation.address, 0);
+    assert_int_equal(admit(last, &quota, 3, 0, &reservation),
+                     NGX_HTTP_KAIROS_FULL);
     assert_int_equal(warnings, 0);
 
-    ngx_http_kairos_place_sum(last, &sum);
+    ngx_http_kairos_slot_sum(last, &sum);
     assert_true(sum.sockets == 2);
 
-    ngx_http_kairos_place_sum(&places[0], &sum);
+    ngx_http_kairos_slot_sum(&slots[0], &sum);
     assert_true(sum.sockets == 1);
 
-    ngx_http_kairos_place_leave(last, &seat);
-    assert_int_equal(admit(last, &quota, 3, 0, &seat),
+    ngx_http_kairos_slot_leave(last, &reservation);
+    assert_int_equal(admit(last, &quota, 3, 0, &reservation),
                      NGX_HTTP_KAIROS_ADMITTED);
 }
 
 
 static void
-test_no_room_in_the_tally(void **state)
+test_a_full_usage_table(void **state)
 {
     test_t  *t = *state;
 
-    ngx_uint_t                  i;
-    ngx_http_kairos_seat_t      seat;
-    ngx_http_kairos_place_t     place;
-    ngx_http_kairos_quota_t     quota = { 0, 1, 0 };
-    ngx_http_kairos_counters_t  sum;
+    ngx_uint_t                     i;
+    ngx_http_kairos_slot_t         slot;
+    ngx_http_kairos_quota_t        quota = { 0, 1, 0 };
+    ngx_http_kairos_counters_t     sum;
+    ngx_http_kairos_reservation_t  reservation;
 
-    ngx_http_kairos_place_open(&place, &t->zone);
+    ngx_http_kairos_slot_open(&slot, &t->zone);
 
-    for (i = 0; i < 2 * NGX_HTTP_KAIROS_TALLY_MIN; i++) {
-        assert_int_equal(admit(&place, &quota, 1 + i, 0, &seat),
+    for (i = 0; i < 2 * NGX_HTTP_KAIROS_USAGE_MIN; i++) {
+        assert_int_equal(admit(&slot, &quota, 1 + i, 0, &reservation),
                          NGX_HTTP_KAIROS_ADMITTED);
     }
 
-    ngx_http_kairos_place_sum(&place, &sum);
-    assert_true(sum.sockets == 2 * NGX_HTTP_KAIROS_TALLY_MIN);
-    assert_true(sum.uncounted > NGX_HTTP_KAIROS_TALLY_MIN);
+    ngx_http_kairos_slot_sum(&slot, &sum);
+    assert_true(sum.sockets == 2 * NGX_HTTP_KAIROS_USAGE_MIN);
+    assert_true(sum.uncounted > NGX_HTTP_KAIROS_USAGE_MIN);
     assert_int_equal(warnings, 1);
 
     /* the limit still holds for who is counted, and the log is not filled */
-    assert_int_equal(admit(&place, &quota, 1, 0, &seat),
+    assert_int_equal(admit(&slot, &quota, 1, 0, &reservation),
                      NGX_HTTP_KAIROS_FULL_ADDRESS);
 
     now.sec += 60;
-    assert_int_equal(admit(&place, &quota, i, 0, &seat),
+    assert_int_equal(admit(&slot, &quota, i, 0, &reservation),
                      NGX_HTTP_KAIROS_ADMITTED);
-    assert_int_equal(seat.address, 0);
+    assert_int_equal(reservation.address, 0);
     assert_int_equal(warnings, 2);
-    ngx_http_kairos_place_leave(&place, &seat);
+    ngx_http_kairos_slot_leave(&slot, &reservation);
 }
 
 
 /* who publishes waits for the slowest, and for no one that is stuck */
 static void
-test_a_crowded_ring(void **state)
+test_a_backlogged_ring(void **state)
 {
     test_t  *t = *state;
 
-    ngx_http_kairos_place_t  writer, slow, stuck;
+    ngx_http_kairos_slot_t  writer, slow, stuck;
 
     t->sh->size = 1000;
     t->sh->head = 5000;
     ngx_current_msec = 70000;
 
-    ngx_http_kairos_place_open(&writer, &t->zone);
-    ngx_http_kairos_place_open(&slow, &t->zone);
-    ngx_http_kairos_place_open(&stuck, &t->zone);
-    writer.slot->position = 1;
-    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+    ngx_http_kairos_slot_open(&writer, &t->zone);
+    ngx_http_kairos_slot_open(&slow, &t->zone);
+    ngx_http_kairos_slot_open(&stuck, &t->zone);
+    writer.shared->position = 1;
+    assert_int_equal(ngx_http_kairos_slot_backlogged(&writer), 0);
 
     t->sh->head = 5499;
-    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+    assert_int_equal(ngx_http_kairos_slot_backlogged(&writer), 0);
 
     t->sh->head = 5500;
-    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    assert_int_equal(ngx_http_kairos_slot_backlogged(&writer), 1);
     ngx_current_msec += 999;
-    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    assert_int_equal(ngx_http_kairos_slot_backlogged(&writer), 1);
 
     /* it reads, if little: another second */
-    slow.slot->position = 5001;
-    stuck.slot->position = 5001;
+    slow.shared->position = 5001;
+    stuck.shared->position = 5001;
     t->sh->head = 5501;
     ngx_current_msec++;
-    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    assert_int_equal(ngx_http_kairos_slot_backlogged(&writer), 1);
     ngx_current_msec += 999;
-    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
+    assert_int_equal(ngx_http_kairos_slot_backlogged(&writer), 1);
     ngx_current_msec++;
-    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+    assert_int_equal(ngx_http_kairos_slot_backlogged(&writer), 0);
 
     /* one was overrun, the other is waited for */
     t->sh->head = 6002;
-    slow.slot->position = 5502;
-    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
-    slow.slot->position = 6002;
-    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+    slow.shared->position = 5502;
+    assert_int_equal(ngx_http_kairos_slot_backlogged(&writer), 1);
+    slow.shared->position = 6002;
+    assert_int_equal(ngx_http_kairos_slot_backlogged(&writer), 0);
 
     /* a reader may be ahead of what was seen of the head; the dead are not */
-    slow.slot->position = 6100;
-    stuck.slot->position = 5100;
-    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 1);
-    ngx_http_kairos_place_close(&stuck);
-    assert_int_equal(ngx_http_kairos_place_crowded(&writer), 0);
+    slow.shared->position = 6100;
+    stuck.shared->position = 5100;
+    assert_int_equal(ngx_http_kairos_slot_backlogged(&writer), 1);
+    ngx_http_kairos_slot_close(&stuck);
+    assert_int_equal(ngx_http_kairos_slot_backlogged(&writer), 0);
 }
 
 
@@ -414,16 +416,16 @@ test_a_key_is_not_0(void **state)
 {
     test_t  *t = *state;
 
-    ngx_str_t                text;
-    ngx_http_kairos_place_t  place;
+    ngx_str_t               text;
+    ngx_http_kairos_slot_t  slot;
 
-    ngx_http_kairos_place_open(&place, &t->zone);
+    ngx_http_kairos_slot_open(&slot, &t->zone);
 
     ngx_str_set(&text, "a");
-    assert_true(ngx_http_kairos_place_key(&place, "user", &text) == 'a');
+    assert_true(ngx_http_kairos_slot_key(&slot, "user", &text) == 'a');
 
     ngx_str_null(&text);
-    assert_true(ngx_http_kairos_place_key(&place, "user", &text) == 1);
+    assert_true(ngx_http_kairos_slot_key(&slot, "user", &text) == 1);
 }
 
 
@@ -435,9 +437,9 @@ main(void)
         cmocka_unit_test_setup_teardown(test_a_killed_worker, start, finish),
         cmocka_unit_test_setup_teardown(test_an_orderly_end, start, finish),
         cmocka_unit_test_setup_teardown(test_no_slot, start, finish),
-        cmocka_unit_test_setup_teardown(test_no_room_in_the_tally, start,
+        cmocka_unit_test_setup_teardown(test_a_full_usage_table, start,
                                         finish),
-        cmocka_unit_test_setup_teardown(test_a_crowded_ring, start, finish),
+        cmocka_unit_test_setup_teardown(test_a_backlogged_ring, start, finish),
         cmocka_unit_test_setup_teardown(test_a_key_is_not_0, start, finish),
     };
 

@@ -1,17 +1,17 @@
 /*
- * A tally: how many sockets a client's address, or a user, has in all workers
- * of a zone.  A table of cells in shared memory, of a fixed size.
+ * The usage table: how many sockets a client's address, or a user, has in all
+ * workers of a zone.  A table of cells in shared memory, of a fixed size.
  *
  * A worker may be killed at any instruction, so nothing is ever linked or
  * moved: a cell changes by single stores, and each order of them that was
  * begun leaves a table that can be read.  A cell is of one key and one owner,
- * the worker's place; what a dead worker had counted is found by its owner.
+ * the worker's slot; what a dead worker had counted is found by its owner.
  *
  * All calls are made under the zone's mutex.
  */
 
-#ifndef _NGX_HTTP_KAIROS_TALLY_H_INCLUDED_
-#define _NGX_HTTP_KAIROS_TALLY_H_INCLUDED_
+#ifndef _NGX_HTTP_KAIROS_USAGE_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_USAGE_H_INCLUDED_
 
 
 #include <ngx_config.h>
@@ -22,10 +22,10 @@
  * Cells that a search looks at.  In a table that is three quarters full one
  * in a hundred is longer; who finds no room within is not counted.
  */
-#define NGX_HTTP_KAIROS_TALLY_REACH  128
+#define NGX_HTTP_KAIROS_USAGE_REACH  128
 
 /* cells of the smallest table */
-#define NGX_HTTP_KAIROS_TALLY_MIN    (2 * NGX_HTTP_KAIROS_TALLY_REACH)
+#define NGX_HTTP_KAIROS_USAGE_MIN    (2 * NGX_HTTP_KAIROS_USAGE_REACH)
 
 
 /*
@@ -41,11 +41,11 @@ typedef struct {
 typedef struct {
     ngx_http_kairos_cell_t    *cells;    /* zeroed at first */
     ngx_uint_t                 n;
-} ngx_http_kairos_tally_t;
+} ngx_http_kairos_usage_t;
 
 
 /* The count of the key, of all owners.  A key is never 0. */
-ngx_uint_t ngx_http_kairos_tally_count(const ngx_http_kairos_tally_t *tally,
+ngx_uint_t ngx_http_kairos_usage_count(const ngx_http_kairos_usage_t *usage,
     ngx_atomic_uint_t key);
 
 /*
@@ -53,16 +53,16 @@ ngx_uint_t ngx_http_kairos_tally_count(const ngx_http_kairos_tally_t *tally,
  * cell's number, from 1, which is good until it was removed as often as it
  * was added; 0: there is no room, nothing was counted.
  */
-uint32_t ngx_http_kairos_tally_add(ngx_http_kairos_tally_t *tally,
+uint32_t ngx_http_kairos_usage_add(ngx_http_kairos_usage_t *usage,
     ngx_atomic_uint_t key, ngx_uint_t owner);
 
-/* Takes back one call of ngx_http_kairos_tally_add(). */
-void ngx_http_kairos_tally_remove(ngx_http_kairos_tally_t *tally,
+/* Takes back one call of ngx_http_kairos_usage_add(). */
+void ngx_http_kairos_usage_remove(ngx_http_kairos_usage_t *usage,
     uint32_t number);
 
 /* Takes back all that the owner added. */
-void ngx_http_kairos_tally_forget(ngx_http_kairos_tally_t *tally,
+void ngx_http_kairos_usage_forget(ngx_http_kairos_usage_t *usage,
     ngx_uint_t owner);
 
 
-#endif /* _NGX_HTTP_KAIROS_TALLY_H_INCLUDED_ */
+#endif /* _NGX_HTTP_KAIROS_USAGE_H_INCLUDED_ */

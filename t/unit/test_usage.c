@@ -1,4 +1,4 @@
-/* sources: ngx_http_kairos_tally.c */
+/* sources: ngx_http_kairos_usage.c */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include "ngx_http_kairos_tally.h"
+#include "ngx_http_kairos_usage.h"
 
 
-#define REACH   NGX_HTTP_KAIROS_TALLY_REACH
+#define REACH   NGX_HTTP_KAIROS_USAGE_REACH
 #define HOMES   16
 #define CELLS   (HOMES + REACH)
 
@@ -20,7 +20,7 @@
 
 
 static ngx_http_kairos_cell_t   cells[CELLS];
-static ngx_http_kairos_tally_t  tally = { cells, CELLS };
+static ngx_http_kairos_usage_t  usage = { cells, CELLS };
 
 
 static int
@@ -54,24 +54,24 @@ test_counts_over_owners(void **state)
 
     (void) state;
 
-    assert_int_equal(ngx_http_kairos_tally_count(&tally, 5), 0);
+    assert_int_equal(ngx_http_kairos_usage_count(&usage, 5), 0);
 
-    a = ngx_http_kairos_tally_add(&tally, 5, 1);
-    b = ngx_http_kairos_tally_add(&tally, 5, 2);
+    a = ngx_http_kairos_usage_add(&usage, 5, 1);
+    b = ngx_http_kairos_usage_add(&usage, 5, 2);
 
     assert_int_not_equal(a, 0);
     assert_int_not_equal(a, b);
-    assert_int_equal(ngx_http_kairos_tally_add(&tally, 5, 1), a);
-    assert_int_equal(ngx_http_kairos_tally_count(&tally, 5), 3);
+    assert_int_equal(ngx_http_kairos_usage_add(&usage, 5, 1), a);
+    assert_int_equal(ngx_http_kairos_usage_count(&usage, 5), 3);
 
     /* a key that begins its search at the same cell is another's */
-    assert_int_equal(ngx_http_kairos_tally_count(&tally, 5 + HOMES), 0);
+    assert_int_equal(ngx_http_kairos_usage_count(&usage, 5 + HOMES), 0);
 
-    ngx_http_kairos_tally_remove(&tally, a);
-    assert_int_equal(ngx_http_kairos_tally_count(&tally, 5), 2);
-    ngx_http_kairos_tally_remove(&tally, a);
-    ngx_http_kairos_tally_remove(&tally, b);
-    assert_int_equal(ngx_http_kairos_tally_count(&tally, 5), 0);
+    ngx_http_kairos_usage_remove(&usage, a);
+    assert_int_equal(ngx_http_kairos_usage_count(&usage, 5), 2);
+    ngx_http_kairos_usage_remove(&usage, a);
+    ngx_http_kairos_usage_remove(&usage, b);
+    assert_int_equal(ngx_http_kairos_usage_count(&usage, 5), 0);
     assert_int_equal(used(), 0);
 }
 
@@ -83,21 +83,21 @@ test_a_stone_does_not_end_a_search(void **state)
 
     (void) state;
 
-    first = ngx_http_kairos_tally_add(&tally, 3, 1);
-    second = ngx_http_kairos_tally_add(&tally, HOMES + 3, 1);
+    first = ngx_http_kairos_usage_add(&usage, 3, 1);
+    second = ngx_http_kairos_usage_add(&usage, HOMES + 3, 1);
 
     assert_int_equal(first, 4);
     assert_int_equal(second, 5);
 
-    ngx_http_kairos_tally_remove(&tally, first);
-    assert_int_equal(ngx_http_kairos_tally_count(&tally, HOMES + 3), 1);
+    ngx_http_kairos_usage_remove(&usage, first);
+    assert_int_equal(ngx_http_kairos_usage_count(&usage, HOMES + 3), 1);
 
     /* nor is it lost: the next one takes it */
-    assert_int_equal(ngx_http_kairos_tally_add(&tally, 2 * HOMES + 3, 1),
+    assert_int_equal(ngx_http_kairos_usage_add(&usage, 2 * HOMES + 3, 1),
                      first);
 
-    ngx_http_kairos_tally_remove(&tally, second);
-    ngx_http_kairos_tally_remove(&tally, first);
+    ngx_http_kairos_usage_remove(&usage, second);
+    ngx_http_kairos_usage_remove(&usage, first);
     assert_int_equal(used(), 0);
 }
 
@@ -115,20 +115,20 @@ test_no_room(void **state)
     last = 0;
 
     for (i = 1; i <= REACH; i++) {
-        last = ngx_http_kairos_tally_add(&tally, i * HOMES + home, 1);
+        last = ngx_http_kairos_usage_add(&usage, i * HOMES + home, 1);
         assert_int_not_equal(last, 0);
     }
 
     assert_int_equal(last, CELLS - 1);
-    assert_int_equal(ngx_http_kairos_tally_add(&tally, home, 1), 0);
-    assert_int_equal(ngx_http_kairos_tally_count(&tally, home), 0);
-    assert_int_equal(ngx_http_kairos_tally_add(&tally, REACH * HOMES + home,
+    assert_int_equal(ngx_http_kairos_usage_add(&usage, home, 1), 0);
+    assert_int_equal(ngx_http_kairos_usage_count(&usage, home), 0);
+    assert_int_equal(ngx_http_kairos_usage_add(&usage, REACH * HOMES + home,
                                                1),
                      last);
 
-    ngx_http_kairos_tally_forget(&tally, 1);
+    ngx_http_kairos_usage_forget(&usage, 1);
     assert_int_equal(used(), 0);
-    assert_int_not_equal(ngx_http_kairos_tally_add(&tally, home, 1), 0);
+    assert_int_not_equal(ngx_http_kairos_usage_add(&usage, home, 1), 0);
 }
 
 
@@ -140,9 +140,9 @@ test_a_key_alone_counts_nothing(void **state)
 
     cells[7].key = 7;
 
-    assert_int_equal(ngx_http_kairos_tally_count(&tally, 7), 0);
-    assert_int_equal(ngx_http_kairos_tally_add(&tally, 7 + HOMES, 1), 8);
-    ngx_http_kairos_tally_remove(&tally, 8);
+    assert_int_equal(ngx_http_kairos_usage_count(&usage, 7), 0);
+    assert_int_equal(ngx_http_kairos_usage_add(&usage, 7 + HOMES, 1), 8);
+    ngx_http_kairos_usage_remove(&usage, 8);
     assert_int_equal(used(), 0);
 }
 
@@ -164,18 +164,18 @@ test_at_random(void **state)
         o = 1 + random() % OWNERS;
 
         if (random() % 500 == 0) {
-            ngx_http_kairos_tally_forget(&tally, o);
+            ngx_http_kairos_usage_forget(&usage, o);
 
             for (i = 0; i < KEYS; i++) {
                 model[i][o] = 0;
             }
 
         } else if (model[k][o] != 0 && random() % 2) {
-            ngx_http_kairos_tally_remove(&tally, number[k][o]);
+            ngx_http_kairos_usage_remove(&usage, number[k][o]);
             model[k][o]--;
 
         } else if (model[k][o] < 4) {
-            number[k][o] = ngx_http_kairos_tally_add(&tally, k * 7 + 1, o);
+            number[k][o] = ngx_http_kairos_usage_add(&usage, k * 7 + 1, o);
 
             if (number[k][o] != 0) {
                 model[k][o]++;
@@ -186,11 +186,11 @@ test_at_random(void **state)
             n += model[k][i];
         }
 
-        assert_int_equal(ngx_http_kairos_tally_count(&tally, k * 7 + 1), n);
+        assert_int_equal(ngx_http_kairos_usage_count(&usage, k * 7 + 1), n);
     }
 
     for (o = 1; o <= OWNERS; o++) {
-        ngx_http_kairos_tally_forget(&tally, o);
+        ngx_http_kairos_usage_forget(&usage, o);
     }
 
     for (i = 0; i < CELLS; i++) {
