@@ -125,8 +125,8 @@ ngx_http_kairos_channel_reply(ngx_http_kairos_session_t *ks,
     }
 
     m = *req;
-    m.payload = *response;
-    m.binary = 0;
+    m.message.payload = *response;
+    m.message.binary = 0;
 
     if (ok) {
         ngx_str_set(&status, "ok");
@@ -167,9 +167,9 @@ ngx_http_kairos_channel_push(ngx_http_kairos_channel_t *ch,
 
     ngx_memzero(&m, sizeof(ngx_http_kairos_phx_msg_t));
 
-    m.topic = ch->topic->sn.str;
-    m.event = *event;
-    m.payload = *payload;
+    m.message.topic = ch->topic->sn.str;
+    m.message.event = *event;
+    m.message.payload = *payload;
 
     ngx_http_kairos_channel_send(ch->ks, &m);
 }
@@ -242,7 +242,8 @@ ngx_http_kairos_channel_frame(ngx_http_kairos_phx_vsn_e vsn,
         return NGX_ERROR;
     }
 
-    opcode = m->binary ? NGX_HTTP_KAIROS_WS_BINARY : NGX_HTTP_KAIROS_WS_TEXT;
+    opcode = m->message.binary ? NGX_HTTP_KAIROS_WS_BINARY
+                               : NGX_HTTP_KAIROS_WS_TEXT;
 
     p = ngx_http_kairos_ws_header((*msg)->data, opcode, len);
     (void) ngx_http_kairos_phx_write(p, vsn, m);
@@ -263,10 +264,10 @@ ngx_http_kairos_channel_send_system(ngx_http_kairos_channel_t *ch,
 
     ngx_memzero(&m, sizeof(ngx_http_kairos_phx_msg_t));
 
-    m.topic = ch->topic->sn.str;
-    m.event.data = (u_char *) event;
-    m.event.len = ngx_strlen(event);
-    m.payload = *payload;
+    m.message.topic = ch->topic->sn.str;
+    m.message.event.data = (u_char *) event;
+    m.message.event.len = ngx_strlen(event);
+    m.message.payload = *payload;
     m.join_ref = ch->join_ref;
     m.ref = ch->join_ref;
 
@@ -353,8 +354,8 @@ ngx_http_kairos_channel_log_refusal(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    ngx_http_kairos_channel_log_name(event_buf, &event, &req->event);
-    ngx_http_kairos_channel_log_name(topic_buf, &topic, &req->topic);
+    ngx_http_kairos_channel_log_name(event_buf, &event, &req->message.event);
+    ngx_http_kairos_channel_log_name(topic_buf, &topic, &req->message.topic);
 
     ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
                   "kairos refused %V on topic %V: %V",

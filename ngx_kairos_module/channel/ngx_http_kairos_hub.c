@@ -6,7 +6,7 @@
 
 
 static void ngx_http_kairos_hub_message(ngx_http_kairos_hub_t *hub,
-    const ngx_http_kairos_phx_msg_t *m);
+    const ngx_http_kairos_message_t *m);
 static void ngx_http_kairos_hub_overrun(ngx_http_kairos_hub_t *hub);
 
 
@@ -18,7 +18,7 @@ static const ngx_http_kairos_ring_handlers_t  ngx_http_kairos_hub_handlers = {
 
 static void
 ngx_http_kairos_hub_message(ngx_http_kairos_hub_t *hub,
-    const ngx_http_kairos_phx_msg_t *m)
+    const ngx_http_kairos_message_t *m)
 {
     ngx_http_kairos_topic_t  *tp;
 
@@ -80,13 +80,17 @@ ngx_http_kairos_hub_close(ngx_http_kairos_hub_t *hub)
 
 void
 ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
-    const ngx_http_kairos_topic_t *tp, const ngx_http_kairos_phx_msg_t *m)
+    const ngx_http_kairos_topic_t *tp, const ngx_http_kairos_message_t *m)
 {
     ngx_int_t                   rc[NGX_HTTP_KAIROS_PHX_NVSN];
     ngx_uint_t                  vsn;
     ngx_queue_t                *q;
     ngx_http_kairos_msg_t      *msgs[NGX_HTTP_KAIROS_PHX_NVSN];
     ngx_http_kairos_channel_t  *ch;
+    ngx_http_kairos_phx_msg_t   pm;
+
+    ngx_memzero(&pm, sizeof(ngx_http_kairos_phx_msg_t));
+    pm.message = *m;
 
     for (vsn = 0; vsn < NGX_HTTP_KAIROS_PHX_NVSN; vsn++) {
         rc[vsn] = NGX_AGAIN;
@@ -101,7 +105,7 @@ ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
         vsn = ch->ks->vsn;
 
         if (rc[vsn] == NGX_AGAIN) {
-            rc[vsn] = ngx_http_kairos_channel_frame(ch->ks->vsn, m,
+            rc[vsn] = ngx_http_kairos_channel_frame(ch->ks->vsn, &pm,
                                                     &msgs[vsn], hub->log);
         }
 
@@ -123,7 +127,7 @@ ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
 
 ngx_int_t
 ngx_http_kairos_hub_publish(ngx_http_kairos_hub_t *hub,
-    const ngx_http_kairos_phx_msg_t *m)
+    const ngx_http_kairos_message_t *m)
 {
     return ngx_http_kairos_ring_publish(&hub->ring, m);
 }
@@ -131,7 +135,7 @@ ngx_http_kairos_hub_publish(ngx_http_kairos_hub_t *hub,
 
 ngx_uint_t
 ngx_http_kairos_hub_fits(const ngx_http_kairos_hub_t *hub,
-    const ngx_http_kairos_phx_msg_t *m)
+    const ngx_http_kairos_message_t *m)
 {
     return ngx_http_kairos_ring_fits(&hub->ring, m);
 }

@@ -31,12 +31,12 @@ ngx_int_t ngx_http_kairos_hub_open(ngx_http_kairos_hub_t *hub,
 void ngx_http_kairos_hub_close(ngx_http_kairos_hub_t *hub);
 
 /*
- * Sends m (its refs empty) to every member of the topic in this worker, and
- * frames m once per serializer.  A member whose serializer has no form of m
+ * Sends m to every member of the topic in this worker, and frames m
+ * once per serializer.  A member whose serializer has no form of m
  * is passed over; a member for which there is no memory loses its socket.
  */
 void ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
-    const ngx_http_kairos_topic_t *tp, const ngx_http_kairos_phx_msg_t *m);
+    const ngx_http_kairos_topic_t *tp, const ngx_http_kairos_message_t *m);
 
 /*
  * Sends m to every member of the topic that it names, in every worker.
@@ -45,11 +45,11 @@ void ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
  * when this returns.
  */
 ngx_int_t ngx_http_kairos_hub_publish(ngx_http_kairos_hub_t *hub,
-    const ngx_http_kairos_phx_msg_t *m);
+    const ngx_http_kairos_message_t *m);
 
 /* Whether ngx_http_kairos_hub_publish() will take the message. */
 ngx_uint_t ngx_http_kairos_hub_fits(const ngx_http_kairos_hub_t *hub,
-    const ngx_http_kairos_phx_msg_t *m);
+    const ngx_http_kairos_message_t *m);
 
 /* The topic of this name in this worker, or NULL. */
 ngx_http_kairos_topic_t *ngx_http_kairos_hub_topic(ngx_http_kairos_hub_t *hub,

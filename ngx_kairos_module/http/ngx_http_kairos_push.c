@@ -25,7 +25,7 @@ typedef struct {
     ngx_http_request_t          *request;
     ngx_http_kairos_hub_t       *hub;
     size_t                       message_size;
-    ngx_array_t                  messages;   /* of ngx_http_kairos_phx_msg_t */
+    ngx_array_t                  messages;   /* of ngx_http_kairos_message_t */
     ngx_uint_t                   status;     /* of a refusal */
     const char                  *reason;     /* its static text */
     ngx_uint_t                   number;     /* of the message in an array,
@@ -47,11 +47,11 @@ static ngx_int_t ngx_http_kairos_push_name(ngx_http_kairos_push_t *push,
     const ngx_http_kairos_json_t *object, const char *member,
     ngx_str_t *name);
 static const char *ngx_http_kairos_push_access(
-    const ngx_http_kairos_phx_msg_t *m);
+    const ngx_http_kairos_message_t *m);
 static ngx_int_t ngx_http_kairos_push_payload(ngx_http_kairos_push_t *push,
     const ngx_str_t *body, ngx_str_t *payload);
 static ngx_int_t ngx_http_kairos_push_size(ngx_http_kairos_push_t *push,
-    const ngx_http_kairos_phx_msg_t *m);
+    const ngx_http_kairos_message_t *m);
 static ngx_int_t ngx_http_kairos_push_refuse(ngx_http_kairos_push_t *push,
     ngx_uint_t status, const char *reason);
 static ngx_int_t ngx_http_kairos_push_error(ngx_http_kairos_push_t *push);
@@ -115,7 +115,7 @@ ngx_http_kairos_push_run(ngx_http_request_t *r)
     push.message_size = klcf->limits.message_size;
 
     if (ngx_array_init(&push.messages, r->pool, 1,
-                       sizeof(ngx_http_kairos_phx_msg_t))
+                       sizeof(ngx_http_kairos_message_t))
             != NGX_OK
         || ngx_http_kairos_push_body(r, &body) != NGX_OK)
     {
@@ -276,7 +276,7 @@ ngx_http_kairos_push_message(ngx_http_kairos_push_t *push,
     ngx_int_t                   rc;
     const char                 *reason;
     ngx_http_kairos_json_t      body;
-    ngx_http_kairos_phx_msg_t  *m;
+    ngx_http_kairos_message_t  *m;
 
     if (object->type != NGX_HTTP_KAIROS_JSON_OBJECT) {
         return ngx_http_kairos_push_refuse(push, NGX_HTTP_BAD_REQUEST,
@@ -294,7 +294,7 @@ ngx_http_kairos_push_message(ngx_http_kairos_push_t *push,
         return NGX_ERROR;
     }
 
-    ngx_memzero(m, sizeof(ngx_http_kairos_phx_msg_t));
+    ngx_memzero(m, sizeof(ngx_http_kairos_message_t));
 
     rc = ngx_http_kairos_push_name(push, object, "topic", &m->topic);
 
@@ -362,7 +362,7 @@ ngx_http_kairos_push_name(ngx_http_kairos_push_t *push,
  * Returns NULL if the message may be broadcast, else the reason.
  */
 static const char *
-ngx_http_kairos_push_access(const ngx_http_kairos_phx_msg_t *m)
+ngx_http_kairos_push_access(const ngx_http_kairos_message_t *m)
 {
     ngx_http_kairos_access_t  a;
 
@@ -401,7 +401,7 @@ ngx_http_kairos_push_payload(ngx_http_kairos_push_t *push,
 
 static ngx_int_t
 ngx_http_kairos_push_size(ngx_http_kairos_push_t *push,
-    const ngx_http_kairos_phx_msg_t *m)
+    const ngx_http_kairos_message_t *m)
 {
     if (m->payload.len > push->message_size) {
         return ngx_http_kairos_push_refuse(push,
@@ -464,7 +464,7 @@ ngx_http_kairos_push_answer(ngx_http_kairos_push_t *push)
     u_char                     *p;
     ngx_str_t                   body;
     ngx_uint_t                  i;
-    ngx_http_kairos_phx_msg_t  *m;
+    ngx_http_kairos_message_t  *m;
 
     body.data = ngx_pnalloc(push->request->pool,
                             sizeof("{\"ok\":true,\"sent\":}")

@@ -79,8 +79,8 @@ ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (ngx_http_kairos_is(&m.topic, "phoenix")
-        && ngx_http_kairos_is(&m.event, "heartbeat"))
+    if (ngx_http_kairos_is(&m.message.topic, "phoenix")
+        && ngx_http_kairos_is(&m.message.event, "heartbeat"))
     {
         /* a reply on the topic of the connection itself has no join_ref */
 
@@ -89,12 +89,12 @@ ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (ngx_http_kairos_is(&m.event, "phx_join")) {
+    if (ngx_http_kairos_is(&m.message.event, "phx_join")) {
         ngx_http_kairos_dispatch_join(ks, &m);
         return;
     }
 
-    if (ngx_http_kairos_is(&m.event, "phx_leave")) {
+    if (ngx_http_kairos_is(&m.message.event, "phx_leave")) {
         ngx_http_kairos_dispatch_leave(ks, &m, join_ref);
         return;
     }
@@ -134,8 +134,8 @@ ngx_http_kairos_dispatch_refuse(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_access_t   a;
 
     a.action = action;
-    a.topic = m->topic;
-    a.event = m->event;
+    a.topic = m->message.topic;
+    a.event = m->message.event;
     a.claims = ks->claims;
 
     reason = ngx_http_kairos_access(&a);
@@ -164,16 +164,16 @@ ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (m->binary
-        || (m->payload.data[0] != '{' && !ngx_http_kairos_is(&m->payload,
-                                                             "null")))
+    if (m->message.binary
+        || (m->message.payload.data[0] != '{'
+            && !ngx_http_kairos_is(&m->message.payload, "null")))
     {
         ngx_http_kairos_channel_refuse(ks, m,
                             "the payload of a join must be an object or null");
         return;
     }
 
-    old = ngx_http_kairos_channel_find(ks, &m->topic);
+    old = ngx_http_kairos_channel_find(ks, &m->message.topic);
 
     if (old == NULL && ks->nchannels >= ks->limits->max_channels) {
         ks->slot->counters->refused_channels++;
@@ -182,7 +182,7 @@ ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (!ngx_http_kairos_access_is_route(&m->topic)) {
+    if (!ngx_http_kairos_access_is_route(&m->message.topic)) {
         ngx_http_kairos_dispatch_join_plain(ks, m, old);
         return;
     }
@@ -205,7 +205,9 @@ static void
 ngx_http_kairos_dispatch_join_plain(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m, ngx_http_kairos_channel_t *old)
 {
-    if (ngx_http_kairos_channel_open(ks, &m->topic, &m->join_ref) == NULL) {
+    if (ngx_http_kairos_channel_open(ks, &m->message.topic, &m->join_ref)
+        == NULL)
+    {
         ngx_http_kairos_channel_refuse(ks, m, "the server is out of memory");
         return;
     }
@@ -228,13 +230,13 @@ ngx_http_kairos_dispatch_leave(ngx_http_kairos_session_t *ks,
 {
     ngx_http_kairos_channel_t  *ch;
 
-    ch = ngx_http_kairos_channel_find(ks, &m->topic);
+    ch = ngx_http_kairos_channel_find(ks, &m->message.topic);
 
     if (ch == NULL) {
         ngx_str_null(&m->join_ref);
 
         /* the same reply for a topic that was never joined, as in Phoenix */
-        (void) ngx_http_kairos_query_cancel_join(ks, &m->topic);
+        (void) ngx_http_kairos_query_cancel_join(ks, &m->message.topic);
         ngx_http_kairos_dispatch_ok(ks, m);
         return;
     }
@@ -260,7 +262,7 @@ ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
 {
     ngx_http_kairos_channel_t  *ch;
 
-    ch = ngx_http_kairos_channel_find(ks, &m->topic);
+    ch = ngx_http_kairos_channel_find(ks, &m->message.topic);
 
     if (ch == NULL) {
         ngx_str_null(&m->join_ref);
@@ -276,13 +278,13 @@ ngx_http_kairos_dispatch_push(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    if (ngx_http_kairos_is(&m->event, "access_token")) {
+    if (ngx_http_kairos_is(&m->message.event, "access_token")) {
         ngx_http_kairos_token_renew(ks, m);
         return;
     }
 
-    if (ngx_http_kairos_is(&m->event, "subscribe")
-        || ngx_http_kairos_is(&m->event, "WAL"))
+    if (ngx_http_kairos_is(&m->message.event, "subscribe")
+        || ngx_http_kairos_is(&m->message.event, "WAL"))
     {
         ngx_http_kairos_query_subscribe(ks, m);
         return;
@@ -307,7 +309,7 @@ ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    rc = ngx_http_kairos_hub_publish(ks->hub, m);
+    rc = ngx_http_kairos_hub_publish(ks->hub, &m->message);
 
     if (rc == NGX_OK) {
         ngx_http_kairos_dispatch_ok(ks, m);
@@ -324,7 +326,7 @@ ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
     p = ngx_snprintf(buf, sizeof(buf) - 1,
                      "a message of %uz bytes is too large for kairos_zone "
                      "\"%V\", which must be at least four times as large",
-                     m->payload.len, &ks->hub->zone->name);
+                     m->message.payload.len, &ks->hub->zone->name);
     *p = '\0';
 
     ngx_http_kairos_channel_refuse(ks, m, (char *) buf);
@@ -367,16 +369,16 @@ ngx_http_kairos_dispatch_no_body(const ngx_http_kairos_phx_msg_t *m)
 {
     ngx_http_kairos_json_t  object, body;
 
-    if (m->binary) {
+    if (m->message.binary) {
         return NULL;
     }
 
-    if (m->payload.data[0] != '{') {
+    if (m->message.payload.data[0] != '{') {
         return "the payload of a push must be an object with a \"body\"";
     }
 
     object.type = NGX_HTTP_KAIROS_JSON_OBJECT;
-    object.raw = m->payload;
+    object.raw = m->message.payload;
 
     if (ngx_http_kairos_json_member(&object, "body", &body) != NGX_OK) {
         return "the payload of a push must have a \"body\"";

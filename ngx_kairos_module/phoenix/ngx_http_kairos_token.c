@@ -45,8 +45,9 @@ ngx_http_kairos_token_renew(ngx_http_kairos_session_t *ks,
     reason = NULL;
 
     if (ks->policy != NULL) {
-        reason = m->binary ? "the payload must be JSON"
-                           : ngx_http_kairos_token_replace(ks, &m->payload);
+        reason = m->message.binary
+                 ? "the payload must be JSON"
+                 : ngx_http_kairos_token_replace(ks, &m->message.payload);
     }
 
     if (reason != NULL) {

@@ -216,9 +216,15 @@ void
 ngx_http_kairos_query_subscribe(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m)
 {
-    kairos_feed_frame_t  f;
+    kairos_feed_frame_t               f;
+    const ngx_http_kairos_message_t  *message;
 
-    if (m->binary || m->payload.len == 0 || m->payload.data[0] != '{') {
+    message = &m->message;
+
+    if (message->binary
+        || message->payload.len == 0
+        || message->payload.data[0] != '{')
+    {
         ngx_http_kairos_channel_refuse(ks, m,
                                    "the payload of subscribe is no object");
         return;
@@ -227,8 +233,8 @@ ngx_http_kairos_query_subscribe(ngx_http_kairos_session_t *ks,
     ngx_memzero(&f, sizeof(kairos_feed_frame_t));
 
     f.type = KAIROS_FEED_SUBSCRIBE;
-    f.spec.len = m->payload.len;
-    f.spec.data = m->payload.data;
+    f.spec.len = message->payload.len;
+    f.spec.data = message->payload.data;
     f.claims.len = ks->claims.len;
     f.claims.data = ks->claims.data;
 
@@ -249,7 +255,7 @@ ngx_http_kairos_query_join(ngx_http_kairos_session_t *ks,
      * for one of them could be taken for the other's.
      */
 
-    rq = ngx_http_kairos_request_find_join(ks, &m->topic);
+    rq = ngx_http_kairos_request_find_join(ks, &m->message.topic);
 
     if (rq != NULL) {
         q = ks->feed->query;
@@ -268,8 +274,8 @@ ngx_http_kairos_query_join(ngx_http_kairos_session_t *ks,
     ngx_memzero(&f, sizeof(kairos_feed_frame_t));
 
     f.type = KAIROS_FEED_JOIN;
-    f.topic.len = m->topic.len;
-    f.topic.data = m->topic.data;
+    f.topic.len = m->message.topic.len;
+    f.topic.data = m->message.topic.data;
 
     ngx_http_kairos_query_ask(ks, m, &f);
 }
@@ -373,8 +379,9 @@ ngx_http_kairos_query_joined(ngx_http_kairos_query_t *q,
 
     if (rq == NULL
         || !rq->join
-        || rq->m.topic.len != f->topic.len
-        || ngx_memcmp(rq->m.topic.data, f->topic.data, f->topic.len) != 0)
+        || rq->m.message.topic.len != f->topic.len
+        || ngx_memcmp(rq->m.message.topic.data, f->topic.data, f->topic.len)
+           != 0)
     {
         return NGX_ERROR;
     }
@@ -400,7 +407,7 @@ ngx_http_kairos_query_joined(ngx_http_kairos_query_t *q,
      */
 
     ngx_http_kairos_route_send_leave(q->feed, rq->socket, rq->client,
-                                     &rq->m.topic, 1);
+                                     &rq->m.message.topic, 1);
 
     ngx_http_kairos_request_forget(&q->requests, rq);
 
@@ -420,7 +427,7 @@ ngx_http_kairos_query_open(ngx_http_kairos_query_t *q,
 
     ks = rq->requester->ks;
 
-    if (ngx_http_kairos_route_foreign(&q->routes, &rq->m.topic)) {
+    if (ngx_http_kairos_route_foreign(&q->routes, &rq->m.message.topic)) {
         return "this topic is served by another kairos-replicator";
     }
 
@@ -431,7 +438,8 @@ ngx_http_kairos_query_open(ngx_http_kairos_query_t *q,
         return "too many channels joined";
     }
 
-    ch = ngx_http_kairos_channel_open(ks, &rq->m.topic, &rq->m.join_ref);
+    ch = ngx_http_kairos_channel_open(ks, &rq->m.message.topic,
+                                      &rq->m.join_ref);
     if (ch == NULL) {
         return "the server is out of memory";
     }
@@ -501,7 +509,7 @@ ngx_http_kairos_query_send(ngx_http_kairos_session_t *ks,
         return "the query engine has too much to do, try again";
     }
 
-    if (m->topic.len + m->join_ref.len + m->ref.len
+    if (m->message.topic.len + m->join_ref.len + m->ref.len
         > NGX_HTTP_KAIROS_QUERY_MAX_NAMES)
     {
         return "the topic or the refs are too long";

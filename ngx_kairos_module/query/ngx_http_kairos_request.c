@@ -158,6 +158,7 @@ ngx_http_kairos_request_t *
 ngx_http_kairos_request_find_join(ngx_http_kairos_session_t *ks,
     const ngx_str_t *topic)
 {
+    ngx_str_t                    *name;
     ngx_queue_t                  *queue;
     ngx_http_kairos_requester_t  *requester;
     ngx_http_kairos_request_t    *rq;
@@ -173,9 +174,11 @@ ngx_http_kairos_request_find_join(ngx_http_kairos_session_t *ks,
     {
         rq = ngx_queue_data(queue, ngx_http_kairos_request_t, queue);
 
+        name = &rq->m.message.topic;
+
         if (rq->join
-            && rq->m.topic.len == topic->len
-            && ngx_memcmp(rq->m.topic.data, topic->data, topic->len) == 0)
+            && name->len == topic->len
+            && ngx_memcmp(name->data, topic->data, topic->len) == 0)
         {
             return rq;
         }
@@ -194,19 +197,21 @@ ngx_http_kairos_request_wait(ngx_http_kairos_requests_t *rqs,
 
     old = rq->m;
 
-    p = ngx_alloc(m->topic.len + m->join_ref.len + m->ref.len + 1, rqs->log);
+    p = ngx_alloc(m->message.topic.len + m->join_ref.len + m->ref.len + 1,
+                  rqs->log);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     /* the topic's copy, first in its block, is never NULL */
 
-    p = ngx_http_kairos_request_copy(p, &rq->m.topic, &m->topic);
+    p = ngx_http_kairos_request_copy(p, &rq->m.message.topic,
+                                     &m->message.topic);
     p = ngx_http_kairos_request_copy(p, &rq->m.join_ref, &m->join_ref);
     (void) ngx_http_kairos_request_copy(p, &rq->m.ref, &m->ref);
 
-    if (old.topic.data != NULL) {
-        ngx_free(old.topic.data);
+    if (old.message.topic.data != NULL) {
+        ngx_free(old.message.topic.data);
     }
 
     ngx_http_kairos_request_unwait(rq);
@@ -243,7 +248,7 @@ ngx_http_kairos_request_forget(ngx_http_kairos_requests_t *rqs,
     ngx_rbtree_delete(&rqs->requests, &rq->node);
     rqs->nrequests--;
 
-    ngx_free(rq->m.topic.data);
+    ngx_free(rq->m.message.topic.data);
     ngx_free(rq);
 }
 

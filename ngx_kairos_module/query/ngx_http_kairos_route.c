@@ -203,7 +203,7 @@ ngx_http_kairos_route_event(ngx_http_kairos_routes_t *rts,
     const kairos_feed_frame_t *f)
 {
     ngx_http_kairos_route_t    *rt;
-    ngx_http_kairos_phx_msg_t   m;
+    ngx_http_kairos_message_t   m;
 
     rt = ngx_http_kairos_route_find(rts, &f->topic);
     if (rt == NULL) {
@@ -212,7 +212,7 @@ ngx_http_kairos_route_event(ngx_http_kairos_routes_t *rts,
 
     rt->position = f->position;
 
-    ngx_memzero(&m, sizeof(ngx_http_kairos_phx_msg_t));
+    ngx_memzero(&m, sizeof(ngx_http_kairos_message_t));
 
     m.topic = rt->topic->sn.str;
     ngx_http_kairos_slice_str(&m.event, &f->event);

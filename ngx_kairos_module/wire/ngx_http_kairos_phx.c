@@ -122,15 +122,15 @@ ngx_http_kairos_phx_size(ngx_http_kairos_phx_vsn_e vsn,
 {
     size_t  size;
 
-    if (m->binary) {
+    if (m->message.binary) {
         return (vsn == NGX_HTTP_KAIROS_PHX_V2)
                ? ngx_http_kairos_phx_binary_size(m) : 0;
     }
 
     size = ngx_http_kairos_phx_token_size(&m->ref)
-           + ngx_http_kairos_json_string_size(&m->topic)
-           + ngx_http_kairos_json_string_size(&m->event)
-           + m->payload.len;
+           + ngx_http_kairos_json_string_size(&m->message.topic)
+           + ngx_http_kairos_json_string_size(&m->message.event)
+           + m->message.payload.len;
 
     if (vsn == NGX_HTTP_KAIROS_PHX_V1) {
         return size + sizeof("{\"event\":,\"payload\":,\"ref\":,"
@@ -146,19 +146,19 @@ u_char *
 ngx_http_kairos_phx_write(u_char *p, ngx_http_kairos_phx_vsn_e vsn,
     const ngx_http_kairos_phx_msg_t *m)
 {
-    if (m->binary) {
+    if (m->message.binary) {
         return ngx_http_kairos_phx_write_binary(p, m);
     }
 
     if (vsn == NGX_HTTP_KAIROS_PHX_V1) {
         p = ngx_http_kairos_phx_put(p, "{\"event\":");
-        p = ngx_http_kairos_json_string(p, &m->event);
+        p = ngx_http_kairos_json_string(p, &m->message.event);
         p = ngx_http_kairos_phx_put(p, ",\"payload\":");
-        p = ngx_http_kairos_phx_copy(p, &m->payload);
+        p = ngx_http_kairos_phx_copy(p, &m->message.payload);
         p = ngx_http_kairos_phx_put(p, ",\"ref\":");
         p = ngx_http_kairos_phx_token(p, &m->ref);
         p = ngx_http_kairos_phx_put(p, ",\"topic\":");
-        p = ngx_http_kairos_json_string(p, &m->topic);
+        p = ngx_http_kairos_json_string(p, &m->message.topic);
         *p++ = '}';
 
         return p;
@@ -169,11 +169,11 @@ ngx_http_kairos_phx_write(u_char *p, ngx_http_kairos_phx_vsn_e vsn,
     *p++ = ',';
     p = ngx_http_kairos_phx_token(p, &m->ref);
     *p++ = ',';
-    p = ngx_http_kairos_json_string(p, &m->topic);
+    p = ngx_http_kairos_json_string(p, &m->message.topic);
     *p++ = ',';
-    p = ngx_http_kairos_json_string(p, &m->event);
+    p = ngx_http_kairos_json_string(p, &m->message.event);
     *p++ = ',';
-    p = ngx_http_kairos_phx_copy(p, &m->payload);
+    p = ngx_http_kairos_phx_copy(p, &m->message.payload);
     *p++ = ']';
 
     return p;
@@ -186,15 +186,15 @@ ngx_http_kairos_phx_reply_size(ngx_http_kairos_phx_vsn_e vsn,
 {
     size_t  size;
 
-    if (m->binary) {
+    if (m->message.binary) {
         return (vsn == NGX_HTTP_KAIROS_PHX_V2)
                ? ngx_http_kairos_phx_binary_reply_size(m, status) : 0;
     }
 
     size = ngx_http_kairos_phx_token_size(&m->ref)
-           + ngx_http_kairos_json_string_size(&m->topic)
+           + ngx_http_kairos_json_string_size(&m->message.topic)
            + sizeof("{\"response\":,\"status\":\"\"}") - 1
-           + m->payload.len + status->len;
+           + m->message.payload.len + status->len;
 
     if (vsn == NGX_HTTP_KAIROS_PHX_V1) {
         return size + sizeof("{\"event\":\"phx_reply\",\"payload\":,\"ref\":,"
@@ -210,7 +210,7 @@ u_char *
 ngx_http_kairos_phx_reply(u_char *p, ngx_http_kairos_phx_vsn_e vsn,
     const ngx_http_kairos_phx_msg_t *m, const ngx_str_t *status)
 {
-    if (m->binary) {
+    if (m->message.binary) {
         return ngx_http_kairos_phx_binary_reply(p, m, status);
     }
 
@@ -224,12 +224,12 @@ ngx_http_kairos_phx_reply(u_char *p, ngx_http_kairos_phx_vsn_e vsn,
         *p++ = ',';
         p = ngx_http_kairos_phx_token(p, &m->ref);
         *p++ = ',';
-        p = ngx_http_kairos_json_string(p, &m->topic);
+        p = ngx_http_kairos_json_string(p, &m->message.topic);
         p = ngx_http_kairos_phx_put(p, ",\"phx_reply\",");
     }
 
     p = ngx_http_kairos_phx_put(p, "{\"response\":");
-    p = ngx_http_kairos_phx_copy(p, &m->payload);
+    p = ngx_http_kairos_phx_copy(p, &m->message.payload);
     p = ngx_http_kairos_phx_put(p, ",\"status\":\"");
     p = ngx_http_kairos_phx_copy(p, status);
     p = ngx_http_kairos_phx_put(p, "\"}");
@@ -238,7 +238,7 @@ ngx_http_kairos_phx_reply(u_char *p, ngx_http_kairos_phx_vsn_e vsn,
         p = ngx_http_kairos_phx_put(p, ",\"ref\":");
         p = ngx_http_kairos_phx_token(p, &m->ref);
         p = ngx_http_kairos_phx_put(p, ",\"topic\":");
-        p = ngx_http_kairos_json_string(p, &m->topic);
+        p = ngx_http_kairos_json_string(p, &m->message.topic);
         *p++ = '}';
 
     } else {
@@ -365,11 +365,11 @@ ngx_http_kairos_phx_parse_parts(ngx_http_kairos_phx_parts_t *parts,
     }
 
     ngx_http_kairos_phx_parse_string(&field[NGX_HTTP_KAIROS_PHX_TOPIC],
-                                     &m->topic);
+                                     &m->message.topic);
     ngx_http_kairos_phx_parse_string(&field[NGX_HTTP_KAIROS_PHX_EVENT],
-                                     &m->event);
+                                     &m->message.event);
 
-    m->payload = field[NGX_HTTP_KAIROS_PHX_PAYLOAD].raw;
+    m->message.payload = field[NGX_HTTP_KAIROS_PHX_PAYLOAD].raw;
 
     return NGX_OK;
 }
@@ -421,8 +421,8 @@ ngx_http_kairos_phx_parse_binary(u_char *data, size_t len,
 
     field[0] = &m->join_ref;
     field[1] = &m->ref;
-    field[2] = &m->topic;
-    field[3] = &m->event;
+    field[2] = &m->message.topic;
+    field[3] = &m->message.event;
 
     if (len < NGX_HTTP_KAIROS_PHX_HEADER) {
         *reason = "binary message is too short";
@@ -451,9 +451,9 @@ ngx_http_kairos_phx_parse_binary(u_char *data, size_t len,
         left -= field[i]->len;
     }
 
-    m->payload.data = p;
-    m->payload.len = left;
-    m->binary = 1;
+    m->message.payload.data = p;
+    m->message.payload.len = left;
+    m->message.binary = 1;
 
     if (ngx_http_kairos_phx_check_binary(m, reason) != NGX_OK) {
         return NGX_ERROR;
@@ -472,13 +472,18 @@ static ngx_int_t
 ngx_http_kairos_phx_check_binary(ngx_http_kairos_phx_msg_t *m,
     const char **reason)
 {
+    const ngx_str_t  *topic, *event;
+
+    topic = &m->message.topic;
+    event = &m->message.event;
+
     /* each by itself: a character must not reach from one into the next */
 
     if (ngx_http_kairos_utf8_check(m->join_ref.data, m->join_ref.len)
         != NGX_OK
         || ngx_http_kairos_utf8_check(m->ref.data, m->ref.len) != NGX_OK
-        || ngx_http_kairos_utf8_check(m->topic.data, m->topic.len) != NGX_OK
-        || ngx_http_kairos_utf8_check(m->event.data, m->event.len) != NGX_OK)
+        || ngx_http_kairos_utf8_check(topic->data, topic->len) != NGX_OK
+        || ngx_http_kairos_utf8_check(event->data, event->len) != NGX_OK)
     {
         *reason = "binary message has a field that is not UTF-8";
         return NGX_ERROR;
@@ -526,15 +531,16 @@ ngx_http_kairos_phx_binary_size(const ngx_http_kairos_phx_msg_t *m)
     join_ref = ngx_http_kairos_phx_bare_size(&m->join_ref);
 
     if (join_ref > NGX_HTTP_KAIROS_PHX_MAX_FIELD
-        || m->topic.len > NGX_HTTP_KAIROS_PHX_MAX_FIELD
-        || m->event.len > NGX_HTTP_KAIROS_PHX_MAX_FIELD)
+        || m->message.topic.len > NGX_HTTP_KAIROS_PHX_MAX_FIELD
+        || m->message.event.len > NGX_HTTP_KAIROS_PHX_MAX_FIELD)
     {
         return 0;
     }
 
     return ((join_ref > 0) ? NGX_HTTP_KAIROS_PHX_HEADER - 1
                            : NGX_HTTP_KAIROS_PHX_HEADER - 2)
-           + join_ref + m->topic.len + m->event.len + m->payload.len;
+           + join_ref + m->message.topic.len + m->message.event.len
+           + m->message.payload.len;
 }
 
 
@@ -553,14 +559,14 @@ ngx_http_kairos_phx_write_binary(u_char *p, const ngx_http_kairos_phx_msg_t *m)
         *p++ = NGX_HTTP_KAIROS_PHX_BROADCAST;
     }
 
-    *p++ = (u_char) m->topic.len;
-    *p++ = (u_char) m->event.len;
+    *p++ = (u_char) m->message.topic.len;
+    *p++ = (u_char) m->message.event.len;
 
     p = ngx_http_kairos_phx_bare(p, &m->join_ref);
-    p = ngx_http_kairos_phx_copy(p, &m->topic);
-    p = ngx_http_kairos_phx_copy(p, &m->event);
+    p = ngx_http_kairos_phx_copy(p, &m->message.topic);
+    p = ngx_http_kairos_phx_copy(p, &m->message.event);
 
-    return ngx_http_kairos_phx_copy(p, &m->payload);
+    return ngx_http_kairos_phx_copy(p, &m->message.payload);
 }
 
 
@@ -575,14 +581,14 @@ ngx_http_kairos_phx_binary_reply_size(const ngx_http_kairos_phx_msg_t *m,
 
     if (join_ref > NGX_HTTP_KAIROS_PHX_MAX_FIELD
         || ref > NGX_HTTP_KAIROS_PHX_MAX_FIELD
-        || m->topic.len > NGX_HTTP_KAIROS_PHX_MAX_FIELD
+        || m->message.topic.len > NGX_HTTP_KAIROS_PHX_MAX_FIELD
         || status->len > NGX_HTTP_KAIROS_PHX_MAX_FIELD)
     {
         return 0;
     }
 
-    return NGX_HTTP_KAIROS_PHX_HEADER + join_ref + ref + m->topic.len
-           + status->len + m->payload.len;
+    return NGX_HTTP_KAIROS_PHX_HEADER + join_ref + ref + m->message.topic.len
+           + status->len + m->message.payload.len;
 }
 
 
@@ -593,15 +599,15 @@ ngx_http_kairos_phx_binary_reply(u_char *p, const ngx_http_kairos_phx_msg_t *m,
     *p++ = NGX_HTTP_KAIROS_PHX_REPLY;
     *p++ = (u_char) ngx_http_kairos_phx_bare_size(&m->join_ref);
     *p++ = (u_char) ngx_http_kairos_phx_bare_size(&m->ref);
-    *p++ = (u_char) m->topic.len;
+    *p++ = (u_char) m->message.topic.len;
     *p++ = (u_char) status->len;
 
     p = ngx_http_kairos_phx_bare(p, &m->join_ref);
     p = ngx_http_kairos_phx_bare(p, &m->ref);
-    p = ngx_http_kairos_phx_copy(p, &m->topic);
+    p = ngx_http_kairos_phx_copy(p, &m->message.topic);
     p = ngx_http_kairos_phx_copy(p, status);
 
-    return ngx_http_kairos_phx_copy(p, &m->payload);
+    return ngx_http_kairos_phx_copy(p, &m->message.payload);
 }
 
 

@@ -11,6 +11,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_kairos_message.h"
+
 
 typedef enum {
     NGX_HTTP_KAIROS_PHX_V1 = 0,
@@ -27,23 +29,17 @@ typedef enum {
 
 
 /*
- * A message.  join_ref and ref are raw JSON tokens, strings or numbers, as
- * the client wrote them ("5" and 5 differ and are echoed as they came); len 0
- * stands for null, or for a ref that is not there.  A binary push carries its
- * refs as bare text: the parser puts the quotes around them, so that they
- * compare equal to, and are echoed like, those of a text message, and the
- * writer of a binary message takes them off again.
- *
- * topic and event are decoded UTF-8.  payload is raw JSON, or, with binary
- * set, any bytes.
+ * A message with Phoenix' refs.  join_ref and ref are raw JSON tokens, strings
+ * or numbers, as the client wrote them ("5" and 5 differ and are echoed as
+ * they came); len 0 stands for null, or for a ref that is not there.  A binary
+ * push carries its refs as bare text: the parser puts the quotes around them,
+ * so that they compare equal to, and are echoed like, those of a text message,
+ * and the writer of a binary message takes them off again.
  */
 typedef struct {
-    ngx_str_t    join_ref;
-    ngx_str_t    ref;
-    ngx_str_t    topic;
-    ngx_str_t    event;
-    ngx_str_t    payload;
-    unsigned     binary:1;
+    ngx_http_kairos_message_t  message;
+    ngx_str_t                  join_ref;
+    ngx_str_t                  ref;
 } ngx_http_kairos_phx_msg_t;
 
 
@@ -70,7 +66,7 @@ ngx_int_t ngx_http_kairos_phx_parse(ngx_http_kairos_phx_vsn_e vsn,
  * do not send: a binary payload in V1, or with a field of more than
  * NGX_HTTP_KAIROS_PHX_MAX_FIELD bytes.
  *
- * V2 with m->binary writes the binary form, to be sent as a WebSocket binary
+ * V2 with m->message.binary writes the binary form, to be sent as a binary
  * message: a broadcast if join_ref is null, else a push (it carries no ref).
  * All else is text.  V1 writes event, payload, ref, topic (no join_ref), as
  * Phoenix' V1 serializer does.

@@ -9,7 +9,7 @@ static uint64_t ngx_http_kairos_record_put(u_char *ring, size_t size,
 
 
 size_t
-ngx_http_kairos_record_size(const ngx_http_kairos_phx_msg_t *m)
+ngx_http_kairos_record_size(const ngx_http_kairos_message_t *m)
 {
     uint64_t  size;
 
@@ -30,7 +30,7 @@ ngx_http_kairos_record_size(const ngx_http_kairos_phx_msg_t *m)
 
 void
 ngx_http_kairos_record_write(u_char *ring, size_t size, uint64_t pos,
-    const ngx_http_kairos_phx_msg_t *m, size_t len)
+    const ngx_http_kairos_message_t *m, size_t len)
 {
     ngx_http_kairos_record_t  rec;
 
@@ -69,7 +69,7 @@ ngx_http_kairos_record_copy(u_char *dst, const u_char *ring, size_t size,
 
 ngx_int_t
 ngx_http_kairos_record_parse(u_char *data, size_t len,
-    ngx_http_kairos_phx_msg_t *m)
+    ngx_http_kairos_message_t *m)
 {
     ngx_http_kairos_record_t  rec;
 
@@ -80,7 +80,7 @@ ngx_http_kairos_record_parse(u_char *data, size_t len,
     ngx_memcpy(&rec, data, sizeof(ngx_http_kairos_record_t));
     data += sizeof(ngx_http_kairos_record_t);
 
-    ngx_memzero(m, sizeof(ngx_http_kairos_phx_msg_t));
+    ngx_memzero(m, sizeof(ngx_http_kairos_message_t));
 
     m->topic.len = rec.topic;
     m->topic.data = data;

@@ -15,7 +15,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_kairos_phx.h"
+#include "ngx_http_kairos_message.h"
 
 
 #define NGX_HTTP_KAIROS_RECORD_ALIGN  16
@@ -39,14 +39,14 @@ typedef struct {
  * Bytes that the message takes in the ring; 0 if it has no place in any ring
  * (a name above NGX_HTTP_KAIROS_RECORD_NAME, a payload of 4 GB).
  */
-size_t ngx_http_kairos_record_size(const ngx_http_kairos_phx_msg_t *m);
+size_t ngx_http_kairos_record_size(const ngx_http_kairos_message_t *m);
 
 /*
  * Writes the message at the position.  len is what record_size() returned for
  * the message, and not 0.
  */
 void ngx_http_kairos_record_write(u_char *ring, size_t size, uint64_t pos,
-    const ngx_http_kairos_phx_msg_t *m, size_t len);
+    const ngx_http_kairos_message_t *m, size_t len);
 
 /*
  * Copies len bytes at the position.  A copy of a place that is being written
@@ -56,11 +56,11 @@ void ngx_http_kairos_record_copy(u_char *dst, const u_char *ring, size_t size,
     uint64_t pos, size_t len);
 
 /*
- * Reads a copied record; slices of *m point into it, refs are empty.
+ * Reads a copied record; slices of *m point into it.
  * NGX_ERROR: the parts do not fill len.
  */
 ngx_int_t ngx_http_kairos_record_parse(u_char *data, size_t len,
-    ngx_http_kairos_phx_msg_t *m);
+    ngx_http_kairos_message_t *m);
 
 
 #endif /* _NGX_HTTP_KAIROS_RECORD_H_INCLUDED_ */

@@ -42,14 +42,14 @@ static ngx_int_t ngx_http_kairos_ring_listen(ngx_http_kairos_ring_t *ring,
 static int ngx_http_kairos_ring_fd(ngx_http_kairos_ring_t *ring,
     ngx_http_kairos_shared_slot_t *shared);
 static ngx_atomic_uint_t ngx_http_kairos_ring_append(
-    ngx_http_kairos_ring_t *ring, const ngx_http_kairos_phx_msg_t *m,
+    ngx_http_kairos_ring_t *ring, const ngx_http_kairos_message_t *m,
     size_t size);
 static void ngx_http_kairos_ring_wake(ngx_http_kairos_ring_t *ring,
     ngx_uint_t force);
 static void ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
     ngx_atomic_uint_t until);
 static ngx_int_t ngx_http_kairos_ring_next(ngx_http_kairos_ring_t *ring,
-    ngx_http_kairos_phx_msg_t *m);
+    ngx_http_kairos_message_t *m);
 static ngx_int_t ngx_http_kairos_ring_copy(ngx_http_kairos_ring_t *ring,
     size_t len);
 static void ngx_http_kairos_ring_overrun(ngx_http_kairos_ring_t *ring);
@@ -155,7 +155,7 @@ ngx_http_kairos_ring_close(ngx_http_kairos_ring_t *ring)
 
 ngx_uint_t
 ngx_http_kairos_ring_fits(const ngx_http_kairos_ring_t *ring,
-    const ngx_http_kairos_phx_msg_t *m)
+    const ngx_http_kairos_message_t *m)
 {
     return ngx_http_kairos_ring_room(ring, ngx_http_kairos_record_size(m));
 }
@@ -163,7 +163,7 @@ ngx_http_kairos_ring_fits(const ngx_http_kairos_ring_t *ring,
 
 ngx_int_t
 ngx_http_kairos_ring_publish(ngx_http_kairos_ring_t *ring,
-    const ngx_http_kairos_phx_msg_t *m)
+    const ngx_http_kairos_message_t *m)
 {
     size_t             size;
     ngx_atomic_uint_t  end;
@@ -237,7 +237,7 @@ ngx_http_kairos_ring_fd(ngx_http_kairos_ring_t *ring,
  */
 static ngx_atomic_uint_t
 ngx_http_kairos_ring_append(ngx_http_kairos_ring_t *ring,
-    const ngx_http_kairos_phx_msg_t *m, size_t size)
+    const ngx_http_kairos_message_t *m, size_t size)
 {
     ngx_atomic_uint_t          head, end;
     ngx_http_kairos_shared_t  *sh;
@@ -321,7 +321,7 @@ static void
 ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
     ngx_atomic_uint_t until)
 {
-    ngx_http_kairos_phx_msg_t  m;
+    ngx_http_kairos_message_t  m;
 
     while (ring->position < until) {
 
@@ -345,7 +345,7 @@ ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
  */
 static ngx_int_t
 ngx_http_kairos_ring_next(ngx_http_kairos_ring_t *ring,
-    ngx_http_kairos_phx_msg_t *m)
+    ngx_http_kairos_message_t *m)
 {
     size_t                     size;
     ngx_http_kairos_record_t  *rec;

@@ -23,7 +23,7 @@ typedef struct ngx_http_kairos_hub_s  ngx_http_kairos_hub_t;
 typedef struct {
     /* a message for this worker's members; valid during the call */
     void  (*message)(ngx_http_kairos_hub_t *hub,
-                     const ngx_http_kairos_phx_msg_t *m);
+                     const ngx_http_kairos_message_t *m);
 
     /* messages were overwritten before this worker read them */
     void  (*overrun)(ngx_http_kairos_hub_t *hub);
@@ -61,7 +61,7 @@ void ngx_http_kairos_ring_close(ngx_http_kairos_ring_t *ring);
 
 /* Whether ngx_http_kairos_ring_publish() will take the message. */
 ngx_uint_t ngx_http_kairos_ring_fits(const ngx_http_kairos_ring_t *ring,
-    const ngx_http_kairos_phx_msg_t *m);
+    const ngx_http_kairos_message_t *m);
 
 /*
  * Appends the message, then hands this worker all that it has not read yet,
@@ -69,7 +69,7 @@ ngx_uint_t ngx_http_kairos_ring_fits(const ngx_http_kairos_ring_t *ring,
  * of the ring, or a name is too long, nobody got it.
  */
 ngx_int_t ngx_http_kairos_ring_publish(ngx_http_kairos_ring_t *ring,
-    const ngx_http_kairos_phx_msg_t *m);
+    const ngx_http_kairos_message_t *m);
 
 
 #endif /* _NGX_HTTP_KAIROS_RING_H_INCLUDED_ */

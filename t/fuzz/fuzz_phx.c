@@ -64,9 +64,9 @@ check_text(ngx_http_kairos_phx_vsn_e vsn, const ngx_http_kairos_phx_msg_t *m)
     }
 
     check_equal(&again.ref, &m->ref);
-    check_equal(&again.topic, &m->topic);
-    check_equal(&again.event, &m->event);
-    check_equal(&again.payload, &m->payload);
+    check_equal(&again.message.topic, &m->message.topic);
+    check_equal(&again.message.event, &m->message.event);
+    check_equal(&again.message.payload, &m->message.payload);
 
     free(p);
 }
@@ -85,7 +85,7 @@ check_reply(ngx_http_kairos_phx_vsn_e vsn, const ngx_http_kairos_phx_msg_t *m)
     size = ngx_http_kairos_phx_reply_size(vsn, m, &ok);
 
     if (size == 0) {
-        check(m->binary);
+        check(m->message.binary);
         return;
     }
 
@@ -94,12 +94,12 @@ check_reply(ngx_http_kairos_phx_vsn_e vsn, const ngx_http_kairos_phx_msg_t *m)
     check(p != NULL);
     check(ngx_http_kairos_phx_reply(p, vsn, m, &ok) == p + size);
 
-    if (!m->binary) {
+    if (!m->message.binary) {
         check(ngx_http_kairos_phx_parse(vsn, 0, p, size, &again, &reason)
               == NGX_OK);
         check_equal(&again.ref, &m->ref);
-        check_equal(&again.topic, &m->topic);
-        check_equal(&again.event, &event);
+        check_equal(&again.message.topic, &m->message.topic);
+        check_equal(&again.message.event, &event);
     }
 
     free(p);
@@ -125,8 +125,9 @@ check_binary(const ngx_http_kairos_phx_msg_t *m)
     check(ngx_http_kairos_phx_write(p, V2, m) == p + size);
     check(p[0] == 2 || (p[0] == 0 && m->join_ref.len > 0));
 
-    tail = m->payload.len;
-    check(tail == 0 || memcmp(p + size - tail, m->payload.data, tail) == 0);
+    tail = m->message.payload.len;
+    check(tail == 0
+          || memcmp(p + size - tail, m->message.payload.data, tail) == 0);
 
     free(p);
 }
@@ -136,7 +137,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     u_char                      *text;
-    ngx_str_t                    payload = ngx_string("{}");
+    ngx_str_t                    payload = ngx_string("{}"), got;
     const char                  *reason;
     ngx_http_kairos_phx_msg_t    m;
     ngx_http_kairos_phx_vsn_e    vsn;
@@ -161,23 +162,25 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
 
-    check(ngx_http_kairos_utf8_check(m.topic.data, m.topic.len) == NGX_OK);
-    check(ngx_http_kairos_utf8_check(m.event.data, m.event.len) == NGX_OK);
-    check(m.payload.data >= text
-          && m.payload.data + m.payload.len <= text + size - 1);
+    check(ngx_http_kairos_utf8_check(m.message.topic.data,
+                                     m.message.topic.len) == NGX_OK);
+    check(ngx_http_kairos_utf8_check(m.message.event.data,
+                                     m.message.event.len) == NGX_OK);
+
+    got = m.message.payload;
+    check(got.data >= text && got.data + got.len <= text + size - 1);
 
     /* as it came: the payload is never touched */
-    check(m.payload.len == 0
-          || memcmp(m.payload.data, data + 1 + (m.payload.data - text),
-                    m.payload.len) == 0);
+    check(got.len == 0
+          || memcmp(got.data, data + 1 + (got.data - text), got.len) == 0);
 
     check_reply(V1, &m);
     check_reply(V2, &m);
 
-    if (m.binary) {
+    if (m.message.binary) {
         check_binary(&m);
-        m.binary = 0;
-        m.payload = payload;
+        m.message.binary = 0;
+        m.message.payload = payload;
     }
 
     check_text(V1, &m);
@@ -185,7 +188,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_reply(V1, &m);
     check_reply(V2, &m);
 
-    m.binary = 1;
+    m.message.binary = 1;
     check_binary(&m);
 
     free(text);

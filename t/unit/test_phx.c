@@ -192,14 +192,14 @@ test_phx_parse(void **state)
             fail_msg("%s: %s", c->name, reason);
         }
 
-        assert_int_equal(m.binary, 0);
+        assert_int_equal(m.message.binary, 0);
 
         expect(c->name, "join_ref", &m.join_ref, c->join_ref,
                strlen(c->join_ref));
         expect(c->name, "ref", &m.ref, c->ref, strlen(c->ref));
-        expect(c->name, "topic", &m.topic, c->topic, strlen(c->topic));
-        expect(c->name, "event", &m.event, c->event, strlen(c->event));
-        expect(c->name, "payload", &m.payload, c->payload,
+        expect(c->name, "topic", &m.message.topic, c->topic, strlen(c->topic));
+        expect(c->name, "event", &m.message.event, c->event, strlen(c->event));
+        expect(c->name, "payload", &m.message.payload, c->payload,
                strlen(c->payload));
 
         free(data);
@@ -318,17 +318,17 @@ test_phx_parse_binary(void **state)
             fail_msg("%s: %s", name, reason);
         }
 
-        assert_int_equal(m.binary, 1);
+        assert_int_equal(m.message.binary, 1);
 
         expect(name, "join_ref", &m.join_ref, binary_cases[i].join_ref,
                strlen(binary_cases[i].join_ref));
         expect(name, "ref", &m.ref, binary_cases[i].ref,
                strlen(binary_cases[i].ref));
-        expect(name, "topic", &m.topic, binary_cases[i].topic,
+        expect(name, "topic", &m.message.topic, binary_cases[i].topic,
                strlen(binary_cases[i].topic));
-        expect(name, "event", &m.event, binary_cases[i].event,
+        expect(name, "event", &m.message.event, binary_cases[i].event,
                strlen(binary_cases[i].event));
-        expect(name, "payload", &m.payload, binary_cases[i].payload,
+        expect(name, "payload", &m.message.payload, binary_cases[i].payload,
                binary_cases[i].payload_len);
 
         free(data);
@@ -508,10 +508,10 @@ test_phx_write(void **state)
 
         m.join_ref = str(write_cases[i].join_ref);
         m.ref = str(write_cases[i].ref);
-        m.topic = str(write_cases[i].topic);
-        m.event = str(write_cases[i].event);
-        m.payload = str(write_cases[i].payload);
-        m.binary = write_cases[i].binary;
+        m.message.topic = str(write_cases[i].topic);
+        m.message.event = str(write_cases[i].event);
+        m.message.payload = str(write_cases[i].payload);
+        m.message.binary = write_cases[i].binary;
 
         if (write_cases[i].status) {
             status = str(write_cases[i].status);
@@ -579,8 +579,8 @@ test_phx_binary_refs(void **state)
     assert_int_equal(last - buf, 12);
     assert_memory_equal(buf, "\1\1\2\1\2" "7" "12" "t" "ok" "x", 12);
 
-    b.binary = 0;
-    b.payload = str("{}");
+    b.message.binary = 0;
+    b.message.payload = str("{}");
 
     last = ngx_http_kairos_phx_reply(buf, V2, &b, &ok);
     *last = '\0';

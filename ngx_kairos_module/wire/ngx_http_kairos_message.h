@@ -1,0 +1,21 @@
+/*
+ * A message on a topic, whatever dialect its sender and its receivers use.
+ */
+
+#ifndef _NGX_HTTP_KAIROS_MESSAGE_H_INCLUDED_
+#define _NGX_HTTP_KAIROS_MESSAGE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+typedef struct {
+    ngx_str_t    topic;       /* decoded UTF-8, as is event */
+    ngx_str_t    event;
+    ngx_str_t    payload;     /* raw JSON or, with binary set, any bytes */
+    unsigned     binary:1;
+} ngx_http_kairos_message_t;
+
+
+#endif /* _NGX_HTTP_KAIROS_MESSAGE_H_INCLUDED_ */
