@@ -20,9 +20,6 @@ static void ngx_http_kairos_channel_send(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m);
 static void ngx_http_kairos_channel_pass(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_msg_t *msg);
-static ngx_http_kairos_msg_t *ngx_http_kairos_channel_frame_reply(
-    ngx_http_kairos_session_t *ks, const ngx_http_kairos_phx_msg_t *m,
-    const ngx_str_t *status);
 static u_char *ngx_http_kairos_channel_reason(u_char *p,
     const ngx_str_t *reason);
 static void ngx_http_kairos_channel_log_refusal(ngx_http_kairos_session_t *ks,
@@ -135,7 +132,8 @@ ngx_http_kairos_channel_reply(ngx_http_kairos_session_t *ks,
         ngx_str_set(&status, "error");
     }
 
-    msg = ngx_http_kairos_channel_frame_reply(ks, &m, &status);
+    (void) ngx_http_kairos_encode_reply(ks->encoding, &m, &status, &msg,
+                                        ks->connection->log);
 
     ngx_http_kairos_channel_pass(ks, msg);
 }
@@ -220,38 +218,6 @@ ngx_http_kairos_channel_end_topic(ngx_http_kairos_topic_t *tp,
 }
 
 
-ngx_int_t
-ngx_http_kairos_channel_frame(ngx_http_kairos_phx_vsn_e vsn,
-    const ngx_http_kairos_phx_msg_t *m, ngx_http_kairos_msg_t **msg,
-    ngx_log_t *log)
-{
-    u_char      *p;
-    size_t       len;
-    ngx_uint_t   opcode;
-
-    *msg = NULL;
-
-    len = ngx_http_kairos_phx_size(vsn, m);
-    if (len == 0) {
-        return NGX_DECLINED;
-    }
-
-    *msg = ngx_http_kairos_msg_alloc(
-                       ngx_http_kairos_ws_header_size(len) + len, log);
-    if (*msg == NULL) {
-        return NGX_ERROR;
-    }
-
-    opcode = m->message.binary ? NGX_HTTP_KAIROS_WS_BINARY
-                               : NGX_HTTP_KAIROS_WS_TEXT;
-
-    p = ngx_http_kairos_ws_header((*msg)->data, opcode, len);
-    (void) ngx_http_kairos_phx_write(p, vsn, m);
-
-    return NGX_OK;
-}
-
-
 /*
  * With ref as well as join_ref, as Phoenix sends it: a client drops the
  * event if neither is the join it knows.
@@ -281,10 +247,8 @@ ngx_http_kairos_channel_send(ngx_http_kairos_session_t *ks,
 {
     ngx_http_kairos_msg_t  *msg;
 
-    /* JSON has a form in every serializer: NULL is for lack of memory */
-
-    (void) ngx_http_kairos_channel_frame(ks->vsn, m, &msg,
-                                         ks->connection->log);
+    (void) ngx_http_kairos_encode_refs(ks->encoding, m, &msg,
+                                       ks->connection->log);
 
     ngx_http_kairos_channel_pass(ks, msg);
 }
@@ -292,7 +256,8 @@ ngx_http_kairos_channel_send(ngx_http_kairos_session_t *ks,
 
 /*
  * Sends the message and releases it.  NULL: there was no memory for the
- * message, so the session ends, because its client may wait for an answer.
+ * message, as JSON has a form in every encoding.  The session ends then,
+ * because its client may wait for an answer.
  */
 static void
 ngx_http_kairos_channel_pass(ngx_http_kairos_session_t *ks,
@@ -305,29 +270,6 @@ ngx_http_kairos_channel_pass(ngx_http_kairos_session_t *ks,
 
     ngx_http_kairos_session_send(ks, msg);
     ngx_http_kairos_msg_release(msg);
-}
-
-
-static ngx_http_kairos_msg_t *
-ngx_http_kairos_channel_frame_reply(ngx_http_kairos_session_t *ks,
-    const ngx_http_kairos_phx_msg_t *m, const ngx_str_t *status)
-{
-    u_char                 *p;
-    size_t                  len;
-    ngx_http_kairos_msg_t  *msg;
-
-    len = ngx_http_kairos_phx_reply_size(ks->vsn, m, status);
-
-    msg = ngx_http_kairos_msg_alloc(ngx_http_kairos_ws_header_size(len) + len,
-                                    ks->connection->log);
-    if (msg == NULL) {
-        return NULL;
-    }
-
-    p = ngx_http_kairos_ws_header(msg->data, NGX_HTTP_KAIROS_WS_TEXT, len);
-    (void) ngx_http_kairos_phx_reply(p, ks->vsn, m, status);
-
-    return msg;
 }
 
 

@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_kairos_encoding.h"
 #include "ngx_http_kairos_session.h"
 #include "ngx_http_kairos_topic.h"
 
@@ -69,15 +70,6 @@ void ngx_http_kairos_channel_send_error(ngx_http_kairos_channel_t *ch,
  */
 void ngx_http_kairos_channel_end_topic(ngx_http_kairos_topic_t *tp,
     const ngx_str_t *reason);
-
-/*
- * Makes a WebSocket frame of the message in this serializer.  NGX_OK: *msg,
- * with one reference, is the caller's.  NGX_DECLINED: the message has no form
- * in the serializer.  NGX_ERROR: no memory (logged).  *msg is NULL then.
- */
-ngx_int_t ngx_http_kairos_channel_frame(ngx_http_kairos_phx_vsn_e vsn,
-    const ngx_http_kairos_phx_msg_t *m, ngx_http_kairos_msg_t **msg,
-    ngx_log_t *log);
 
 
 #endif /* _NGX_HTTP_KAIROS_CHANNEL_H_INCLUDED_ */

@@ -82,19 +82,15 @@ void
 ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_topic_t *tp, const ngx_http_kairos_message_t *m)
 {
-    ngx_int_t                   rc[NGX_HTTP_KAIROS_PHX_NVSN];
-    ngx_uint_t                  vsn;
-    ngx_queue_t                *q;
-    ngx_http_kairos_msg_t      *msgs[NGX_HTTP_KAIROS_PHX_NVSN];
-    ngx_http_kairos_channel_t  *ch;
-    ngx_http_kairos_phx_msg_t   pm;
+    ngx_int_t                    rc[NGX_HTTP_KAIROS_NENCODINGS];
+    ngx_queue_t                 *q;
+    ngx_http_kairos_msg_t       *msgs[NGX_HTTP_KAIROS_NENCODINGS];
+    ngx_http_kairos_channel_t   *ch;
+    ngx_http_kairos_encoding_e   e;
 
-    ngx_memzero(&pm, sizeof(ngx_http_kairos_phx_msg_t));
-    pm.message = *m;
-
-    for (vsn = 0; vsn < NGX_HTTP_KAIROS_PHX_NVSN; vsn++) {
-        rc[vsn] = NGX_AGAIN;
-        msgs[vsn] = NULL;
+    for (e = 0; e < NGX_HTTP_KAIROS_NENCODINGS; e++) {
+        rc[e] = NGX_AGAIN;
+        msgs[e] = NULL;
     }
 
     for (q = ngx_queue_head(&tp->members);
@@ -102,24 +98,23 @@ ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
          q = ngx_queue_next(q))
     {
         ch = ngx_queue_data(q, ngx_http_kairos_channel_t, member);
-        vsn = ch->ks->vsn;
+        e = ch->ks->encoding;
 
-        if (rc[vsn] == NGX_AGAIN) {
-            rc[vsn] = ngx_http_kairos_channel_frame(ch->ks->vsn, &pm,
-                                                    &msgs[vsn], hub->log);
+        if (rc[e] == NGX_AGAIN) {
+            rc[e] = ngx_http_kairos_encode(e, m, &msgs[e], hub->log);
         }
 
-        if (rc[vsn] == NGX_OK) {
-            ngx_http_kairos_session_send(ch->ks, msgs[vsn]);
+        if (rc[e] == NGX_OK) {
+            ngx_http_kairos_session_send(ch->ks, msgs[e]);
 
-        } else if (rc[vsn] == NGX_ERROR) {
+        } else if (rc[e] == NGX_ERROR) {
             ngx_http_kairos_session_fail(ch->ks);
         }
     }
 
-    for (vsn = 0; vsn < NGX_HTTP_KAIROS_PHX_NVSN; vsn++) {
-        if (msgs[vsn] != NULL) {
-            ngx_http_kairos_msg_release(msgs[vsn]);
+    for (e = 0; e < NGX_HTTP_KAIROS_NENCODINGS; e++) {
+        if (msgs[e] != NULL) {
+            ngx_http_kairos_msg_release(msgs[e]);
         }
     }
 }

@@ -31,9 +31,9 @@ ngx_int_t ngx_http_kairos_hub_open(ngx_http_kairos_hub_t *hub,
 void ngx_http_kairos_hub_close(ngx_http_kairos_hub_t *hub);
 
 /*
- * Sends m to every member of the topic in this worker, and frames m
- * once per serializer.  A member whose serializer has no form of m
- * is passed over; a member for which there is no memory loses its socket.
+ * Sends m to every member of the topic in this worker, and encodes m once per
+ * encoding.  A member whose encoding has no form of m is passed over; a member
+ * for which there is no memory loses its socket.
  */
 void ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_topic_t *tp, const ngx_http_kairos_message_t *m);

@@ -45,7 +45,7 @@ static void ngx_http_kairos_upgrade_cleanup(void *data);
 static ngx_int_t ngx_http_kairos_upgrade_refuse(ngx_http_request_t *r,
     ngx_http_kairos_refusal_t *no);
 static ngx_http_kairos_upgrade_t *ngx_http_kairos_upgrade_create(
-    ngx_http_request_t *r, ngx_http_kairos_phx_vsn_e vsn);
+    ngx_http_request_t *r, ngx_http_kairos_encoding_e encoding);
 static ngx_int_t ngx_http_kairos_upgrade_permit(
     ngx_http_kairos_upgrade_t *up, ngx_http_kairos_refusal_t *no);
 static uint64_t ngx_http_kairos_upgrade_client(ngx_http_request_t *r,
@@ -157,18 +157,18 @@ ngx_http_kairos_upgrade_cleanup(void *data)
 ngx_int_t
 ngx_http_kairos_upgrade(ngx_http_request_t *r)
 {
-    ngx_int_t                   rc;
-    ngx_http_kairos_refusal_t   no;
-    ngx_http_kairos_upgrade_t  *up;
-    ngx_http_kairos_phx_vsn_e   vsn;
+    ngx_int_t                    rc;
+    ngx_http_kairos_refusal_t    no;
+    ngx_http_kairos_upgrade_t   *up;
+    ngx_http_kairos_encoding_e   encoding;
 
     ngx_memzero(&no, sizeof(ngx_http_kairos_refusal_t));
-    vsn = NGX_HTTP_KAIROS_PHX_V1;
+    encoding = NGX_HTTP_KAIROS_ENCODING_V1_WS;
 
     ngx_http_kairos_upgrade_check(r, &no);
 
     if (no.status == 0
-        && ngx_http_kairos_upgrade_vsn(r, &vsn) != NGX_OK)
+        && ngx_http_kairos_upgrade_encoding(r, &encoding) != NGX_OK)
     {
         no.status = NGX_HTTP_FORBIDDEN;
         no.reason = "parameter vsn must be 1.0.x or 2.0.x";
@@ -178,7 +178,7 @@ ngx_http_kairos_upgrade(ngx_http_request_t *r)
         return ngx_http_kairos_upgrade_refuse(r, &no);
     }
 
-    up = ngx_http_kairos_upgrade_create(r, vsn);
+    up = ngx_http_kairos_upgrade_create(r, encoding);
     if (up == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -266,7 +266,7 @@ ngx_http_kairos_upgrade_refuse(ngx_http_request_t *r,
  */
 static ngx_http_kairos_upgrade_t *
 ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
-    ngx_http_kairos_phx_vsn_e vsn)
+    ngx_http_kairos_encoding_e encoding)
 {
     ngx_http_cleanup_t           *cln;
     ngx_http_kairos_hub_t        *hub;
@@ -303,7 +303,7 @@ ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
     ks->hub = hub;
     ks->topics = &hub->topics;
     ks->feed = (klcf->upstream != NULL) ? klcf->upstream->feed : NULL;
-    ks->vsn = vsn;
+    ks->encoding = encoding;
 
     up->request = r;
     up->ks = ks;

@@ -131,14 +131,23 @@ ngx_http_kairos_upgrade_has_token(ngx_http_request_t *r, const char *name,
 
 
 ngx_int_t
-ngx_http_kairos_upgrade_vsn(ngx_http_request_t *r,
-    ngx_http_kairos_phx_vsn_e *vsn)
+ngx_http_kairos_upgrade_encoding(ngx_http_request_t *r,
+    ngx_http_kairos_encoding_e *encoding)
 {
-    ngx_str_t  value;
+    ngx_str_t                  value;
+    ngx_http_kairos_phx_vsn_e  vsn;
 
-    if (ngx_http_arg(r, (u_char *) "vsn", 3, &value) != NGX_OK) {
-        return NGX_OK;
+    vsn = NGX_HTTP_KAIROS_PHX_V1;
+
+    if (ngx_http_arg(r, (u_char *) "vsn", 3, &value) == NGX_OK
+        && ngx_http_kairos_handshake_vsn(&value, &vsn) != NGX_OK)
+    {
+        return NGX_DECLINED;
     }
 
-    return ngx_http_kairos_handshake_vsn(&value, vsn);
+    *encoding = (vsn == NGX_HTTP_KAIROS_PHX_V2)
+                ? NGX_HTTP_KAIROS_ENCODING_V2_WS
+                : NGX_HTTP_KAIROS_ENCODING_V1_WS;
+
+    return NGX_OK;
 }

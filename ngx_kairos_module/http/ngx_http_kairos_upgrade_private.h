@@ -10,8 +10,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_kairos_encoding.h"
 #include "ngx_http_kairos_jwt.h"
-#include "ngx_http_kairos_phx.h"
 #include "ngx_http_kairos_session.h"
 #include "ngx_http_kairos_upgrade.h"
 
@@ -36,11 +36,11 @@ void ngx_http_kairos_upgrade_check(ngx_http_request_t *r,
     ngx_http_kairos_refusal_t *no);
 
 /*
- * The serializer: "2.0.0" of today's clients, "1.0.0" or nothing of old
- * ones.  *vsn is V1 when called.  NGX_DECLINED: another.
+ * The encoding that the argument "vsn" selects: "2.0.0" of today's clients,
+ * "1.0.0" or nothing of old ones.  NGX_DECLINED: the argument is another.
  */
-ngx_int_t ngx_http_kairos_upgrade_vsn(ngx_http_request_t *r,
-    ngx_http_kairos_phx_vsn_e *vsn);
+ngx_int_t ngx_http_kairos_upgrade_encoding(ngx_http_request_t *r,
+    ngx_http_kairos_encoding_e *encoding);
 
 /*
  * Whether the comma-separated lists in the headers of this name contain the

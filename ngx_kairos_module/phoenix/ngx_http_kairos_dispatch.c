@@ -67,7 +67,8 @@ ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
     const char                 *reason;
     ngx_http_kairos_phx_msg_t   m;
 
-    if (ngx_http_kairos_phx_parse(ks->vsn, binary, data, len, &m, &reason)
+    if (ngx_http_kairos_encoding_parse(ks->encoding, binary, data, len, &m,
+                                       &reason)
         != NGX_OK)
     {
         /* Phoenix closes the socket, too: its serializer raises an error */

@@ -75,11 +75,11 @@ struct ngx_http_kairos_sessions_s {
 
 /*
  * What a delivery touches comes first, in two cache lines.  The first part is
- * private to ngx_http_kairos_session*.c, except that others read vsn,
- * connection and limits, and the creator sets vsn.
+ * private to ngx_http_kairos_session*.c, except that others read
+ * encoding, connection and limits, and the creator sets encoding.
  */
 struct ngx_http_kairos_session_s {
-    ngx_http_kairos_phx_vsn_e     vsn;
+    ngx_uint_t                    encoding;
     unsigned                      draining:1;   /* drain_at_msec is set */
     unsigned                      ending:1;     /* _close() was called */
     unsigned                      gone:1;       /* handlers->gone() was */
@@ -149,7 +149,7 @@ void ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle);
 
 /*
  * Makes a session that does nothing yet; its creator sets hub, topics, feed
- * and vsn, asks for its admission, then starts or discards it.  NULL: no
+ * and encoding, asks for its admission, then starts or discards it.  NULL: no
  * memory (logged).
  */
 ngx_http_kairos_session_t *ngx_http_kairos_session_create(

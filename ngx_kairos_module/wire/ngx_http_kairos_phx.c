@@ -76,7 +76,7 @@ static const char  *ngx_http_kairos_phx_names[] = {
 
 
 ngx_int_t
-ngx_http_kairos_phx_parse(ngx_http_kairos_phx_vsn_e vsn, ngx_uint_t binary,
+ngx_http_kairos_phx_parse(ngx_uint_t vsn, ngx_uint_t binary,
     u_char *data, size_t len, ngx_http_kairos_phx_msg_t *m,
     const char **reason)
 {
@@ -117,7 +117,7 @@ ngx_http_kairos_phx_parse(ngx_http_kairos_phx_vsn_e vsn, ngx_uint_t binary,
 
 
 size_t
-ngx_http_kairos_phx_size(ngx_http_kairos_phx_vsn_e vsn,
+ngx_http_kairos_phx_size(ngx_uint_t vsn,
     const ngx_http_kairos_phx_msg_t *m)
 {
     size_t  size;
@@ -143,7 +143,7 @@ ngx_http_kairos_phx_size(ngx_http_kairos_phx_vsn_e vsn,
 
 
 u_char *
-ngx_http_kairos_phx_write(u_char *p, ngx_http_kairos_phx_vsn_e vsn,
+ngx_http_kairos_phx_write(u_char *p, ngx_uint_t vsn,
     const ngx_http_kairos_phx_msg_t *m)
 {
     if (m->message.binary) {
@@ -181,7 +181,7 @@ ngx_http_kairos_phx_write(u_char *p, ngx_http_kairos_phx_vsn_e vsn,
 
 
 size_t
-ngx_http_kairos_phx_reply_size(ngx_http_kairos_phx_vsn_e vsn,
+ngx_http_kairos_phx_reply_size(ngx_uint_t vsn,
     const ngx_http_kairos_phx_msg_t *m, const ngx_str_t *status)
 {
     size_t  size;
@@ -207,7 +207,7 @@ ngx_http_kairos_phx_reply_size(ngx_http_kairos_phx_vsn_e vsn,
 
 
 u_char *
-ngx_http_kairos_phx_reply(u_char *p, ngx_http_kairos_phx_vsn_e vsn,
+ngx_http_kairos_phx_reply(u_char *p, ngx_uint_t vsn,
     const ngx_http_kairos_phx_msg_t *m, const ngx_str_t *status)
 {
     if (m->message.binary) {

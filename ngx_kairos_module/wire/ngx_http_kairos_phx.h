@@ -14,6 +14,7 @@
 #include "ngx_http_kairos_message.h"
 
 
+/* the serializers: the values of each argument vsn below */
 typedef enum {
     NGX_HTTP_KAIROS_PHX_V1 = 0,
     NGX_HTTP_KAIROS_PHX_V2,
@@ -56,8 +57,8 @@ typedef struct {
  * NGX_OK; NGX_ERROR: not a message, *reason is static text (the connection
  * is to be closed).
  */
-ngx_int_t ngx_http_kairos_phx_parse(ngx_http_kairos_phx_vsn_e vsn,
-    ngx_uint_t binary, u_char *data, size_t len, ngx_http_kairos_phx_msg_t *m,
+ngx_int_t ngx_http_kairos_phx_parse(ngx_uint_t vsn, ngx_uint_t binary,
+    u_char *data, size_t len, ngx_http_kairos_phx_msg_t *m,
     const char **reason);
 
 /*
@@ -71,18 +72,18 @@ ngx_int_t ngx_http_kairos_phx_parse(ngx_http_kairos_phx_vsn_e vsn,
  * All else is text.  V1 writes event, payload, ref, topic (no join_ref), as
  * Phoenix' V1 serializer does.
  */
-size_t ngx_http_kairos_phx_size(ngx_http_kairos_phx_vsn_e vsn,
+size_t ngx_http_kairos_phx_size(ngx_uint_t vsn,
     const ngx_http_kairos_phx_msg_t *m);
-u_char *ngx_http_kairos_phx_write(u_char *p, ngx_http_kairos_phx_vsn_e vsn,
+u_char *ngx_http_kairos_phx_write(u_char *p, ngx_uint_t vsn,
     const ngx_http_kairos_phx_msg_t *m);
 
 /*
  * The same for a phx_reply: m's event is ignored; its payload is the
  * "response", status "ok" or "error" (written as it is, without escapes).
  */
-size_t ngx_http_kairos_phx_reply_size(ngx_http_kairos_phx_vsn_e vsn,
+size_t ngx_http_kairos_phx_reply_size(ngx_uint_t vsn,
     const ngx_http_kairos_phx_msg_t *m, const ngx_str_t *status);
-u_char *ngx_http_kairos_phx_reply(u_char *p, ngx_http_kairos_phx_vsn_e vsn,
+u_char *ngx_http_kairos_phx_reply(u_char *p, ngx_uint_t vsn,
     const ngx_http_kairos_phx_msg_t *m, const ngx_str_t *status);
 
 
