@@ -184,14 +184,14 @@ static ngx_command_t  ngx_http_kairos_commands[] = {
       NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_kairos_loc_conf_t, limits.max_channels),
+      offsetof(ngx_http_kairos_loc_conf_t, client_limits.max_channels),
       &ngx_http_kairos_positive },
 
     { ngx_string("kairos_max_pending"),
       NGX_HTTP_KAIROS_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_kairos_loc_conf_t, limits.max_pending),
+      offsetof(ngx_http_kairos_loc_conf_t, client_limits.max_pending),
       &ngx_http_kairos_positive },
 
     { ngx_string("kairos_max_connections"),

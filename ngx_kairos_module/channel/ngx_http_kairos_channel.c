@@ -38,8 +38,8 @@ ngx_http_kairos_channel_find(ngx_http_kairos_session_t *ks,
 
     /* at most kairos_max_channels, mostly a handful */
 
-    for (q = ngx_queue_head(&ks->channels);
-         q != ngx_queue_sentinel(&ks->channels);
+    for (q = ngx_queue_head(&ks->client->channels);
+         q != ngx_queue_sentinel(&ks->client->channels);
          q = ngx_queue_next(q))
     {
         ch = ngx_queue_data(q, ngx_http_kairos_channel_t, queue);
@@ -64,12 +64,13 @@ ngx_http_kairos_channel_open(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_channel_t  *ch;
 
     ch = ngx_alloc(sizeof(ngx_http_kairos_channel_t) + join_ref->len,
-                   ks->connection->log);
+                   ks->log);
     if (ch == NULL) {
         return NULL;
     }
 
-    ch->topic = ngx_http_kairos_topic_add(ks->topics, topic, &ch->member);
+    ch->topic = ngx_http_kairos_topic_add(&ks->client->hub->topics, topic,
+                                          &ch->member);
     if (ch->topic == NULL) {
         ngx_free(ch);
         return NULL;
@@ -78,6 +79,7 @@ ngx_http_kairos_channel_open(ngx_http_kairos_session_t *ks,
     p = (u_char *) ch + sizeof(ngx_http_kairos_channel_t);
 
     ch->ks = ks;
+    ch->encoding = ks->client->encoding;
     ch->join_ref.len = join_ref->len;
     ch->join_ref.data = p;
 
@@ -87,8 +89,8 @@ ngx_http_kairos_channel_open(ngx_http_kairos_session_t *ks,
 
     /* the newest first: it is the likeliest to be asked for */
 
-    ngx_queue_insert_head(&ks->channels, &ch->queue);
-    ks->nchannels++;
+    ngx_queue_insert_head(&ks->client->channels, &ch->queue);
+    ks->client->nchannels++;
     ks->slot->counters->channels++;
 
     return ch;
@@ -101,7 +103,7 @@ ngx_http_kairos_channel_close(ngx_http_kairos_channel_t *ch)
     ngx_http_kairos_topic_remove(ch->topic, &ch->member);
 
     ngx_queue_remove(&ch->queue);
-    ch->ks->nchannels--;
+    ch->ks->client->nchannels--;
     ch->ks->slot->counters->channels--;
 
     ngx_free(ch);
@@ -132,8 +134,8 @@ ngx_http_kairos_channel_reply(ngx_http_kairos_session_t *ks,
         ngx_str_set(&status, "error");
     }
 
-    (void) ngx_http_kairos_encode_reply(ks->encoding, &m, &status, &msg,
-                                        ks->connection->log);
+    (void) ngx_http_kairos_encode_reply(ks->client->encoding, &m, &status,
+                                        &msg, ks->log);
 
     ngx_http_kairos_channel_pass(ks, msg);
 }
@@ -247,8 +249,8 @@ ngx_http_kairos_channel_send(ngx_http_kairos_session_t *ks,
 {
     ngx_http_kairos_msg_t  *msg;
 
-    (void) ngx_http_kairos_encode_refs(ks->encoding, m, &msg,
-                                       ks->connection->log);
+    (void) ngx_http_kairos_encode_refs(ks->client->encoding, m, &msg,
+                                       ks->log);
 
     ngx_http_kairos_channel_pass(ks, msg);
 }
@@ -292,14 +294,14 @@ ngx_http_kairos_channel_log_refusal(ngx_http_kairos_session_t *ks,
     u_char     topic_buf[2 + 6 * NGX_HTTP_KAIROS_LOG_MAX];
     ngx_str_t  event, topic;
 
-    if (ks->connection->log->log_level < NGX_LOG_INFO) {
+    if (ks->log->log_level < NGX_LOG_INFO) {
         return;
     }
 
     ngx_http_kairos_channel_log_name(event_buf, &event, &req->message.event);
     ngx_http_kairos_channel_log_name(topic_buf, &topic, &req->message.topic);
 
-    ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+    ngx_log_error(NGX_LOG_INFO, ks->log, 0,
                   "kairos refused %V on topic %V: %V",
                   &event, &topic, reason);
 }

@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_kairos_client.h"
 #include "ngx_http_kairos_encoding.h"
 #include "ngx_http_kairos_session.h"
 #include "ngx_http_kairos_topic.h"
@@ -17,8 +18,10 @@
 
 typedef struct {
     ngx_queue_t                 member;     /* in topic->members */
-    ngx_queue_t                 queue;      /* in ks->channels */
+    ngx_queue_t                 queue;      /* in ks->client->channels */
     ngx_http_kairos_session_t  *ks;
+    ngx_http_kairos_encoding_e  encoding;   /* of ks->client, kept here for
+                                               the loop of a delivery */
     ngx_http_kairos_topic_t    *topic;
     ngx_str_t                   join_ref;   /* raw JSON token, owned */
 } ngx_http_kairos_channel_t;

@@ -98,7 +98,7 @@ ngx_http_kairos_hub_deliver(ngx_http_kairos_hub_t *hub,
          q = ngx_queue_next(q))
     {
         ch = ngx_queue_data(q, ngx_http_kairos_channel_t, member);
-        e = ch->ks->encoding;
+        e = ch->encoding;
 
         if (rc[e] == NGX_AGAIN) {
             rc[e] = ngx_http_kairos_encode(e, m, &msgs[e], hub->log);

@@ -11,7 +11,6 @@
 #include <ngx_core.h>
 
 #include "ngx_http_kairos_ring.h"
-#include "ngx_http_kairos_session.h"
 #include "ngx_http_kairos_slot.h"
 #include "ngx_http_kairos_topic.h"
 

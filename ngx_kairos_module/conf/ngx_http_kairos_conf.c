@@ -74,8 +74,8 @@ ngx_http_kairos_conf_create_loc(ngx_conf_t *cf)
 
     conf->limits.message_size = NGX_CONF_UNSET_SIZE;
     conf->limits.queue_size = NGX_CONF_UNSET_SIZE;
-    conf->limits.max_channels = NGX_CONF_UNSET_UINT;
-    conf->limits.max_pending = NGX_CONF_UNSET_UINT;
+    conf->client_limits.max_channels = NGX_CONF_UNSET_UINT;
+    conf->client_limits.max_pending = NGX_CONF_UNSET_UINT;
     conf->limits.idle_timeout = NGX_CONF_UNSET_MSEC;
     conf->limits.drain = NGX_CONF_UNSET_MSEC;
     conf->limits.message_rate = NGX_CONF_UNSET_UINT;
@@ -110,6 +110,11 @@ ngx_http_kairos_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_http_kairos_conf_merge_limits(&prev->limits, &conf->limits);
+
+    ngx_conf_merge_uint_value(conf->client_limits.max_channels,
+                              prev->client_limits.max_channels, 100);
+    ngx_conf_merge_uint_value(conf->client_limits.max_pending,
+                              prev->client_limits.max_pending, 64);
 
     ngx_conf_merge_ptr_value(conf->replicator, prev->replicator, NULL);
 
@@ -148,8 +153,6 @@ ngx_http_kairos_conf_merge_limits(ngx_http_kairos_limits_t *prev,
                               1024 * 1024);
     ngx_conf_merge_size_value(conf->queue_size, prev->queue_size,
                               4 * 1024 * 1024);
-    ngx_conf_merge_uint_value(conf->max_channels, prev->max_channels, 100);
-    ngx_conf_merge_uint_value(conf->max_pending, prev->max_pending, 64);
     ngx_conf_merge_msec_value(conf->idle_timeout, prev->idle_timeout, 60000);
     ngx_conf_merge_msec_value(conf->drain, prev->drain, 30000);
     ngx_conf_merge_uint_value(conf->message_rate, prev->message_rate, 0);

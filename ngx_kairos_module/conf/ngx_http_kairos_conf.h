@@ -10,6 +10,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_http_kairos_client.h"
 #include "ngx_http_kairos_feed.h"
 #include "ngx_http_kairos_hub.h"
 #include "ngx_http_kairos_jwt.h"
@@ -80,6 +81,7 @@ typedef struct {
 
     ngx_http_kairos_auth_conf_t  auth;
     ngx_http_kairos_limits_t     limits;
+    ngx_http_kairos_client_limits_t  client_limits;
 } ngx_http_kairos_loc_conf_t;
 
 

@@ -46,6 +46,7 @@ static ngx_int_t ngx_http_kairos_upgrade_refuse(ngx_http_request_t *r,
     ngx_http_kairos_refusal_t *no);
 static ngx_http_kairos_upgrade_t *ngx_http_kairos_upgrade_create(
     ngx_http_request_t *r, ngx_http_kairos_encoding_e encoding);
+static void ngx_http_kairos_upgrade_discard(ngx_http_kairos_session_t *ks);
 static ngx_int_t ngx_http_kairos_upgrade_permit(
     ngx_http_kairos_upgrade_t *up, ngx_http_kairos_refusal_t *no);
 static uint64_t ngx_http_kairos_upgrade_client(ngx_http_request_t *r,
@@ -148,7 +149,7 @@ ngx_http_kairos_upgrade_cleanup(void *data)
     }
 
     if (up->ks != NULL) {
-        ngx_http_kairos_session_discard(up->ks);
+        ngx_http_kairos_upgrade_discard(up->ks);
         up->ks = NULL;
     }
 }
@@ -199,7 +200,7 @@ ngx_http_kairos_upgrade(ngx_http_request_t *r)
         return ngx_http_kairos_upgrade_refuse(r, &no);
     }
 
-    up->ks->client = ngx_http_kairos_upgrade_client(r, up->ks);
+    up->ks->client->number = ngx_http_kairos_upgrade_client(r, up->ks);
 
     rc = ngx_http_kairos_upgrade_switch(r);
 
@@ -271,6 +272,7 @@ ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
     ngx_http_cleanup_t           *cln;
     ngx_http_kairos_hub_t        *hub;
     ngx_http_kairos_zone_t       *zone;
+    ngx_http_kairos_client_t     *client;
     ngx_http_kairos_session_t    *ks;
     ngx_http_kairos_upgrade_t    *up;
     ngx_http_kairos_loc_conf_t   *klcf;
@@ -300,10 +302,14 @@ ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
         return NULL;
     }
 
-    ks->hub = hub;
-    ks->topics = &hub->topics;
-    ks->feed = (klcf->upstream != NULL) ? klcf->upstream->feed : NULL;
-    ks->encoding = encoding;
+    client = ngx_http_kairos_client_create(ks, hub, encoding,
+                                           &klcf->client_limits);
+    if (client == NULL) {
+        ngx_http_kairos_session_discard(ks);
+        return NULL;
+    }
+
+    client->feed = (klcf->upstream != NULL) ? klcf->upstream->feed : NULL;
 
     up->request = r;
     up->ks = ks;
@@ -320,9 +326,17 @@ ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
 }
 
 
+static void
+ngx_http_kairos_upgrade_discard(ngx_http_kairos_session_t *ks)
+{
+    ngx_http_kairos_client_free(ks);
+    ngx_http_kairos_session_discard(ks);
+}
+
+
 /*
  * Where kairos_auth is on, verifies the request's token and gives its claims
- * to the session.  NGX_OK, with no->status set if the token is refused;
+ * to the client.  NGX_OK, with no->status set if the token is refused;
  * NGX_ERROR: no memory.
  */
 static ngx_int_t
@@ -351,11 +365,10 @@ ngx_http_kairos_upgrade_permit(ngx_http_kairos_upgrade_t *up,
         return NGX_ERROR;
     }
 
-    up->ks->policy = &klcf->auth.policy;
+    up->ks->client->policy = &klcf->auth.policy;
     up->user = ngx_http_kairos_upgrade_user(up->ks, &jwt);
 
-    return ngx_http_kairos_session_permit(up->ks, &jwt.claims, jwt.expires,
-                                          up->request->connection->log);
+    return ngx_http_kairos_client_permit(up->ks, &jwt.claims, jwt.expires);
 }
 
 
@@ -378,7 +391,7 @@ ngx_http_kairos_upgrade_client(ngx_http_request_t *r,
     agent = r->headers_in.user_agent ? &r->headers_in.user_agent->value
                                      : &empty;
 
-    ngx_http_kairos_jwt_user(&ks->claims, &user);
+    ngx_http_kairos_jwt_user(&ks->client->claims, &user);
 
     ngx_crc32_init(crc);
     ngx_crc32_update(&crc, addr->data, addr->len);
@@ -531,8 +544,7 @@ ngx_http_kairos_upgrade_hand_over(ngx_http_kairos_upgrade_t *up)
     ks = up->ks;
     b = r->header_in;
 
-    if (ngx_http_kairos_session_feed_input(ks, b->pos, b->last - b->pos,
-                                           c->log)
+    if (ngx_http_kairos_session_feed_input(ks, b->pos, b->last - b->pos)
         != NGX_OK)
     {
         ngx_http_finalize_request(r, NGX_ERROR);
@@ -573,7 +585,7 @@ ngx_http_kairos_upgrade_hand_over(ngx_http_kairos_upgrade_t *up)
 
     if (ngx_http_kairos_upgrade_nodelay(c, nodelay) != NGX_OK) {
         c->error = 1;
-        ngx_http_kairos_session_discard(ks);
+        ngx_http_kairos_upgrade_discard(ks);
         ngx_http_close_connection(c);
         return;
     }

@@ -62,7 +62,7 @@ ngx_http_kairos_upgrade_admit(ngx_http_request_t *r,
 
     rc = ngx_http_kairos_session_admit(ks,
                                        ngx_http_kairos_upgrade_address(r, ks),
-                                       user, r->connection->log);
+                                       user);
     switch (rc) {
 
     case NGX_HTTP_KAIROS_ADMITTED:

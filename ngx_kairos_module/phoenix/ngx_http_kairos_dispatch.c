@@ -67,8 +67,8 @@ ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
     const char                 *reason;
     ngx_http_kairos_phx_msg_t   m;
 
-    if (ngx_http_kairos_encoding_parse(ks->encoding, binary, data, len, &m,
-                                       &reason)
+    if (ngx_http_kairos_encoding_parse(ks->client->encoding, binary, data, len,
+                                       &m, &reason)
         != NGX_OK)
     {
         /* Phoenix closes the socket, too: its serializer raises an error */
@@ -112,14 +112,15 @@ ngx_http_kairos_dispatch_gone(ngx_http_kairos_session_t *ks)
 {
     ngx_queue_t  *q;
 
-    while (!ngx_queue_empty(&ks->channels)) {
-        q = ngx_queue_head(&ks->channels);
+    while (!ngx_queue_empty(&ks->client->channels)) {
+        q = ngx_queue_head(&ks->client->channels);
 
         ngx_http_kairos_dispatch_end(
                       ngx_queue_data(q, ngx_http_kairos_channel_t, queue), 1);
     }
 
     ngx_http_kairos_query_gone(ks);
+    ngx_http_kairos_client_free(ks);
 }
 
 
@@ -137,7 +138,7 @@ ngx_http_kairos_dispatch_refuse(ngx_http_kairos_session_t *ks,
     a.action = action;
     a.topic = m->message.topic;
     a.event = m->message.event;
-    a.claims = ks->claims;
+    a.claims = ks->client->claims;
 
     reason = ngx_http_kairos_access(&a);
 
@@ -176,7 +177,9 @@ ngx_http_kairos_dispatch_join(ngx_http_kairos_session_t *ks,
 
     old = ngx_http_kairos_channel_find(ks, &m->message.topic);
 
-    if (old == NULL && ks->nchannels >= ks->limits->max_channels) {
+    if (old == NULL
+        && ks->client->nchannels >= ks->client->limits->max_channels)
+    {
         ks->slot->counters->refused_channels++;
         ngx_http_kairos_channel_refuse(ks, m,
                                        "too many channels joined");
@@ -310,7 +313,7 @@ ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
         return;
     }
 
-    rc = ngx_http_kairos_hub_publish(ks->hub, &m->message);
+    rc = ngx_http_kairos_hub_publish(ks->client->hub, &m->message);
 
     if (rc == NGX_OK) {
         ngx_http_kairos_dispatch_ok(ks, m);
@@ -327,7 +330,7 @@ ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
     p = ngx_snprintf(buf, sizeof(buf) - 1,
                      "a message of %uz bytes is too large for kairos_zone "
                      "\"%V\", which must be at least four times as large",
-                     m->message.payload.len, &ks->hub->zone->name);
+                     m->message.payload.len, &ks->client->hub->zone->name);
     *p = '\0';
 
     ngx_http_kairos_channel_refuse(ks, m, (char *) buf);

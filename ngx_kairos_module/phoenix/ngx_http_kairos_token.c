@@ -19,8 +19,8 @@ ngx_http_kairos_token_expired(ngx_http_kairos_session_t *ks)
     ngx_str_t     reason = ngx_string("the token has expired");
     ngx_queue_t  *q;
 
-    for (q = ngx_queue_head(&ks->channels);
-         q != ngx_queue_sentinel(&ks->channels);
+    for (q = ngx_queue_head(&ks->client->channels);
+         q != ngx_queue_sentinel(&ks->client->channels);
          q = ngx_queue_next(q))
     {
         ngx_http_kairos_channel_send_error(
@@ -44,14 +44,14 @@ ngx_http_kairos_token_renew(ngx_http_kairos_session_t *ks,
 
     reason = NULL;
 
-    if (ks->policy != NULL) {
+    if (ks->client->policy != NULL) {
         reason = m->message.binary
                  ? "the payload must be JSON"
                  : ngx_http_kairos_token_replace(ks, &m->message.payload);
     }
 
     if (reason != NULL) {
-        ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+        ngx_log_error(NGX_LOG_INFO, ks->log, 0,
                       "kairos refused a new token of socket %uL: %s",
                       ks->id, reason);
 
@@ -82,8 +82,8 @@ ngx_http_kairos_token_replace(ngx_http_kairos_session_t *ks,
         return reason;
     }
 
-    if (ngx_http_kairos_jwt_verify(ks->policy, &token, ngx_time(), &jwt,
-                                   &reason)
+    if (ngx_http_kairos_jwt_verify(ks->client->policy, &token, ngx_time(),
+                                   &jwt, &reason)
         != NGX_OK)
     {
         return reason;
@@ -91,13 +91,11 @@ ngx_http_kairos_token_replace(ngx_http_kairos_session_t *ks,
 
     /* the socket's channels and subscriptions are those of its first sub */
 
-    if (!ngx_http_kairos_jwt_same_subject(&ks->claims, &jwt)) {
+    if (!ngx_http_kairos_jwt_same_subject(&ks->client->claims, &jwt)) {
         return "the token has another sub than the first one";
     }
 
-    if (ngx_http_kairos_session_permit(ks, &jwt.claims, jwt.expires,
-                                       ks->connection->log)
-        != NGX_OK)
+    if (ngx_http_kairos_client_permit(ks, &jwt.claims, jwt.expires) != NGX_OK)
     {
         return "the server is out of memory";
     }

@@ -14,8 +14,8 @@
 
 #include "kairos_feed.h"
 #include "ngx_http_kairos_buf.h"
+#include "ngx_http_kairos_client.h"
 #include "ngx_http_kairos_hub.h"
-#include "ngx_http_kairos_session.h"
 
 
 /* what query.c keeps for a feed; it defines the struct */

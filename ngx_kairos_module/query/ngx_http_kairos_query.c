@@ -235,8 +235,8 @@ ngx_http_kairos_query_subscribe(ngx_http_kairos_session_t *ks,
     f.type = KAIROS_FEED_SUBSCRIBE;
     f.spec.len = message->payload.len;
     f.spec.data = message->payload.data;
-    f.claims.len = ks->claims.len;
-    f.claims.data = ks->claims.data;
+    f.claims.len = ks->client->claims.len;
+    f.claims.data = ks->client->claims.data;
 
     ngx_http_kairos_query_ask(ks, m, &f);
 }
@@ -258,7 +258,7 @@ ngx_http_kairos_query_join(ngx_http_kairos_session_t *ks,
     rq = ngx_http_kairos_request_find_join(ks, &m->message.topic);
 
     if (rq != NULL) {
-        q = ks->feed->query;
+        q = ks->client->feed->query;
 
         if (ngx_http_kairos_request_wait(&q->requests, rq, m) != NGX_OK) {
             ngx_http_kairos_channel_refuse(ks, m,
@@ -313,12 +313,12 @@ ngx_http_kairos_query_gone(ngx_http_kairos_session_t *ks)
     ngx_http_kairos_requester_t  *requester;
     ngx_http_kairos_query_t      *q;
 
-    requester = ks->requester;
+    requester = ks->client->requester;
     if (requester == NULL) {
         return;
     }
 
-    q = ks->feed->query;
+    q = ks->client->feed->query;
 
     if (requester->connection == q->routes.connection) {
         ngx_memzero(&f, sizeof(kairos_feed_frame_t));
@@ -433,7 +433,7 @@ ngx_http_kairos_query_open(ngx_http_kairos_query_t *q,
 
     /* other joins may have been answered since this one was asked for */
 
-    if (ks->nchannels >= ks->limits->max_channels) {
+    if (ks->client->nchannels >= ks->client->limits->max_channels) {
         ks->slot->counters->refused_channels++;
         return "too many channels joined";
     }
@@ -463,11 +463,11 @@ ngx_http_kairos_query_ask(ngx_http_kairos_session_t *ks,
 {
     const char  *reason;
 
-    if (ks->feed == NULL) {
+    if (ks->client->feed == NULL) {
         reason = "this server serves no queries: kairos_replicator is not "
                  "set for this location";
 
-    } else if (!ks->feed->up) {
+    } else if (!ks->client->feed->up) {
         reason = "the query engine is not connected, try again";
 
     } else {
@@ -492,14 +492,14 @@ ngx_http_kairos_query_send(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_query_t      *q;
     ngx_http_kairos_request_t    *rq;
 
-    q = ks->feed->query;
+    q = ks->client->feed->query;
 
     requester = ngx_http_kairos_request_requester(&q->requests, ks);
     if (requester == NULL) {
         return "the server is out of memory";
     }
 
-    if (requester->nrequests >= ks->limits->max_pending) {
+    if (requester->nrequests >= ks->client->limits->max_pending) {
         ks->slot->counters->refused_pending++;
         return "too many requests of this connection are unanswered";
     }

@@ -47,8 +47,8 @@ ngx_http_kairos_request_requester(ngx_http_kairos_requests_t *rqs,
 {
     ngx_http_kairos_requester_t  *requester;
 
-    if (ks->requester != NULL) {
-        return ks->requester;
+    if (ks->client->requester != NULL) {
+        return ks->client->requester;
     }
 
     requester = ngx_calloc(sizeof(ngx_http_kairos_requester_t), rqs->log);
@@ -62,7 +62,7 @@ ngx_http_kairos_request_requester(ngx_http_kairos_requests_t *rqs,
     requester->node.key = (ngx_rbtree_key_t) ks->id;
     ngx_rbtree_insert(&rqs->requesters, &requester->node);
 
-    ks->requester = requester;
+    ks->client->requester = requester;
 
     return requester;
 }
@@ -89,7 +89,7 @@ ngx_http_kairos_request_gone(ngx_http_kairos_requests_t *rqs,
         rq->requester = NULL;
     }
 
-    requester->ks->requester = NULL;
+    requester->ks->client->requester = NULL;
 
     ngx_rbtree_delete(&rqs->requesters, &requester->node);
     ngx_free(requester);
@@ -127,7 +127,7 @@ ngx_http_kairos_request_add(ngx_http_kairos_requests_t *rqs,
 
     rq->requester = requester;
     rq->socket = requester->ks->id;
-    rq->client = requester->ks->client;
+    rq->client = requester->ks->client->number;
     rq->number = ++rqs->number;
     rq->join = (join != 0);
 
@@ -163,7 +163,7 @@ ngx_http_kairos_request_find_join(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_requester_t  *requester;
     ngx_http_kairos_request_t    *rq;
 
-    requester = ks->requester;
+    requester = ks->client->requester;
     if (requester == NULL) {
         return NULL;
     }

@@ -12,6 +12,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_kairos_client.h"
 #include "ngx_http_kairos_session.h"
 
 

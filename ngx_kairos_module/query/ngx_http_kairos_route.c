@@ -165,7 +165,7 @@ ngx_http_kairos_route_leave(ngx_http_kairos_channel_t *ch, ngx_uint_t lost)
 
     if (rt->connection == rts->connection) {
         ngx_http_kairos_route_send_leave(rts->feed, ch->ks->id,
-                                         ch->ks->client,
+                                         ch->ks->client->number,
                                          &ch->topic->sn.str, lost);
     }
 

@@ -203,12 +203,12 @@ ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
     ks->slot = slot;
     ks->limits = limits;
     ks->handlers = handlers;
+    ks->log = log;
     ks->reader.max_message = limits->message_size;
 
     /* the bucket is full: it is cut down when it is looked at */
     ks->credit = NGX_MAX_UINT32_VALUE;
 
-    ngx_queue_init(&ks->channels);
     ngx_queue_init(&ks->dirty);
 
     sessions->nsessions++;
@@ -219,12 +219,12 @@ ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
 
 ngx_http_kairos_admission_e
 ngx_http_kairos_session_admit(ngx_http_kairos_session_t *ks, uint64_t address,
-    uint64_t user, ngx_log_t *log)
+    uint64_t user)
 {
     ngx_http_kairos_admission_e  rc;
 
     rc = ngx_http_kairos_slot_admit(ks->slot, &ks->limits->quota, address,
-                                    user, &ks->reservation, log);
+                                    user, &ks->reservation, ks->log);
 
     ks->admitted = (rc == NGX_HTTP_KAIROS_ADMITTED);
 
@@ -257,10 +257,6 @@ ngx_http_kairos_session_discard(ngx_http_kairos_session_t *ks)
         ngx_free(ks->partial.start);
     }
 
-    if (ks->claims.data != NULL) {
-        ngx_free(ks->claims.data);
-    }
-
     ks->sessions->nsessions--;
 
     ngx_free(ks);
@@ -269,7 +265,7 @@ ngx_http_kairos_session_discard(ngx_http_kairos_session_t *ks)
 
 ngx_int_t
 ngx_http_kairos_session_feed_input(ngx_http_kairos_session_t *ks,
-    u_char *data, size_t len, ngx_log_t *log)
+    u_char *data, size_t len)
 {
     if (len == 0) {
         return NGX_OK;
@@ -277,7 +273,8 @@ ngx_http_kairos_session_feed_input(ngx_http_kairos_session_t *ks,
 
     /* bounded by what was read at once */
 
-    if (ngx_http_kairos_buf_reserve(&ks->input, len, NGX_MAX_SIZE_T_VALUE, log)
+    if (ngx_http_kairos_buf_reserve(&ks->input, len, NGX_MAX_SIZE_T_VALUE,
+                                    ks->log)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -289,32 +286,14 @@ ngx_http_kairos_session_feed_input(ngx_http_kairos_session_t *ks,
 }
 
 
-ngx_int_t
-ngx_http_kairos_session_permit(ngx_http_kairos_session_t *ks,
-    const ngx_str_t *claims, time_t expires, ngx_log_t *log)
+void
+ngx_http_kairos_session_expire(ngx_http_kairos_session_t *ks, time_t expires)
 {
-    u_char  *p;
-
-    p = ngx_alloc(claims->len, log);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ks->claims.data != NULL) {
-        ngx_free(ks->claims.data);
-    }
-
-    ngx_memcpy(p, claims->data, claims->len);
-
-    ks->claims.data = p;
-    ks->claims.len = claims->len;
     ks->expires = expires;
 
     if (ks->connection != NULL && !ks->ending) {
         ngx_http_kairos_session_arm(ks);
     }
-
-    return NGX_OK;
 }
 
 
@@ -323,6 +302,7 @@ ngx_http_kairos_session_start(ngx_http_kairos_session_t *ks,
     ngx_connection_t *c)
 {
     ks->connection = c;
+    ks->log = c->log;
     ks->active_msec = ngx_current_msec;
 
     c->data = ks;
@@ -367,7 +347,7 @@ ngx_http_kairos_session_close(ngx_http_kairos_session_t *ks, ngx_uint_t code,
     ks->code = (uint16_t) code;
     ks->reason = reason;
 
-    ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+    ngx_log_error(NGX_LOG_INFO, ks->log, 0,
                   "kairos closes socket %uL with code %ui: %s", ks->id, code,
                   reason ? reason : "the client said so");
 
@@ -387,7 +367,7 @@ ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks)
     if (!ks->ending) {
         ks->ending = 1;
 
-        ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+        ngx_log_error(NGX_LOG_INFO, ks->log, 0,
                       "kairos lost socket %uL", ks->id);
     }
 
@@ -550,7 +530,7 @@ ngx_http_kairos_session_turn(ngx_http_kairos_session_t *ks)
         return;
     }
 
-    ks->connection->log->action = "sending to the client";
+    ks->log->action = "sending to the client";
 
     rc = ngx_http_kairos_session_flush(ks);
 
@@ -626,7 +606,7 @@ ngx_http_kairos_session_queue_close(ngx_http_kairos_session_t *ks)
     ngx_http_kairos_msg_t  *msg;
 
     msg = ngx_http_kairos_msg_alloc(2 + NGX_HTTP_KAIROS_WS_MAX_CONTROL,
-                                    ks->connection->log);
+                                    ks->log);
     if (msg == NULL) {
         return NGX_ERROR;
     }

@@ -1,6 +1,7 @@
 /*
- * A socket: one client's WebSocket connection after the upgrade.  Knows
- * frames and its send queue, nothing of channels or topics.
+ * A session: one socket of a client, after the upgrade.  It has a send queue,
+ * limits and an end, and hands the client's messages to the layer above, whose
+ * part of it is one pointer.
  */
 
 #ifndef _NGX_HTTP_KAIROS_SESSION_H_INCLUDED_
@@ -12,17 +13,14 @@
 #include <ngx_event.h>
 
 #include "ngx_http_kairos_buf.h"
-#include "ngx_http_kairos_jwt.h"
 #include "ngx_http_kairos_msg.h"
-#include "ngx_http_kairos_phx.h"
 #include "ngx_http_kairos_slot.h"
 #include "ngx_http_kairos_ws.h"
 
 
 typedef struct ngx_http_kairos_session_s   ngx_http_kairos_session_t;
 typedef struct ngx_http_kairos_sessions_s  ngx_http_kairos_sessions_t;
-typedef struct ngx_http_kairos_feed_s      ngx_http_kairos_feed_t;
-typedef struct ngx_http_kairos_requester_s  ngx_http_kairos_requester_t;
+typedef struct ngx_http_kairos_client_s    ngx_http_kairos_client_t;
 
 
 /*
@@ -53,8 +51,6 @@ typedef struct {
 typedef struct {
     size_t                        message_size;
     size_t                        queue_size;
-    ngx_uint_t                    max_channels;
-    ngx_uint_t                    max_pending;    /* subscribes and joins */
     ngx_msec_t                    idle_timeout;
     ngx_msec_t                    drain;
     ngx_uint_t                    message_rate;   /* a second; 0: any */
@@ -75,11 +71,10 @@ struct ngx_http_kairos_sessions_s {
 
 /*
  * What a delivery touches comes first, in two cache lines.  The first part is
- * private to ngx_http_kairos_session*.c, except that others read
- * encoding, connection and limits, and the creator sets encoding.
+ * private to the files of this folder, except that others read slot, limits
+ * and log.
  */
 struct ngx_http_kairos_session_s {
-    ngx_uint_t                    encoding;
     unsigned                      draining:1;   /* drain_at_msec is set */
     unsigned                      ending:1;     /* _close() was called */
     unsigned                      gone:1;       /* handlers->gone() was */
@@ -106,6 +101,7 @@ struct ngx_http_kairos_session_s {
     size_t                        queue_bytes;  /* of all */
     ngx_msec_t                    active_msec;  /* last byte in or out */
     ngx_http_kairos_slot_t       *slot;      /* where it is counted */
+    ngx_log_t                    *log;       /* the connection's */
 
     ngx_msec_t                    drain_at_msec;
     time_t                        expires;   /* of the token; 0: never */
@@ -122,18 +118,8 @@ struct ngx_http_kairos_session_s {
 
     /* public */
     uint64_t                      id;        /* never reused in a worker */
-    uint64_t                      client;    /* the same for each socket of
-                                                one client, as far as can be
-                                                told; set by the creator */
-    struct ngx_http_kairos_hub_s     *hub;
-    struct ngx_http_kairos_topics_s  *topics;    /* of the hub */
-    ngx_http_kairos_feed_t       *feed;      /* NULL: pub/sub only */
-    ngx_http_kairos_requester_t  *requester; /* of query.c; NULL at first */
-    ngx_queue_t                   channels;  /* owned by channel.c */
-    ngx_uint_t                    nchannels;
-    ngx_str_t                     claims;    /* of the token, JSON, or empty;
-                                                by ngx_alloc(), owned */
-    const ngx_http_kairos_jwt_policy_t        *policy;    /* NULL: no token */
+    ngx_http_kairos_client_t     *client;    /* of the layer above: set by the
+                                                creator, freed in gone() */
     const ngx_http_kairos_session_handlers_t  *handlers;
 };
 
@@ -148,9 +134,9 @@ ngx_int_t ngx_http_kairos_sessions_init(ngx_http_kairos_sessions_t *sessions,
 void ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle);
 
 /*
- * Makes a session that does nothing yet; its creator sets hub, topics, feed
- * and encoding, asks for its admission, then starts or discards it.  NULL: no
- * memory (logged).
+ * Makes a session that does nothing yet; its creator sets client, asks for its
+ * admission, then starts or discards it.  log is that of the connection which
+ * the session is to get, and is the session's.  NULL: no memory (logged).
  */
 ngx_http_kairos_session_t *ngx_http_kairos_session_create(
     ngx_http_kairos_sessions_t *sessions, ngx_http_kairos_slot_t *slot,
@@ -162,25 +148,23 @@ ngx_http_kairos_session_t *ngx_http_kairos_session_create(
  * room; address and user are keys of the slot, or 0.
  */
 ngx_http_kairos_admission_e ngx_http_kairos_session_admit(
-    ngx_http_kairos_session_t *ks, uint64_t address, uint64_t user,
-    ngx_log_t *log);
+    ngx_http_kairos_session_t *ks, uint64_t address, uint64_t user);
 
-/* Frees a session that was not started. */
+/* Frees a session that was not started, and has no client any more. */
 void ngx_http_kairos_session_discard(ngx_http_kairos_session_t *ks);
 
 /*
  * Keeps bytes that came before the start.  NGX_ERROR: no memory (logged).
  */
 ngx_int_t ngx_http_kairos_session_feed_input(ngx_http_kairos_session_t *ks,
-    u_char *data, size_t len, ngx_log_t *log);
+    u_char *data, size_t len);
 
 /*
- * The socket may live until this time, by these claims, which are copied;
- * before or after its start.  NGX_ERROR: no memory (logged), all is as it
- * was.
+ * Sets the time at which handlers->expired() is called; before or after the
+ * session's start.  0: never.
  */
-ngx_int_t ngx_http_kairos_session_permit(ngx_http_kairos_session_t *ks,
-    const ngx_str_t *claims, time_t expires, ngx_log_t *log);
+void ngx_http_kairos_session_expire(ngx_http_kairos_session_t *ks,
+    time_t expires);
 
 /*
  * Takes the connection, which nobody else may use any more.  The session

@@ -95,7 +95,7 @@ ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks)
 
         ngx_http_kairos_session_input(ks, &pos, last, &budget);
 
-        if (ngx_http_kairos_session_feed_input(ks, pos, last - pos, c->log)
+        if (ngx_http_kairos_session_feed_input(ks, pos, last - pos)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -195,7 +195,7 @@ ngx_http_kairos_session_pause(ngx_http_kairos_session_t *ks)
     if (!ks->awaits_ring && !ks->rate_logged) {
         ks->rate_logged = 1;
 
-        ngx_log_error(NGX_LOG_INFO, ks->connection->log, 0,
+        ngx_log_error(NGX_LOG_INFO, ks->log, 0,
                       "kairos holds up socket %uL, which sends more than "
                       "kairos_message_rate %ui allows",
                       ks->id, ks->limits->message_rate);
@@ -312,7 +312,7 @@ ngx_http_kairos_session_data(ngx_http_kairos_session_t *ks,
     }
 
     if (ngx_http_kairos_buf_reserve(b, size, ks->limits->message_size,
-                                    ks->connection->log)
+                                    ks->log)
         != NGX_OK)
     {
         ngx_http_kairos_session_fail(ks);
@@ -365,7 +365,7 @@ ngx_http_kairos_session_pong(ngx_http_kairos_session_t *ks,
 
     msg = ngx_http_kairos_msg_alloc(
                        ngx_http_kairos_ws_header_size(ev->len) + ev->len,
-                       ks->connection->log);
+                       ks->log);
     if (msg == NULL) {
         ngx_http_kairos_session_fail(ks);
         return;
