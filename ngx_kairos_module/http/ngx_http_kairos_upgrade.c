@@ -296,6 +296,7 @@ ngx_http_kairos_upgrade_create(ngx_http_request_t *r,
 
     ks = ngx_http_kairos_session_create(&kmcf->sessions, &hub->slot,
                                         &klcf->limits,
+                                        &ngx_http_kairos_transport_ws,
                                         &ngx_http_kairos_dispatch_handlers,
                                         r->connection->log);
     if (ks == NULL) {

@@ -72,7 +72,8 @@ ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
         != NGX_OK)
     {
         /* Phoenix closes the socket, too: its serializer raises an error */
-        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_INTERNAL, reason);
+        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_CLOSE_INTERNAL,
+                                      reason);
         return;
     }
 

@@ -28,7 +28,7 @@ ngx_http_kairos_token_expired(ngx_http_kairos_session_t *ks)
                   &reason);
     }
 
-    ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_POLICY,
+    ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_CLOSE_POLICY,
                                   "the token has expired");
 }
 

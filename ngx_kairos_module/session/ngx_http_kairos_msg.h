@@ -14,7 +14,7 @@
 typedef struct {
     ngx_uint_t    refs;
     size_t        len;
-    u_char        data[1];        /* len bytes: WebSocket header and payload */
+    u_char        data[1];        /* len bytes, as the encoding framed them */
 } ngx_http_kairos_msg_t;
 
 

@@ -33,8 +33,6 @@ static void ngx_http_kairos_session_goodbye(ngx_http_kairos_session_t *ks,
 static void ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_turn(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks);
-static ngx_int_t ngx_http_kairos_session_queue_close(
-    ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_shut(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_free(ngx_http_kairos_session_t *ks);
 
@@ -66,7 +64,7 @@ ngx_http_kairos_session_read_handler(ngx_event_t *rev)
 
     c->log->action = "reading from the client";
 
-    if (ngx_http_kairos_session_read(ks) != NGX_OK
+    if ((!ks->paused && ks->transport->read(ks) != NGX_OK)
         || ngx_handle_read_event(rev, rev->eof ? NGX_CLOSE_EVENT : 0)
            != NGX_OK)
     {
@@ -176,7 +174,7 @@ ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle)
 
         ks = c->data;
 
-        ngx_http_kairos_session_goodbye(ks, NGX_HTTP_KAIROS_WS_GOING_AWAY,
+        ngx_http_kairos_session_goodbye(ks, NGX_HTTP_KAIROS_CLOSE_GOING_AWAY,
                                         "the server stops, connect again");
 
         /* else nginx complains of it, if the worker was shutting down */
@@ -189,11 +187,12 @@ ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle)
 ngx_http_kairos_session_t *
 ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
     ngx_http_kairos_slot_t *slot, const ngx_http_kairos_limits_t *limits,
+    const ngx_http_kairos_transport_t *transport,
     const ngx_http_kairos_session_handlers_t *handlers, ngx_log_t *log)
 {
     ngx_http_kairos_session_t  *ks;
 
-    ks = ngx_calloc(sizeof(ngx_http_kairos_session_t), log);
+    ks = ngx_calloc(transport->size, log);
     if (ks == NULL) {
         return NULL;
     }
@@ -203,8 +202,8 @@ ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
     ks->slot = slot;
     ks->limits = limits;
     ks->handlers = handlers;
+    ks->transport = transport;
     ks->log = log;
-    ks->reader.max_message = limits->message_size;
 
     /* the bucket is full: it is cut down when it is looked at */
     ks->credit = NGX_MAX_UINT32_VALUE;
@@ -212,6 +211,8 @@ ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
     ngx_queue_init(&ks->dirty);
 
     sessions->nsessions++;
+
+    transport->open(ks);
 
     return ks;
 }
@@ -253,9 +254,7 @@ ngx_http_kairos_session_discard(ngx_http_kairos_session_t *ks)
         ngx_free(ks->input.start);
     }
 
-    if (ks->partial.start != NULL) {
-        ngx_free(ks->partial.start);
-    }
+    ks->transport->free(ks);
 
     ks->sessions->nsessions--;
 
@@ -384,7 +383,7 @@ static void
 ngx_http_kairos_session_shutdown(ngx_http_kairos_session_t *ks)
 {
     if (ks->connection->error) {
-        ngx_http_kairos_session_goodbye(ks, NGX_HTTP_KAIROS_WS_RESTART,
+        ngx_http_kairos_session_goodbye(ks, NGX_HTTP_KAIROS_CLOSE_RESTART,
                                         "the server restarts, connect again");
         ngx_http_kairos_session_lose(ks);
         return;
@@ -421,11 +420,11 @@ ngx_http_kairos_session_goodbye(ngx_http_kairos_session_t *ks,
 
     ngx_http_kairos_session_close(ks, code, reason);
 
-    if (!ks->gone && ngx_http_kairos_session_queue_close(ks) != NGX_OK) {
+    if (!ks->gone && ks->transport->close(ks) != NGX_OK) {
         return;
     }
 
-    (void) ngx_http_kairos_session_flush(ks);
+    (void) ks->transport->flush(ks);
 }
 
 
@@ -442,7 +441,7 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
     }
 
     if (ks->draining && (ngx_msec_int_t) (ks->drain_at_msec - now) <= 0) {
-        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_RESTART,
+        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_CLOSE_RESTART,
                                       "the server restarts, connect again");
         return;
     }
@@ -459,7 +458,7 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
 
     if (now - ks->active_msec >= ks->limits->idle_timeout) {
         ks->slot->counters->idle++;
-        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_PROTOCOL,
+        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                       "idle for too long");
         return;
     }
@@ -532,7 +531,7 @@ ngx_http_kairos_session_turn(ngx_http_kairos_session_t *ks)
 
     ks->log->action = "sending to the client";
 
-    rc = ngx_http_kairos_session_flush(ks);
+    rc = ks->transport->flush(ks);
 
     if (rc == NGX_ERROR) {
         ngx_http_kairos_session_lose(ks);
@@ -571,11 +570,11 @@ ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks)
 
     /* who does not read shall not make us wait for its goodbye */
 
-    if (ks->code == NGX_HTTP_KAIROS_WS_OVERLOAD) {
+    if (ks->code == NGX_HTTP_KAIROS_CLOSE_OVERLOAD) {
         ngx_http_kairos_session_drop(ks, 0);
     }
 
-    if (ngx_http_kairos_session_queue_close(ks) != NGX_OK) {
+    if (ks->transport->close(ks) != NGX_OK) {
         ks->lost = 1;
         return;
     }
@@ -594,33 +593,6 @@ ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks)
         ks->paused = 0;
         ngx_post_event(rev, &ngx_posted_events);
     }
-}
-
-
-static ngx_int_t
-ngx_http_kairos_session_queue_close(ngx_http_kairos_session_t *ks)
-{
-    u_char                 *last;
-    ngx_int_t               rc;
-    ngx_str_t               reason;
-    ngx_http_kairos_msg_t  *msg;
-
-    msg = ngx_http_kairos_msg_alloc(2 + NGX_HTTP_KAIROS_WS_MAX_CONTROL,
-                                    ks->log);
-    if (msg == NULL) {
-        return NGX_ERROR;
-    }
-
-    reason.data = (u_char *) (ks->reason ? ks->reason : "");
-    reason.len = ngx_strlen(reason.data);
-
-    last = ngx_http_kairos_ws_close_frame(msg->data, ks->code, &reason);
-    msg->len = last - msg->data;
-
-    rc = ngx_http_kairos_session_queue(ks, msg);
-    ngx_http_kairos_msg_release(msg);
-
-    return rc;
 }
 
 

@@ -13,12 +13,12 @@
 #include <ngx_event.h>
 
 #include "ngx_http_kairos_buf.h"
+#include "ngx_http_kairos_close.h"
 #include "ngx_http_kairos_msg.h"
 #include "ngx_http_kairos_slot.h"
-#include "ngx_http_kairos_ws.h"
+#include "ngx_http_kairos_transport.h"
 
 
-typedef struct ngx_http_kairos_session_s   ngx_http_kairos_session_t;
 typedef struct ngx_http_kairos_sessions_s  ngx_http_kairos_sessions_t;
 typedef struct ngx_http_kairos_client_s    ngx_http_kairos_client_t;
 
@@ -78,8 +78,10 @@ struct ngx_http_kairos_session_s {
     unsigned                      draining:1;   /* drain_at_msec is set */
     unsigned                      ending:1;     /* _close() was called */
     unsigned                      gone:1;       /* handlers->gone() was */
-    unsigned                      peer_closed:1;
-    unsigned                      deaf:1;       /* no frames to be read */
+    unsigned                      peer_closed:1;   /* the client ended it, as
+                                                      its transport can */
+    unsigned                      deaf:1;       /* what the client still sends
+                                                   is not read any more */
     unsigned                      shut:1;       /* sending side closed */
     unsigned                      lost:1;       /* the connection is dead */
     unsigned                      admitted:1;   /* counted in the slot */
@@ -87,16 +89,17 @@ struct ngx_http_kairos_session_s {
     unsigned                      rate_logged:1;   /* "sends more than" was */
     unsigned                      awaits_ring:1;   /* its last message made
                                                       the ring backlogged */
+    uint32_t                      queue_len;
 
     ngx_connection_t             *connection;
     ngx_http_kairos_sessions_t   *sessions;
     ngx_queue_t                   dirty;     /* in sessions->dirty, or empty */
-    const ngx_http_kairos_limits_t            *limits;
+    const ngx_http_kairos_limits_t     *limits;
+    const ngx_http_kairos_transport_t  *transport;
 
     ngx_http_kairos_msg_t       **queue;     /* a ring of queue_cap, 2^n */
     uint32_t                      queue_cap;
     uint32_t                      queue_head;
-    uint32_t                      queue_len;
     size_t                        queue_sent;   /* bytes of the head */
     size_t                        queue_bytes;  /* of all */
     ngx_msec_t                    active_msec;  /* last byte in or out */
@@ -105,16 +108,14 @@ struct ngx_http_kairos_session_s {
 
     ngx_msec_t                    drain_at_msec;
     time_t                        expires;   /* of the token; 0: never */
-    const char                   *reason;    /* of the close frame */
-    uint16_t                      code;
+    const char                   *reason;    /* of the end, or NULL */
+    uint16_t                      code;      /* NGX_HTTP_KAIROS_CLOSE_* */
 
     uint32_t                      credit;    /* thousandths of messages */
     uint32_t                      credited_msec;   /* low bits of the clock */
     ngx_http_kairos_reservation_t reservation;     /* if it is admitted */
 
-    ngx_http_kairos_ws_reader_t   reader;
     ngx_http_kairos_buf_t         input;     /* read, not yet looked at */
-    ngx_http_kairos_buf_t         partial;   /* the start of a message */
 
     /* public */
     uint64_t                      id;        /* never reused in a worker */
@@ -141,6 +142,7 @@ void ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle);
 ngx_http_kairos_session_t *ngx_http_kairos_session_create(
     ngx_http_kairos_sessions_t *sessions, ngx_http_kairos_slot_t *slot,
     const ngx_http_kairos_limits_t *limits,
+    const ngx_http_kairos_transport_t *transport,
     const ngx_http_kairos_session_handlers_t *handlers, ngx_log_t *log);
 
 /*
@@ -188,10 +190,10 @@ void ngx_http_kairos_session_send(ngx_http_kairos_session_t *ks,
 void ngx_http_kairos_session_await_ring(ngx_http_kairos_session_t *ks);
 
 /*
- * The only way to end a session: queues a close frame (code NO_STATUS: one
- * without a code) and ends the session from a posted event, never within the
- * caller.  reason is static text, for the client and the log, or NULL.
- * Calls after the first do nothing.
+ * The only way to end a session: sends the client the code, one of
+ * NGX_HTTP_KAIROS_CLOSE_*, as its transport can, and ends the session from a
+ * posted event, never within the caller.  reason is static text, for the
+ * client and the log, or NULL.  Calls after the first do nothing.
  */
 void ngx_http_kairos_session_close(ngx_http_kairos_session_t *ks,
     ngx_uint_t code, const char *reason);

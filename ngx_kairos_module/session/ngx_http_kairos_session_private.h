@@ -1,5 +1,5 @@
 /*
- * What the files ngx_http_kairos_session*.c share.
+ * What the files of this folder share: the session and its transports.
  */
 
 #ifndef _NGX_HTTP_KAIROS_SESSION_PRIVATE_H_INCLUDED_
@@ -17,12 +17,6 @@
 #define NGX_HTTP_KAIROS_READ_BUFFER  16384
 
 
-/*
- * Reads and takes in what is there, within a budget; the rest waits for the
- * next turn of the event loop.  NGX_ERROR: the connection is dead.
- */
-ngx_int_t ngx_http_kairos_session_read(ngx_http_kairos_session_t *ks);
-
 /* Sets the timer to what comes first. */
 void ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks);
 
@@ -32,6 +26,16 @@ void ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks);
  */
 ngx_msec_t ngx_http_kairos_session_wait(ngx_http_kairos_session_t *ks);
 
+/*
+ * Whether the session is to be read no further for now: it has used up its
+ * kairos_message_rate, or the ring is backlogged.  It is paused then, so that
+ * its client finds the connection full, until the timer resumes it.
+ */
+ngx_uint_t ngx_http_kairos_session_pause(ngx_http_kairos_session_t *ks);
+
+/* Takes a message of the client, of any kind, from kairos_message_rate. */
+void ngx_http_kairos_session_spend(ngx_http_kairos_session_t *ks);
+
 /* The timer of a paused socket: it is read again, or the timer is set. */
 void ngx_http_kairos_session_resume(ngx_http_kairos_session_t *ks);
 
@@ -39,10 +43,10 @@ void ngx_http_kairos_session_resume(ngx_http_kairos_session_t *ks);
 void ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks);
 
 /*
- * Writes what is queued.  NGX_OK: all is with the kernel; NGX_AGAIN: the
- * write event will tell; NGX_ERROR: the connection is dead.
+ * Writes the queued blocks as they are: flush() of a transport that has the
+ * connection for itself.
  */
-ngx_int_t ngx_http_kairos_session_flush(ngx_http_kairos_session_t *ks);
+ngx_int_t ngx_http_kairos_session_write_queue(ngx_http_kairos_session_t *ks);
 
 /*
  * Queues the frame, without a look at the limit.  NGX_ERROR: no memory.

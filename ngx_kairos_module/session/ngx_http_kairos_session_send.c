@@ -45,14 +45,14 @@ ngx_http_kairos_session_send(ngx_http_kairos_session_t *ks,
 
         /* a burst within one turn is not the client's fault */
 
-        if (ngx_http_kairos_session_flush(ks) == NGX_ERROR) {
+        if (ks->transport->flush(ks) == NGX_ERROR) {
             ngx_http_kairos_session_lose(ks);
             return;
         }
 
         if (ngx_http_kairos_session_over(ks, msg)) {
             ks->slot->counters->slow++;
-            ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_OVERLOAD,
+            ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_CLOSE_OVERLOAD,
                                           "the client reads too slowly");
             return;
         }
@@ -73,7 +73,7 @@ ngx_http_kairos_session_fail(ngx_http_kairos_session_t *ks)
 
     ks->slot->counters->failed++;
 
-    ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_WS_INTERNAL,
+    ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_CLOSE_INTERNAL,
                                   "out of memory");
 }
 
@@ -140,7 +140,7 @@ ngx_http_kairos_session_mark(ngx_http_kairos_session_t *ks)
 
 
 ngx_int_t
-ngx_http_kairos_session_flush(ngx_http_kairos_session_t *ks)
+ngx_http_kairos_session_write_queue(ngx_http_kairos_session_t *ks)
 {
     ngx_int_t          rc;
     ngx_connection_t  *c;

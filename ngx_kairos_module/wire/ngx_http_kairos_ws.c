@@ -153,7 +153,7 @@ ngx_http_kairos_ws_close_frame(u_char *p, ngx_uint_t code,
 {
     size_t  len;
 
-    if (code == NGX_HTTP_KAIROS_WS_NO_STATUS) {
+    if (code == NGX_HTTP_KAIROS_CLOSE_NO_STATUS) {
         return ngx_http_kairos_ws_header(p, NGX_HTTP_KAIROS_WS_CLOSE, 0);
     }
 
@@ -211,7 +211,7 @@ ngx_http_kairos_ws_read_flags(ngx_http_kairos_ws_reader_t *rd, u_char ch,
     ngx_http_kairos_ws_event_t *ev)
 {
     if (ch & NGX_HTTP_KAIROS_WS_RSV) {
-        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_WS_PROTOCOL,
+        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                        "client sent frame with reserved bit");
     }
 
@@ -224,7 +224,7 @@ ngx_http_kairos_ws_read_flags(ngx_http_kairos_ws_reader_t *rd, u_char ch,
     case NGX_HTTP_KAIROS_WS_CONTINUATION:
         if (rd->kind == 0) {
             return ngx_http_kairos_ws_fail(rd, ev,
-                                           NGX_HTTP_KAIROS_WS_PROTOCOL,
+                                           NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                            "client sent continuation of "
                                            "no message");
         }
@@ -235,7 +235,7 @@ ngx_http_kairos_ws_read_flags(ngx_http_kairos_ws_reader_t *rd, u_char ch,
     case NGX_HTTP_KAIROS_WS_BINARY:
         if (rd->kind != 0) {
             return ngx_http_kairos_ws_fail(rd, ev,
-                                           NGX_HTTP_KAIROS_WS_PROTOCOL,
+                                           NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                            "client sent message within "
                                            "message");
         }
@@ -248,7 +248,7 @@ ngx_http_kairos_ws_read_flags(ngx_http_kairos_ws_reader_t *rd, u_char ch,
     case NGX_HTTP_KAIROS_WS_PONG:
         if (!rd->fin) {
             return ngx_http_kairos_ws_fail(rd, ev,
-                                           NGX_HTTP_KAIROS_WS_PROTOCOL,
+                                           NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                            "client sent fragmented control "
                                            "frame");
         }
@@ -256,7 +256,7 @@ ngx_http_kairos_ws_read_flags(ngx_http_kairos_ws_reader_t *rd, u_char ch,
         return NGX_AGAIN;
     }
 
-    return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_WS_PROTOCOL,
+    return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                    "client sent frame with unknown opcode");
 }
 
@@ -266,7 +266,7 @@ ngx_http_kairos_ws_read_length(ngx_http_kairos_ws_reader_t *rd, u_char ch,
     ngx_http_kairos_ws_event_t *ev)
 {
     if (!(ch & NGX_HTTP_KAIROS_WS_MASKED)) {
-        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_WS_PROTOCOL,
+        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                        "client sent frame without mask");
     }
 
@@ -275,7 +275,7 @@ ngx_http_kairos_ws_read_length(ngx_http_kairos_ws_reader_t *rd, u_char ch,
     if (ch > NGX_HTTP_KAIROS_WS_MAX_CONTROL
         && ngx_http_kairos_ws_is_control(rd->opcode))
     {
-        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_WS_PROTOCOL,
+        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                        "client sent too long control frame");
     }
 
@@ -307,7 +307,7 @@ ngx_http_kairos_ws_read_extended(ngx_http_kairos_ws_reader_t *rd, u_char ch,
     uint64_t  least;
 
     if (rd->state == sw_length_64 && rd->todo == 8 && (ch & 0x80)) {
-        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_WS_PROTOCOL,
+        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                        "client sent frame with negative "
                                        "length");
     }
@@ -322,7 +322,7 @@ ngx_http_kairos_ws_read_extended(ngx_http_kairos_ws_reader_t *rd, u_char ch,
                                         : 0x10000;
 
     if (rd->left < least) {
-        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_WS_PROTOCOL,
+        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                        "client sent frame whose length is "
                                        "not in its shortest form");
     }
@@ -341,7 +341,7 @@ ngx_http_kairos_ws_check_size(ngx_http_kairos_ws_reader_t *rd,
         if (rd->message > rd->max_message
             || rd->left > rd->max_message - rd->message)
         {
-            return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_WS_TOO_BIG,
+            return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_TOO_BIG,
                                            "client sent too large message");
         }
 
@@ -409,7 +409,7 @@ ngx_http_kairos_ws_read_data(ngx_http_kairos_ws_reader_t *rd, u_char **pos,
         if (ngx_http_kairos_utf8_next(&rd->utf8, ev->data, len) != NGX_OK
             || (ev->last && rd->utf8 != 0))
         {
-            return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_WS_INVALID,
+            return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_INVALID,
                                            "client sent text that is not "
                                            "UTF-8");
         }
@@ -477,12 +477,12 @@ ngx_http_kairos_ws_read_close(ngx_http_kairos_ws_reader_t *rd,
     rd->state = sw_closed;
 
     if (ev->len == 0) {
-        ev->code = NGX_HTTP_KAIROS_WS_NO_STATUS;
+        ev->code = NGX_HTTP_KAIROS_CLOSE_NO_STATUS;
         return NGX_OK;
     }
 
     if (ev->len == 1) {
-        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_WS_PROTOCOL,
+        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                        "client sent close with half a code");
     }
 
@@ -491,13 +491,13 @@ ngx_http_kairos_ws_read_close(ngx_http_kairos_ws_reader_t *rd,
     ev->len -= 2;
 
     if (!ngx_http_kairos_ws_valid_code(ev->code)) {
-        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_WS_PROTOCOL,
+        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
                                        "client sent close with a code that is "
                                        "not to be sent");
     }
 
     if (ngx_http_kairos_utf8_check(ev->data, ev->len) != NGX_OK) {
-        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_WS_INVALID,
+        return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_INVALID,
                                        "client sent close with a reason that "
                                        "is not UTF-8");
     }

@@ -11,6 +11,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_kairos_close.h"
+
 
 #define NGX_HTTP_KAIROS_WS_CONTINUATION  0x0
 #define NGX_HTTP_KAIROS_WS_TEXT          0x1
@@ -18,19 +20,6 @@
 #define NGX_HTTP_KAIROS_WS_CLOSE         0x8
 #define NGX_HTTP_KAIROS_WS_PING          0x9
 #define NGX_HTTP_KAIROS_WS_PONG          0xa
-
-/* close codes, section 7.4.1 and the IANA registry */
-#define NGX_HTTP_KAIROS_WS_NORMAL        1000
-#define NGX_HTTP_KAIROS_WS_GOING_AWAY    1001
-#define NGX_HTTP_KAIROS_WS_PROTOCOL      1002
-#define NGX_HTTP_KAIROS_WS_UNSUPPORTED   1003
-#define NGX_HTTP_KAIROS_WS_NO_STATUS     1005   /* never on the wire */
-#define NGX_HTTP_KAIROS_WS_INVALID       1007
-#define NGX_HTTP_KAIROS_WS_POLICY        1008
-#define NGX_HTTP_KAIROS_WS_TOO_BIG       1009
-#define NGX_HTTP_KAIROS_WS_INTERNAL      1011
-#define NGX_HTTP_KAIROS_WS_RESTART       1012
-#define NGX_HTTP_KAIROS_WS_OVERLOAD      1013
 
 #define NGX_HTTP_KAIROS_WS_MAX_HEADER    10     /* server side: no mask */
 #define NGX_HTTP_KAIROS_WS_MAX_CONTROL   125

@@ -544,7 +544,7 @@ test_ws_close_frame(void **state)
     reason.data = text;
     reason.len = 0;
 
-    last = ngx_http_kairos_ws_close_frame(buf, NGX_HTTP_KAIROS_WS_NO_STATUS,
+    last = ngx_http_kairos_ws_close_frame(buf, NGX_HTTP_KAIROS_CLOSE_NO_STATUS,
                                           NULL);
     assert_int_equal(last - buf, 2);
     assert_memory_equal(buf, "\x88\0", 2);
