@@ -8,11 +8,14 @@
 static void ngx_http_kairos_hub_message(ngx_http_kairos_hub_t *hub,
     const ngx_http_kairos_message_t *m);
 static void ngx_http_kairos_hub_overrun(ngx_http_kairos_hub_t *hub);
+static void ngx_http_kairos_hub_slot_died(ngx_http_kairos_hub_t *hub,
+    ngx_uint_t slot, ngx_pid_t pid);
 
 
 static const ngx_http_kairos_ring_handlers_t  ngx_http_kairos_hub_handlers = {
     ngx_http_kairos_hub_message,
-    ngx_http_kairos_hub_overrun
+    ngx_http_kairos_hub_overrun,
+    ngx_http_kairos_hub_slot_died
 };
 
 
@@ -51,6 +54,19 @@ ngx_http_kairos_hub_overrun(ngx_http_kairos_hub_t *hub)
             ngx_http_kairos_channel_end_topic(tp, &reason);
         }
     }
+}
+
+
+/*
+ * Members are known to their own worker alone, so nobody has to forget any.
+ */
+static void
+ngx_http_kairos_hub_slot_died(ngx_http_kairos_hub_t *hub, ngx_uint_t slot,
+    ngx_pid_t pid)
+{
+    ngx_log_error(NGX_LOG_INFO, hub->log, 0,
+                  "worker %P in slot %ui of kairos_zone \"%V\" has died",
+                  pid, slot, &hub->zone->name);
 }
 
 

@@ -60,6 +60,7 @@ static const ngx_http_kairos_status_counter_t
     ngx_http_kairos_status_counter(lost_feeds),
     ngx_http_kairos_status_counter(resets),
     ngx_http_kairos_status_counter(overruns),
+    ngx_http_kairos_status_counter(unknown_records),
     ngx_http_kairos_status_counter(messages_in),
     ngx_http_kairos_status_counter(messages_out),
     ngx_http_kairos_status_counter(bytes_in),
@@ -92,7 +93,8 @@ ngx_http_kairos_status(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_kairos_slot_sum(&kmcf->hubs[zone->index].slot, &sum);
+    ngx_http_kairos_slot_sum(&kmcf->hubs[zone->index].slot, &sum,
+                             r->connection->log);
 
     p = ngx_http_kairos_status_zone(body.data, zone);
     p = ngx_http_kairos_status_counters(p, &sum);

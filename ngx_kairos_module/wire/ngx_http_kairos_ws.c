@@ -341,7 +341,8 @@ ngx_http_kairos_ws_check_size(ngx_http_kairos_ws_reader_t *rd,
         if (rd->message > rd->max_message
             || rd->left > rd->max_message - rd->message)
         {
-            return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_TOO_BIG,
+            return ngx_http_kairos_ws_fail(rd, ev,
+                                           NGX_HTTP_KAIROS_CLOSE_TOO_BIG,
                                            "client sent too large message");
         }
 
@@ -409,7 +410,8 @@ ngx_http_kairos_ws_read_data(ngx_http_kairos_ws_reader_t *rd, u_char **pos,
         if (ngx_http_kairos_utf8_next(&rd->utf8, ev->data, len) != NGX_OK
             || (ev->last && rd->utf8 != 0))
         {
-            return ngx_http_kairos_ws_fail(rd, ev, NGX_HTTP_KAIROS_CLOSE_INVALID,
+            return ngx_http_kairos_ws_fail(rd, ev,
+                                           NGX_HTTP_KAIROS_CLOSE_INVALID,
                                            "client sent text that is not "
                                            "UTF-8");
         }

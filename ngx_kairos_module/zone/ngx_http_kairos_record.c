@@ -30,7 +30,8 @@ ngx_http_kairos_record_size(const ngx_http_kairos_message_t *m)
 
 void
 ngx_http_kairos_record_write(u_char *ring, size_t size, uint64_t pos,
-    const ngx_http_kairos_message_t *m, size_t len)
+    ngx_http_kairos_record_kind_e kind, const ngx_http_kairos_message_t *m,
+    size_t len)
 {
     ngx_http_kairos_record_t  rec;
 
@@ -41,6 +42,7 @@ ngx_http_kairos_record_write(u_char *ring, size_t size, uint64_t pos,
     rec.topic = (u_char) m->topic.len;
     rec.event = (u_char) m->event.len;
     rec.binary = m->binary;
+    rec.kind = (u_char) kind;
 
     pos = ngx_http_kairos_record_put(ring, size, pos, &rec, sizeof(rec));
     pos = ngx_http_kairos_record_put(ring, size, pos, m->topic.data,
@@ -68,7 +70,7 @@ ngx_http_kairos_record_copy(u_char *dst, const u_char *ring, size_t size,
 
 
 ngx_int_t
-ngx_http_kairos_record_parse(u_char *data, size_t len,
+ngx_http_kairos_record_parse(u_char *data, size_t len, ngx_uint_t *kind,
     ngx_http_kairos_message_t *m)
 {
     ngx_http_kairos_record_t  rec;
@@ -89,6 +91,8 @@ ngx_http_kairos_record_parse(u_char *data, size_t len,
     m->payload.len = rec.payload;
     m->payload.data = m->event.data + m->event.len;
     m->binary = (rec.binary != 0);
+
+    *kind = rec.kind;
 
     if (rec.size != len || ngx_http_kairos_record_size(m) != len) {
         return NGX_ERROR;

@@ -1,5 +1,5 @@
 /*
- * A record of the ring: one published message as it lies in shared memory.
+ * A record of the ring: a message of some kind as it lies in shared memory.
  * Arithmetic on bytes alone; who may write when is ngx_http_kairos_ring.c's.
  *
  * Positions count bytes from the birth of the zone and never wrap; a
@@ -24,6 +24,23 @@
 #define NGX_HTTP_KAIROS_RECORD_NAME   255
 
 
+/*
+ * What a record is for.  Kinds are added at the end: a reader passes over a
+ * kind that it does not know.
+ */
+typedef enum {
+    NGX_HTTP_KAIROS_RECORD_BROADCAST = 0,  /* for the members of the topic */
+    NGX_HTTP_KAIROS_RECORD_SLOT_DIED       /* payload: a ..._record_died_t */
+} ngx_http_kairos_record_kind_e;
+
+
+/* the payload of NGX_HTTP_KAIROS_RECORD_SLOT_DIED; no topic, no event */
+typedef struct {
+    uint64_t    slot;         /* its number in the zone, from 0 */
+    uint64_t    pid;          /* of the worker that died */
+} ngx_http_kairos_record_died_t;
+
+
 /* what begins each record; the bytes of topic, event and payload follow */
 typedef struct {
     uint32_t    size;         /* of the whole record, aligned */
@@ -31,7 +48,8 @@ typedef struct {
     u_char      topic;
     u_char      event;
     u_char      binary;
-    u_char      reserved[5];
+    u_char      kind;
+    u_char      reserved[4];
 } ngx_http_kairos_record_t;
 
 
@@ -46,7 +64,8 @@ size_t ngx_http_kairos_record_size(const ngx_http_kairos_message_t *m);
  * the message, and not 0.
  */
 void ngx_http_kairos_record_write(u_char *ring, size_t size, uint64_t pos,
-    const ngx_http_kairos_message_t *m, size_t len);
+    ngx_http_kairos_record_kind_e kind, const ngx_http_kairos_message_t *m,
+    size_t len);
 
 /*
  * Copies len bytes at the position.  A copy of a place that is being written
@@ -56,11 +75,11 @@ void ngx_http_kairos_record_copy(u_char *dst, const u_char *ring, size_t size,
     uint64_t pos, size_t len);
 
 /*
- * Reads a copied record; slices of *m point into it.
- * NGX_ERROR: the parts do not fill len.
+ * Reads a copied record; slices of *m point into it.  *kind may be one that
+ * this program does not know.  NGX_ERROR: the parts do not fill len.
  */
 ngx_int_t ngx_http_kairos_record_parse(u_char *data, size_t len,
-    ngx_http_kairos_message_t *m);
+    ngx_uint_t *kind, ngx_http_kairos_message_t *m);
 
 
 #endif /* _NGX_HTTP_KAIROS_RECORD_H_INCLUDED_ */

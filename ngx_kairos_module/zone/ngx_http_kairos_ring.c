@@ -1,19 +1,9 @@
 /*
- * The ring.
+ * The ring, read by one worker; ring_write.c writes to it.
  *
- * A writer, under the zone's mutex, moves sh->reserved past the record it is
- * about to write, writes, and moves sh->head last: a record is read only when
- * it is whole, and what a writer that died left behind is written over.  A
- * reader takes no lock.  It copies a record out and looks at sh->reserved
+ * A reader takes no lock.  It copies a record out and looks at sh->reserved
  * afterwards: if that is more than the ring's size ahead of the record, the
  * copy may be torn, and the reader was overrun.
- *
- * Waking: a writer that moved the head sets wake of each other slot, and who
- * was the first writes to the eventfd.  A reader clears wake before it looks
- * at the head.  Of the two, both with a barrier in between, at least one sees
- * the other.  A worker that is killed between the flag and the eventfd leaves
- * a slot that nobody wakes any more: so each worker that starts, also the one
- * that replaces the killed one, wakes all.
  */
 
 #include <ngx_config.h>
@@ -21,8 +11,7 @@
 #include <ngx_event.h>
 
 #include "ngx_http_kairos_ring.h"
-
-#include <sys/eventfd.h>
+#include "ngx_http_kairos_ring_write.h"
 
 
 /* a message takes at most this part of the ring */
@@ -39,17 +28,12 @@ static ngx_uint_t ngx_http_kairos_ring_room(
     const ngx_http_kairos_ring_t *ring, size_t size);
 static ngx_int_t ngx_http_kairos_ring_listen(ngx_http_kairos_ring_t *ring,
     int fd);
-static int ngx_http_kairos_ring_fd(ngx_http_kairos_ring_t *ring,
-    ngx_http_kairos_shared_slot_t *shared);
-static ngx_atomic_uint_t ngx_http_kairos_ring_append(
-    ngx_http_kairos_ring_t *ring, const ngx_http_kairos_message_t *m,
-    size_t size);
-static void ngx_http_kairos_ring_wake(ngx_http_kairos_ring_t *ring,
-    ngx_uint_t force);
 static void ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
     ngx_atomic_uint_t until);
+static void ngx_http_kairos_ring_notice(ngx_http_kairos_ring_t *ring,
+    ngx_uint_t kind, const ngx_http_kairos_message_t *m);
 static ngx_int_t ngx_http_kairos_ring_next(ngx_http_kairos_ring_t *ring,
-    ngx_http_kairos_message_t *m);
+    ngx_uint_t *kind, ngx_http_kairos_message_t *m);
 static ngx_int_t ngx_http_kairos_ring_copy(ngx_http_kairos_ring_t *ring,
     size_t len);
 static void ngx_http_kairos_ring_overrun(ngx_http_kairos_ring_t *ring);
@@ -111,11 +95,11 @@ ngx_http_kairos_ring_open(ngx_http_kairos_ring_t *ring,
 
     ring->position = zone->sh->head;
 
-    ngx_http_kairos_ring_wake(ring, 1);
+    ngx_http_kairos_ring_wake(zone, ring->shared, 1, ring->log);
 
     if (ring->shared != NULL) {
         return ngx_http_kairos_ring_listen(ring,
-                                ngx_http_kairos_ring_fd(ring, ring->shared));
+                            zone->wakes->fd[ring->shared - zone->sh->slots]);
     }
 
     ngx_log_error(NGX_LOG_WARN, ring->log, 0,
@@ -174,9 +158,16 @@ ngx_http_kairos_ring_publish(ngx_http_kairos_ring_t *ring,
         return NGX_DECLINED;
     }
 
-    end = ngx_http_kairos_ring_append(ring, m, size);
+    ngx_shmtx_lock(&ring->zone->shpool->mutex);
 
-    ngx_http_kairos_ring_wake(ring, 0);
+    end = ngx_http_kairos_ring_append_locked(ring->zone,
+                                             NGX_HTTP_KAIROS_RECORD_BROADCAST,
+                                             m, size);
+    ring->zone->sh->published++;
+
+    ngx_shmtx_unlock(&ring->zone->shpool->mutex);
+
+    ngx_http_kairos_ring_wake(ring->zone, ring->shared, 0, ring->log);
     ngx_http_kairos_ring_read(ring, end);
 
     return NGX_OK;
@@ -224,96 +215,6 @@ ngx_http_kairos_ring_listen(ngx_http_kairos_ring_t *ring, int fd)
 }
 
 
-static int
-ngx_http_kairos_ring_fd(ngx_http_kairos_ring_t *ring,
-    ngx_http_kairos_shared_slot_t *shared)
-{
-    return ring->zone->wakes->fd[shared - ring->zone->sh->slots];
-}
-
-
-/*
- * Returns the position behind the message.
- */
-static ngx_atomic_uint_t
-ngx_http_kairos_ring_append(ngx_http_kairos_ring_t *ring,
-    const ngx_http_kairos_message_t *m, size_t size)
-{
-    ngx_atomic_uint_t          head, end;
-    ngx_http_kairos_shared_t  *sh;
-
-    sh = ring->zone->sh;
-
-    ngx_shmtx_lock(&ring->zone->shpool->mutex);
-
-    head = sh->head;
-    end = head + size;
-
-    /* it may be further already, if a writer died */
-
-    if (end > sh->reserved) {
-        sh->reserved = end;
-    }
-
-    ngx_memory_barrier();
-
-    ngx_http_kairos_record_write(sh->ring, sh->size, head, m, size);
-
-    ngx_memory_barrier();
-
-    sh->head = end;
-    sh->published++;
-
-    ngx_shmtx_unlock(&ring->zone->shpool->mutex);
-
-    return end;
-}
-
-
-/*
- * force: also who was woken by another already.
- */
-static void
-ngx_http_kairos_ring_wake(ngx_http_kairos_ring_t *ring, ngx_uint_t force)
-{
-    uint64_t                        one;
-    ngx_uint_t                      i, n;
-    ngx_http_kairos_shared_slot_t  *shared;
-    ngx_http_kairos_shared_t       *sh;
-
-    sh = ring->zone->sh;
-    n = (ring->zone->wakes != NULL) ? ring->zone->wakes->n : 0;
-    one = 1;
-
-    ngx_memory_barrier();
-
-    for (i = 0; i < n; i++) {
-        shared = &sh->slots[i];
-
-        if (shared->pid == 0 || shared == ring->shared) {
-            continue;
-        }
-
-        if (!force
-            && (shared->wake != 0 || !ngx_atomic_cmp_set(&shared->wake, 0, 1)))
-        {
-            continue;
-        }
-
-        /* EAGAIN: the counter is full, so its reader has been woken */
-
-        if (write(ngx_http_kairos_ring_fd(ring, shared), &one,
-                  sizeof(uint64_t))
-            == -1
-            && ngx_errno != NGX_EAGAIN)
-        {
-            ngx_log_error(NGX_LOG_ALERT, ring->log, ngx_errno,
-                          "write() to an eventfd failed");
-        }
-    }
-}
-
-
 /*
  * Hands on what lies between our position and until.
  */
@@ -321,11 +222,12 @@ static void
 ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
     ngx_atomic_uint_t until)
 {
+    ngx_uint_t                 kind;
     ngx_http_kairos_message_t  m;
 
     while (ring->position < until) {
 
-        if (ngx_http_kairos_ring_next(ring, &m) != NGX_OK) {
+        if (ngx_http_kairos_ring_next(ring, &kind, &m) != NGX_OK) {
             ngx_http_kairos_ring_overrun(ring);
             break;
         }
@@ -334,8 +236,36 @@ ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
             ring->shared->position = ring->position;
         }
 
-        ring->handlers->message(ring->hub, &m);
+        if (kind == NGX_HTTP_KAIROS_RECORD_BROADCAST) {
+            ring->handlers->message(ring->hub, &m);
+
+        } else {
+            ngx_http_kairos_ring_notice(ring, kind, &m);
+        }
     }
+}
+
+
+/*
+ * A record that is no broadcast.
+ */
+static void
+ngx_http_kairos_ring_notice(ngx_http_kairos_ring_t *ring, ngx_uint_t kind,
+    const ngx_http_kairos_message_t *m)
+{
+    ngx_http_kairos_record_died_t  died;
+
+    if (kind != NGX_HTTP_KAIROS_RECORD_SLOT_DIED
+        || m->payload.len != sizeof(ngx_http_kairos_record_died_t))
+    {
+        ring->slot->counters->unknown_records++;
+        return;
+    }
+
+    ngx_memcpy(&died, m->payload.data, sizeof(ngx_http_kairos_record_died_t));
+
+    ring->handlers->slot_died(ring->hub, (ngx_uint_t) died.slot,
+                              (ngx_pid_t) died.pid);
 }
 
 
@@ -344,7 +274,7 @@ ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
  * it was overwritten; NGX_ERROR: it cannot be read (logged).
  */
 static ngx_int_t
-ngx_http_kairos_ring_next(ngx_http_kairos_ring_t *ring,
+ngx_http_kairos_ring_next(ngx_http_kairos_ring_t *ring, ngx_uint_t *kind,
     ngx_http_kairos_message_t *m)
 {
     size_t                     size;
@@ -374,7 +304,7 @@ ngx_http_kairos_ring_next(ngx_http_kairos_ring_t *ring,
 
     ring->position += size;
 
-    if (ngx_http_kairos_record_parse(ring->buffer, size, m) != NGX_OK) {
+    if (ngx_http_kairos_record_parse(ring->buffer, size, kind, m) != NGX_OK) {
         ngx_log_error(NGX_LOG_ALERT, ring->log, 0,
                       "malformed record in kairos_zone \"%V\"",
                       &ring->zone->name);

@@ -25,8 +25,18 @@ typedef struct {
     void  (*message)(ngx_http_kairos_hub_t *hub,
                      const ngx_http_kairos_message_t *m);
 
-    /* messages were overwritten before this worker read them */
+    /* records, of any kind, were overwritten before this worker read them */
     void  (*overrun)(ngx_http_kairos_hub_t *hub);
+
+    /*
+     * The worker of this slot, from 0, was killed, and the slot is free, or
+     * has another worker already.  Each worker that lives is called once, when
+     * it has read all that the dead worker published and nothing that the
+     * slot's next worker did; twice if a third worker was killed at the
+     * instant in which it freed the slot.
+     */
+    void  (*slot_died)(ngx_http_kairos_hub_t *hub, ngx_uint_t slot,
+                       ngx_pid_t pid);
 } ngx_http_kairos_ring_handlers_t;
 
 

@@ -64,7 +64,8 @@ typedef struct {
     ngx_atomic_t     bytes_in;      /* after the upgrade, without TLS */
     ngx_atomic_t     bytes_out;
 
-    ngx_atomic_t     unused[1];
+    ngx_atomic_t     unknown_records;   /* of a kind that the reader does not
+                                           know, passed over */
 } ngx_http_kairos_counters_t;
 
 

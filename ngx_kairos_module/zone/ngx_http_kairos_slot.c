@@ -2,6 +2,7 @@
 #include <ngx_core.h>
 #include <ngx_sha1.h>
 
+#include "ngx_http_kairos_ring_write.h"
 #include "ngx_http_kairos_slot.h"
 
 
@@ -18,6 +19,8 @@ static void ngx_http_kairos_slot_add(ngx_http_kairos_counters_t *sum,
     const ngx_http_kairos_counters_t *counters);
 static ngx_uint_t ngx_http_kairos_slot_sweep_locked(
     ngx_http_kairos_zone_t *zone);
+static void ngx_http_kairos_slot_bury_locked(ngx_http_kairos_zone_t *zone,
+    const ngx_http_kairos_shared_slot_t *shared);
 static void ngx_http_kairos_slot_free_locked(ngx_http_kairos_zone_t *zone,
     ngx_http_kairos_shared_slot_t *shared);
 static ngx_uint_t ngx_http_kairos_slot_dead(ngx_pid_t pid);
@@ -120,6 +123,7 @@ ngx_http_kairos_slot_admit(ngx_http_kairos_slot_t *slot,
     const ngx_http_kairos_quota_t *quota, uint64_t address, uint64_t user,
     ngx_http_kairos_reservation_t *reservation, ngx_log_t *log)
 {
+    ngx_uint_t                   swept;
     ngx_http_kairos_admission_e  rc;
 
     reservation->address = 0;
@@ -140,9 +144,13 @@ ngx_http_kairos_slot_admit(ngx_http_kairos_slot_t *slot,
 
     /* the master does not replace an old worker that was killed */
 
-    if (rc != NGX_HTTP_KAIROS_ADMITTED
-        && ngx_http_kairos_slot_sweep_locked(slot->zone))
-    {
+    swept = 0;
+
+    if (rc != NGX_HTTP_KAIROS_ADMITTED) {
+        swept = ngx_http_kairos_slot_sweep_locked(slot->zone);
+    }
+
+    if (swept) {
         rc = ngx_http_kairos_slot_full(slot, quota, address, user);
     }
 
@@ -154,6 +162,10 @@ ngx_http_kairos_slot_admit(ngx_http_kairos_slot_t *slot,
     }
 
     ngx_shmtx_unlock(&slot->zone->shpool->mutex);
+
+    if (swept) {
+        ngx_http_kairos_ring_wake(slot->zone, NULL, 0, log);
+    }
 
     ngx_http_kairos_slot_note(slot, rc);
 
@@ -255,9 +267,9 @@ ngx_http_kairos_slot_slowest(const ngx_http_kairos_slot_t *slot)
 
 void
 ngx_http_kairos_slot_sum(ngx_http_kairos_slot_t *slot,
-    ngx_http_kairos_counters_t *sum)
+    ngx_http_kairos_counters_t *sum, ngx_log_t *log)
 {
-    ngx_uint_t               i;
+    ngx_uint_t               i, swept;
     ngx_http_kairos_zone_t  *zone;
 
     zone = slot->zone;
@@ -265,9 +277,13 @@ ngx_http_kairos_slot_sum(ngx_http_kairos_slot_t *slot,
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    (void) ngx_http_kairos_slot_sweep_locked(zone);
+    swept = ngx_http_kairos_slot_sweep_locked(zone);
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (swept) {
+        ngx_http_kairos_ring_wake(zone, NULL, 0, log);
+    }
 
     for (i = 0; i < zone->sh->nslots; i++) {
         ngx_http_kairos_slot_add(sum, &zone->sh->slots[i].counters);
@@ -296,7 +312,9 @@ ngx_http_kairos_slot_add(ngx_http_kairos_counters_t *sum,
 
 
 /*
- * Frees the slots of dead workers.  Returns how many there were.
+ * Frees the slots of dead workers, and appends a record of each to the ring
+ * before, so that no record of the slot's next worker can precede it.  Returns
+ * how many slots there were; if any, the caller wakes the readers.
  */
 static ngx_uint_t
 ngx_http_kairos_slot_sweep_locked(ngx_http_kairos_zone_t *zone)
@@ -312,12 +330,35 @@ ngx_http_kairos_slot_sweep_locked(ngx_http_kairos_zone_t *zone)
         if (shared->pid != 0
             && ngx_http_kairos_slot_dead((ngx_pid_t) shared->pid))
         {
+            ngx_http_kairos_slot_bury_locked(zone, shared);
             ngx_http_kairos_slot_free_locked(zone, shared);
             n++;
         }
     }
 
     return n;
+}
+
+
+static void
+ngx_http_kairos_slot_bury_locked(ngx_http_kairos_zone_t *zone,
+    const ngx_http_kairos_shared_slot_t *shared)
+{
+    ngx_http_kairos_message_t      m;
+    ngx_http_kairos_record_died_t  died;
+
+    died.slot = shared - zone->sh->slots;
+    died.pid = shared->pid;
+
+    ngx_memzero(&m, sizeof(ngx_http_kairos_message_t));
+
+    m.payload.data = (u_char *) &died;
+    m.payload.len = sizeof(ngx_http_kairos_record_died_t);
+    m.binary = 1;
+
+    (void) ngx_http_kairos_ring_append_locked(zone,
+                                         NGX_HTTP_KAIROS_RECORD_SLOT_DIED, &m,
+                                         ngx_http_kairos_record_size(&m));
 }
 
 

@@ -48,7 +48,8 @@ typedef enum {
 
 
 /*
- * For init_process: takes a slot that is free, or whose worker was killed.
+ * For init_process: takes a slot that is free, or whose worker was killed; the
+ * ring that is opened next wakes the others.
  * A worker that finds none counts for itself alone: its sockets are seen by
  * no other worker, as one that is killed could not be taken back.
  */
@@ -93,7 +94,7 @@ ngx_uint_t ngx_http_kairos_slot_backlogged(ngx_http_kairos_slot_t *slot);
  * workers without a slot count is not known.
  */
 void ngx_http_kairos_slot_sum(ngx_http_kairos_slot_t *slot,
-    ngx_http_kairos_counters_t *sum);
+    ngx_http_kairos_counters_t *sum, ngx_log_t *log);
 
 
 #endif /* _NGX_HTTP_KAIROS_SLOT_H_INCLUDED_ */

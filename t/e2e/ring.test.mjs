@@ -113,7 +113,8 @@ for (const [what, at, alert] of [
         try {
             a.push('room', 'e', { body: 'to be overwritten' });
             await a.event('room', 'e');
-            overwrite(b.worker, 0x40000, '{"body":"to be overwritten"}', at);
+            overwrite(b.worker, 0x40000, '{"body":"to be overwritten"}', at,
+                      [7, 0, 0, 0]);
 
         } finally {
             process.kill(b.worker, 'SIGCONT');
@@ -132,10 +133,10 @@ for (const [what, at, alert] of [
 
 
 /*
- * Spoils four bytes of a record's head, by its payload, which stands behind
- * 16 bytes of head, "room" and "e"; in the shared memory of this size.
+ * Spoils bytes of a record's head, by its payload, which stands behind 16
+ * bytes of head, "room" and "e"; in the shared memory of this size.
  */
-function overwrite(pid, size, payload, at) {
+function overwrite(pid, size, payload, at, bytes) {
     const [start] = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')
         .filter((line) => / rw-s /.test(line))
         .map((line) => line.split(/[- ]/, 2).map((x) => parseInt(x, 16)))
@@ -148,10 +149,62 @@ function overwrite(pid, size, payload, at) {
     const found = memory.indexOf(payload);
 
     assert.ok(found > 0, 'the record is found');
-    writeSync(fd, Buffer.from([7, 0, 0, 0]), 0, 4,
+    writeSync(fd, Buffer.from(bytes), 0, bytes.length,
               start + found - 'roome'.length - 16 + at);
     closeSync(fd);
 }
+
+
+test('a record of an unknown kind is passed over, and counted', async (t) => {
+    const stack = await small(t);
+    const [a, b] = await apart(t, stack);
+
+    await a.join('room');
+    await b.join('room');
+    process.kill(b.worker, 'SIGSTOP');
+
+    try {
+        a.push('room', 'e', { body: 'of another kind' });
+        await a.event('room', 'e');
+        overwrite(b.worker, 0x40000, '{"body":"of another kind"}', 11, [200]);
+
+    } finally {
+        process.kill(b.worker, 'SIGCONT');
+    }
+
+    a.push('room', 'e', { body: 1 });
+    assert.deepEqual(await b.event('room', 'e'), { body: 1 });
+
+    const status = await stack.nginx.status('/status/small');
+
+    assert.equal(status.unknown_records, 1);
+    assert.equal(status.overruns, 0);
+});
+
+
+test('each worker that lives hears once of a worker that was killed',
+     async (t) => {
+    const stack = await startStack({ postgres: false, workers: 3 });
+    const { nginx } = stack;
+
+    t.after(() => stack.stop());
+
+    const [killed, ...living] = nginx.workers();
+
+    /* who reports it of whom */
+    const reports = () => [...nginx.errorLog().matchAll(
+        / (\d+)#\d+: worker (\d+) in slot \d+ of kairos_zone "live" has died/g)]
+        .map(([, reader, dead]) => `${reader} of ${dead}`).sort();
+    const expected = living.map((pid) => `${pid} of ${killed}`).sort();
+
+    await nginx.killWorker(killed);
+    await until(() => reports().length >= 2, 'both workers report the death');
+    assert.deepEqual(reports(), expected);
+
+    /* which does not free the slot once more */
+    await nginx.status('/status');
+    assert.deepEqual(reports(), expected);
+});
 
 
 test('a fast client does not overtake a slow worker', async (t) => {

@@ -64,6 +64,7 @@ test_wrap(void **state)
     u_char                     ring[RING + 16], payload[100], copy[RING];
     size_t                     len, size;
     uint64_t                   pos;
+    ngx_uint_t                 kind;
     ngx_http_kairos_message_t  m, out;
 
     (void) state;
@@ -83,13 +84,17 @@ test_wrap(void **state)
             size = ngx_http_kairos_record_size(&m);
             assert_in_range(size, 1, RING);
 
-            ngx_http_kairos_record_write(ring, RING, pos, &m, size);
+            ngx_http_kairos_record_write(ring, RING, pos, len % 3, &m,
+                                         size);
             ngx_http_kairos_record_copy(copy, ring, RING, pos, size);
 
             assert_int_equal(((ngx_http_kairos_record_t *) copy)->size, size);
-            assert_int_equal(ngx_http_kairos_record_parse(copy, size, &out),
+            assert_int_equal(ngx_http_kairos_record_parse(copy, size, &kind,
+                                                          &out),
                              NGX_OK);
 
+            /* also a kind that is not known yet */
+            assert_int_equal(kind, len % 3);
             assert_int_equal(out.topic.len, 6);
             assert_memory_equal(out.topic.data, "room:1", 6);
             assert_int_equal(out.event.len, 5);
@@ -123,7 +128,8 @@ test_neighbours(void **state)
     message(&m, "t", "e", (u_char *) "{}", 2);
     size = sizeof(ngx_http_kairos_record_t) + 4;
 
-    ngx_http_kairos_record_write(ring, RING, RING - 16, &m, size);
+    ngx_http_kairos_record_write(ring, RING, RING - 16,
+                                 NGX_HTTP_KAIROS_RECORD_BROADCAST, &m, size);
 
     for (i = size - 16; i < RING - 16; i++) {
         assert_int_equal(ring[i], before[i]);
@@ -135,24 +141,29 @@ static void
 test_malformed(void **state)
 {
     u_char                     copy[64];
+    ngx_uint_t                 kind;
     ngx_http_kairos_record_t   rec;
     ngx_http_kairos_message_t  m;
 
     (void) state;
 
     ngx_memzero(copy, sizeof(copy));
-    assert_int_equal(ngx_http_kairos_record_parse(copy, 8, &m), NGX_ERROR);
-    assert_int_equal(ngx_http_kairos_record_parse(copy, 64, &m), NGX_ERROR);
+    assert_int_equal(ngx_http_kairos_record_parse(copy, 8, &kind, &m),
+                     NGX_ERROR);
+    assert_int_equal(ngx_http_kairos_record_parse(copy, 64, &kind, &m),
+                     NGX_ERROR);
 
     ngx_memzero(&rec, sizeof(rec));
     rec.size = 64;
     rec.payload = 64;
     ngx_memcpy(copy, &rec, sizeof(rec));
-    assert_int_equal(ngx_http_kairos_record_parse(copy, 64, &m), NGX_ERROR);
+    assert_int_equal(ngx_http_kairos_record_parse(copy, 64, &kind, &m),
+                     NGX_ERROR);
 
     rec.payload = 64 - sizeof(rec);
     ngx_memcpy(copy, &rec, sizeof(rec));
-    assert_int_equal(ngx_http_kairos_record_parse(copy, 64, &m), NGX_OK);
+    assert_int_equal(ngx_http_kairos_record_parse(copy, 64, &kind, &m),
+                     NGX_OK);
 }
 
 

@@ -1,10 +1,12 @@
 /* sources: ngx_http_kairos_slot.c ngx_http_kairos_usage.c */
+/* sources: ngx_http_kairos_ring_write.c ngx_http_kairos_record.c */
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -13,14 +15,16 @@
 #include <ngx_core.h>
 #include <ngx_sha1.h>
 
+#include "ngx_http_kairos_record.h"
 #include "ngx_http_kairos_slot.h"
 
 
 #define SLOTS  3
+#define RING   4096
 
 
 typedef struct {
-    ngx_http_kairos_wakes_t      wakes;
+    ngx_http_kairos_wakes_t     *wakes;
     ngx_slab_pool_t              shpool;
     ngx_http_kairos_zone_t       zone;
     ngx_http_kairos_shared_t    *sh;
@@ -92,7 +96,8 @@ ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
 static int
 start(void **state)
 {
-    test_t  *t;
+    test_t      *t;
+    ngx_uint_t   i;
 
     t = calloc(1, sizeof(test_t));
     assert_non_null(t);
@@ -104,13 +109,27 @@ start(void **state)
     assert_non_null(t->sh);
     assert_non_null(t->cells);
 
-    t->wakes.n = SLOTS;
+    t->wakes = calloc(1, sizeof(ngx_http_kairos_wakes_t)
+                         + SLOTS * sizeof(int));
+    assert_non_null(t->wakes);
+
+    t->wakes->n = SLOTS;
+
+    for (i = 0; i < SLOTS; i++) {
+        t->wakes->fd[i] = eventfd(0, EFD_NONBLOCK);
+        assert_true(t->wakes->fd[i] != -1);
+    }
+
+    t->sh->ring = calloc(1, RING);
+    assert_non_null(t->sh->ring);
+
+    t->sh->size = RING;
     t->sh->nslots = SLOTS;
     t->sh->usage.cells = t->cells;
     t->sh->usage.n = NGX_HTTP_KAIROS_USAGE_MIN;
     t->zone.sh = t->sh;
     t->zone.shpool = &t->shpool;
-    t->zone.wakes = &t->wakes;
+    t->zone.wakes = t->wakes;
 
     ngx_pid = getpid();
     ngx_cached_time = &now;
@@ -128,6 +147,14 @@ finish(void **state)
 {
     test_t  *t = *state;
 
+    ngx_uint_t  i;
+
+    for (i = 0; i < SLOTS; i++) {
+        close(t->wakes->fd[i]);
+    }
+
+    free(t->wakes);
+    free(t->sh->ring);
     free(t->sh);
     free(t->cells);
     free(t);
@@ -193,7 +220,7 @@ test_each_limit(void **state)
     assert_int_equal(c.address, 0);
     assert_int_equal(admit(&two, &quota, 9, 9, &c), NGX_HTTP_KAIROS_FULL);
 
-    ngx_http_kairos_slot_sum(&one, &sum);
+    ngx_http_kairos_slot_sum(&one, &sum, NULL);
     assert_true(sum.sockets == 3);
     assert_true(sum.opened == 3);
     assert_true(sum.refused_connections == 1);
@@ -204,7 +231,7 @@ test_each_limit(void **state)
     ngx_http_kairos_slot_leave(&one, &a);
     assert_int_equal(admit(&two, &quota, 7, 1, &a), NGX_HTTP_KAIROS_ADMITTED);
 
-    ngx_http_kairos_slot_sum(&one, &sum);
+    ngx_http_kairos_slot_sum(&one, &sum, NULL);
     assert_true(sum.sockets == 3);
     assert_true(sum.opened == 4);
 }
@@ -239,7 +266,7 @@ test_a_killed_worker(void **state)
     assert_int_equal(admit(&other, &quota, 1, 0, &reservation),
                      NGX_HTTP_KAIROS_ADMITTED);
 
-    ngx_http_kairos_slot_sum(&other, &sum);
+    ngx_http_kairos_slot_sum(&other, &sum, NULL);
     assert_true(sum.sockets == 1);
     assert_true(sum.opened == 3);
     assert_true(sum.channels == 0);
@@ -250,6 +277,95 @@ test_a_killed_worker(void **state)
     assert_true(killed.shared != NULL && killed.shared != other.shared);
     assert_true(killed.counters->sockets == 0);
     assert_true(killed.counters->messages_in == 5);
+}
+
+
+/* the one record from the position on is that of the slot and its worker */
+static void
+expect_died(test_t *t, ngx_atomic_uint_t from, ngx_uint_t slot, ngx_pid_t pid)
+{
+    u_char                         copy[64];
+    size_t                         size;
+    ngx_uint_t                     kind;
+    ngx_http_kairos_message_t      m;
+    ngx_http_kairos_record_died_t  died;
+
+    size = t->sh->head - from;
+    assert_in_range(size, 1, sizeof(copy));
+
+    ngx_http_kairos_record_copy(copy, t->sh->ring, RING, from, size);
+    assert_int_equal(ngx_http_kairos_record_parse(copy, size, &kind, &m),
+                     NGX_OK);
+    assert_int_equal(kind, NGX_HTTP_KAIROS_RECORD_SLOT_DIED);
+    assert_int_equal(m.payload.len, sizeof(died));
+
+    ngx_memcpy(&died, m.payload.data, sizeof(died));
+    assert_int_equal(died.slot, slot);
+    assert_int_equal(died.pid, pid);
+}
+
+
+static uint64_t
+wakes(test_t *t, ngx_uint_t slot)
+{
+    uint64_t  n;
+
+    return read(t->wakes->fd[slot], &n, sizeof(n)) == sizeof(n) ? n : 0;
+}
+
+
+/* once in the ring, before its slot has another worker, and all are woken */
+static void
+test_a_death_is_published(void **state)
+{
+    test_t  *t = *state;
+
+    ngx_pid_t                      pid;
+    ngx_atomic_uint_t              from;
+    ngx_http_kairos_slot_t         a, b, c;
+    ngx_http_kairos_quota_t        quota = { 1, 0, 0 };
+    ngx_http_kairos_counters_t     sum;
+    ngx_http_kairos_reservation_t  reservation;
+
+    ngx_http_kairos_slot_open(&a, &t->zone);
+    ngx_http_kairos_slot_open(&b, &t->zone);
+    ngx_http_kairos_slot_open(&c, &t->zone);
+
+    /* found by a look at the sums */
+    b.shared->pid = pid = dead();
+    from = t->sh->head;
+    ngx_http_kairos_slot_sum(&a, &sum, NULL);
+    expect_died(t, from, 1, pid);
+    assert_true(wakes(t, 0) == 1 && wakes(t, 1) == 0 && wakes(t, 2) == 1);
+    assert_true(t->sh->published == 0);
+
+    from = t->sh->head;
+    ngx_http_kairos_slot_sum(&a, &sum, NULL);
+    assert_true(t->sh->head == from);
+
+    /* by a client that finds no room */
+    a.shared->wake = c.shared->wake = 0;
+    assert_int_equal(admit(&c, &quota, 0, 0, &reservation),
+                     NGX_HTTP_KAIROS_ADMITTED);
+    c.shared->pid = pid = dead();
+    from = t->sh->head;
+    assert_int_equal(admit(&a, &quota, 0, 0, &reservation),
+                     NGX_HTTP_KAIROS_ADMITTED);
+    expect_died(t, from, 2, pid);
+    assert_true(wakes(t, 0) == 1 && wakes(t, 1) == 0 && wakes(t, 2) == 0);
+
+    /* by a worker that starts, and reads from behind the record */
+    a.shared->pid = pid = dead();
+    from = t->sh->head;
+    ngx_http_kairos_slot_open(&b, &t->zone);
+    assert_ptr_equal(b.shared, &t->sh->slots[0]);
+    expect_died(t, from, 0, pid);
+    assert_true(b.shared->position == t->sh->head);
+
+    /* an orderly end is no death */
+    from = t->sh->head;
+    ngx_http_kairos_slot_close(&b);
+    assert_true(t->sh->head == from);
 }
 
 
@@ -273,7 +389,7 @@ test_an_orderly_end(void **state)
     assert_int_equal(admit(&next, &quota, 1, 1, &reservation),
                      NGX_HTTP_KAIROS_ADMITTED);
 
-    ngx_http_kairos_slot_sum(&next, &sum);
+    ngx_http_kairos_slot_sum(&next, &sum, NULL);
     assert_true(sum.sockets == 1);
     assert_true(sum.opened == 2);
 }
@@ -310,10 +426,10 @@ test_no_slot(void **state)
                      NGX_HTTP_KAIROS_FULL);
     assert_int_equal(warnings, 0);
 
-    ngx_http_kairos_slot_sum(last, &sum);
+    ngx_http_kairos_slot_sum(last, &sum, NULL);
     assert_true(sum.sockets == 2);
 
-    ngx_http_kairos_slot_sum(&slots[0], &sum);
+    ngx_http_kairos_slot_sum(&slots[0], &sum, NULL);
     assert_true(sum.sockets == 1);
 
     ngx_http_kairos_slot_leave(last, &reservation);
@@ -340,7 +456,7 @@ test_a_full_usage_table(void **state)
                          NGX_HTTP_KAIROS_ADMITTED);
     }
 
-    ngx_http_kairos_slot_sum(&slot, &sum);
+    ngx_http_kairos_slot_sum(&slot, &sum, NULL);
     assert_true(sum.sockets == 2 * NGX_HTTP_KAIROS_USAGE_MIN);
     assert_true(sum.uncounted > NGX_HTTP_KAIROS_USAGE_MIN);
     assert_int_equal(warnings, 1);
@@ -435,6 +551,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(test_each_limit, start, finish),
         cmocka_unit_test_setup_teardown(test_a_killed_worker, start, finish),
+        cmocka_unit_test_setup_teardown(test_a_death_is_published, start,
+                                        finish),
         cmocka_unit_test_setup_teardown(test_an_orderly_end, start, finish),
         cmocka_unit_test_setup_teardown(test_no_slot, start, finish),
         cmocka_unit_test_setup_teardown(test_a_full_usage_table, start,
