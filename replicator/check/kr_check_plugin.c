@@ -12,11 +12,17 @@
 
 
 #define KR_CHECK_PATIENCE  5000        /* ms for a slot to be made */
+#define KR_CHECK_ROWS      1000        /* ms for somebody to change a row */
+#define KR_CHECK_HEADER    25          /* bytes before a line of wal2json */
 
 
 static int kr_check_try(kr_check_t *ck, const char *sql,
     ExecStatusType wanted);
 static int kr_check_wait(PGconn *conn, int ms);
+static int kr_check_rows(kr_check_t *ck);
+static int kr_check_row(kr_decoder_t *d, const char *p, int len);
+static int kr_check_input(PGconn *conn, uint64_t end);
+static void kr_check_plugin_good(kr_check_t *ck, int seen);
 static void kr_check_cancel(PGconn *conn);
 static void kr_check_plugin_fault(kr_check_t *ck);
 
@@ -28,7 +34,7 @@ static void kr_check_plugin_fault(kr_check_t *ck);
 void
 kr_check_plugin(kr_check_t *ck)
 {
-    int       rc;
+    int       rc, seen;
     kr_buf_t  sql;
 
     if (ck->slot && ck->busy) {
@@ -62,10 +68,15 @@ kr_check_plugin(kr_check_t *ck)
     }
 
     kr_buf_free(&sql);
+    seen = KR_AGAIN;
 
     if (rc == KR_OK) {
-        kr_buf_str(&ck->text, "wal2json is there");
-        kr_check_say(ck, KR_CHECK_GOOD);
+        seen = kr_check_rows(ck);
+        rc = (seen == KR_ERROR) ? KR_ERROR : KR_OK;
+    }
+
+    if (rc == KR_OK) {
+        kr_check_plugin_good(ck, seen);
 
     } else if (rc == KR_AGAIN) {
         kr_buf_str(&ck->text, "wal2json could not be tried: a slot is made "
@@ -136,30 +147,119 @@ kr_check_try(kr_check_t *ck, const char *sql, ExecStatusType wanted)
 static int
 kr_check_wait(PGconn *conn, int ms)
 {
-    int            rc;
-    uint64_t       end, now;
-    struct pollfd  pfd;
+    int       rc;
+    uint64_t  end;
 
     end = kr_now() + (uint64_t) ms;
 
     while (PQisBusy(conn)) {
-        now = kr_now();
-        if (now >= end) {
-            return KR_AGAIN;
+        rc = kr_check_input(conn, end);
+        if (rc != KR_OK) {
+            return rc;
+        }
+    }
+
+    return KR_OK;
+}
+
+
+/*
+ * No option shows how old a wal2json is, the rows do: waits a moment for
+ * somebody to change one.  KR_OK: a row came, and can be read; KR_AGAIN: none
+ * came; KR_ERROR: the stream's connection says what is wrong.
+ */
+static int
+kr_check_rows(kr_check_t *ck)
+{
+    int            n, rc, more;
+    char          *p;
+    PGconn        *conn;
+    uint64_t       end;
+    kr_decoder_t  *d;
+
+    conn = ck->stream.conn;
+
+    d = kr_decoder_create();
+    if (d == NULL) {
+        kr_pg_set_error(&ck->stream, "", "no memory");
+        return KR_ERROR;
+    }
+
+    end = kr_now() + KR_CHECK_ROWS;
+
+    do {
+        n = PQgetCopyData(conn, &p, 1);
+
+        if (n > 0) {
+            rc = kr_check_row(d, p, n);
+            PQfreemem(p);
+            more = (rc == KR_AGAIN && kr_now() < end);
+
+        } else {
+            rc = (n == 0) ? kr_check_input(conn, end) : KR_ERROR;
+            more = (rc == KR_OK);
         }
 
-        pfd.fd = PQsocket(conn);
-        pfd.events = POLLIN;
+    } while (more);
 
-        rc = poll(&pfd, 1, (int) (end - now));
+    if (rc == KR_ERROR) {
+        kr_pg_error(&ck->stream, NULL);
 
-        if (rc == -1 && errno != EINTR) {
-            return KR_ERROR;
-        }
+    } else if (rc == KR_DECLINED) {
+        kr_pg_set_error(&ck->stream, "KR008", KR_DECODE_UNTYPED);
+        rc = KR_ERROR;
+    }
 
-        if (rc > 0 && !PQconsumeInput(conn)) {
-            return KR_ERROR;
-        }
+    kr_decoder_free(d);
+
+    return rc;
+}
+
+
+/*
+ * KR_OK: it is a row whose columns have types; KR_DECLINED: they have none;
+ * KR_AGAIN: it shows neither.
+ */
+static int
+kr_check_row(kr_decoder_t *d, const char *p, int len)
+{
+    kr_change_t  c;
+    const char  *reason;
+
+    if (*p != 'w' || len < KR_CHECK_HEADER) {
+        return KR_AGAIN;
+    }
+
+    if (kr_decode(d, p + KR_CHECK_HEADER, (size_t) (len - KR_CHECK_HEADER),
+                  &c, &reason) == KR_OK)
+    {
+        return (c.ncolumns + c.nidentity != 0) ? KR_OK : KR_AGAIN;
+    }
+
+    return kr_decode_untyped(d) ? KR_DECLINED : KR_AGAIN;
+}
+
+
+/* KR_OK: libpq has read what came; KR_AGAIN: nothing came until then. */
+static int
+kr_check_input(PGconn *conn, uint64_t end)
+{
+    int            rc;
+    uint64_t       now;
+    struct pollfd  pfd;
+
+    now = kr_now();
+    if (now >= end) {
+        return KR_AGAIN;
+    }
+
+    pfd.fd = PQsocket(conn);
+    pfd.events = POLLIN;
+
+    rc = poll(&pfd, 1, (int) (end - now));
+
+    if ((rc == -1 && errno != EINTR) || (rc > 0 && !PQconsumeInput(conn))) {
+        return KR_ERROR;
     }
 
     return KR_OK;
@@ -183,6 +283,20 @@ kr_check_cancel(PGconn *conn)
 
 
 static void
+kr_check_plugin_good(kr_check_t *ck, int seen)
+{
+    kr_buf_str(&ck->text, "wal2json is there");
+
+    if (seen == KR_AGAIN) {
+        kr_buf_str(&ck->text, " (whether it is 2.5 or newer shows in the "
+                   "first row that changes)");
+    }
+
+    kr_check_say(ck, KR_CHECK_GOOD);
+}
+
+
+static void
 kr_check_plugin_fault(kr_check_t *ck)
 {
     const char    *advice;
@@ -191,7 +305,9 @@ kr_check_plugin_fault(kr_check_t *ck)
     verdict = KR_CHECK_FAULT;
     advice = kr_pg_lasting(&ck->stream);
 
-    kr_buf_printf(&ck->text, "wal2json could not be tried: %s",
+    kr_buf_printf(&ck->text, "%s%s",
+                  strcmp(ck->stream.sqlstate, "KR008") == 0
+                  ? "" : "wal2json could not be tried: ",
                   kr_pg_message(&ck->stream));
 
     if (strcmp(ck->stream.sqlstate, "58P01") == 0) {

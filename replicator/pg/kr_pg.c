@@ -16,6 +16,9 @@
 #define KR_PG_KEYWORDS         12
 #define KR_PG_SQLSTATE_LEN     5
 
+#define KR_PG_WAL2JSON  "upgrade wal2json to 2.5 or newer on the database's " \
+                        "machine (Debian: postgresql-NN-wal2json)"
+
 /*
  * The text of values depends on these settings of a session (a role or a
  * database may have set others), and the texts of the stream, of a refetch
@@ -77,10 +80,12 @@ static const kr_pg_lasting_t  kr_pg_lastings[] = {
       "pg_replication_slot_advance(...), or let the slot be made anew with "
       "KAIROS_CREATE_SLOT=true" },
 
+    { "KR008", NULL, KR_PG_WAL2JSON },
+
     { NULL, "may not be used as an output plugin", "add wal2json to "
       "output_plugin_libraries and reload PostgreSQL's configuration" },
 
-    { "22023", "option", "upgrade wal2json to 2.5 or newer" },
+    { "22023", "option", KR_PG_WAL2JSON },
 
     { NULL, "no password supplied", "give the password in PASSWORD, "
       "DATABASE_URL, PGPASSWORD or a passfile" },

@@ -105,6 +105,7 @@ kr_decode(kr_decoder_t *d, const char *line, size_t len, kr_change_t *c,
     d->seen = 0;
     d->known = 0;
     d->failed = 0;
+    d->untyped = 0;
 
     if (kr_decode_reserve(d, len) != KR_OK) {
         return KR_ERROR;
@@ -131,6 +132,13 @@ kr_decode(kr_decoder_t *d, const char *line, size_t len, kr_change_t *c,
     kr_decode_unreadable(d, c);
 
     return KR_DECLINED;
+}
+
+
+int
+kr_decode_untyped(const kr_decoder_t *d)
+{
+    return d->untyped;
 }
 
 

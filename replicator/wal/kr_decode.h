@@ -40,5 +40,15 @@ void kr_decoder_free(kr_decoder_t *d);
 int kr_decode(kr_decoder_t *d, const char *line, size_t len, kr_change_t *c,
     const char **reason);
 
+/*
+ * Whether the line before could not be read as a column has no "typeoid":
+ * wal2json 2.3 and 2.4 print none, whatever the options are.  Such lines
+ * have other faults too, which nothing in them shows.
+ */
+int kr_decode_untyped(const kr_decoder_t *d);
+
+#define KR_DECODE_UNTYPED                                                     \
+    "wal2json is older than 2.5: it does not print the types of columns"
+
 
 #endif /* _KR_DECODE_H_INCLUDED_ */

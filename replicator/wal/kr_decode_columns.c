@@ -124,12 +124,13 @@ kr_decode_array(kr_decoder_t *d, kr_columns_t *columns)
 static int
 kr_decode_column(kr_decoder_t *d, kr_column_t *cl)
 {
-    int             rc, value;
+    int             rc, value, typed;
     kr_str_t        v;
     kr_json_type_e  type;
 
     memset(cl, 0, sizeof(kr_column_t));
     value = 0;
+    typed = 0;
 
     if (kr_json_value(&d->json, &type, &v) != KR_OK) {
         return KR_ERROR;
@@ -156,6 +157,7 @@ kr_decode_column(kr_decoder_t *d, kr_column_t *cl)
         } else if (v.len == 7 && memcmp(v.data, "typeoid", 7) == 0) {
             rc = value ? kr_decode_error(d, "a type follows its value")
                        : kr_decode_oid(d, &cl->type);
+            typed = 1;
 
         } else if (v.len == 5 && memcmp(v.data, "value", 5) == 0) {
             rc = kr_decode_value(d, cl);
@@ -172,6 +174,11 @@ kr_decode_column(kr_decoder_t *d, kr_column_t *cl)
 
     if (cl->name.data == NULL || !value) {
         return kr_decode_error(d, "a column lacks its name or its value");
+    }
+
+    if (!typed) {
+        d->untyped = 1;
+        return kr_decode_error(d, "a column lacks its type");
     }
 
     return KR_OK;

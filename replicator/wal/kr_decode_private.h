@@ -28,6 +28,7 @@ struct kr_decoder_s {
     unsigned           seen;      /* of the line: KR_SEEN_... that were read */
     unsigned           known:1;   /* its action is one of kr_action_e */
     unsigned           failed:1;  /* no memory */
+    unsigned           untyped:1; /* a column has no type */
 };
 
 

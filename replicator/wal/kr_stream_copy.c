@@ -201,6 +201,11 @@ kr_stream_copy_row(kr_stream_t *st, const char *p, size_t len)
         kr_stream_copy_no_memory(lsn, len);
     }
 
+    if (rc == KR_DECLINED && kr_decode_untyped(st->decoder)) {
+        kr_pg_set_error(&st->pg, "KR008", KR_DECODE_UNTYPED);
+        return KR_ERROR;
+    }
+
     if (rc == KR_DECLINED) {
         kr_stream_copy_unreadable(st, lsn, &c, reason);
     }

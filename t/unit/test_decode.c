@@ -526,6 +526,38 @@ test_unreadable(void **state)
 }
 
 
+/* wal2json 2.3 and 2.4; a NULL has its type too. */
+static void
+test_untyped(void **state)
+{
+    size_t         i;
+    kr_change_t    c;
+    const char    *reason;
+    kr_decoder_t  *d;
+
+    static const struct {
+        const char  *line;
+        int          rc;
+        int          untyped;
+    } cases[] = {
+        { ROW("[{\"name\":\"a\",\"value\":1}]"), KR_DECLINED, 1 },
+        { ROW("[{\"name\":\"a\",\"typeoid\":23,\"value\":1},"
+              "{\"name\":\"b\",\"value\":null}]"), KR_DECLINED, 1 },
+        { ROW("[{\"name\":\"a\",\"typeoid\":23,\"value\":null}]"), KR_OK, 0 },
+        { ROW("[{\"name\":\"a\"}]"), KR_DECLINED, 0 },
+        { ROW("[]"), KR_OK, 0 }
+    };
+
+    d = *state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(kr_decode(d, cases[i].line, strlen(cases[i].line), &c,
+                                   &reason), cases[i].rc);
+        assert_int_equal(kr_decode_untyped(d), cases[i].untyped);
+    }
+}
+
+
 /* No memory is not a fault of the line, which is whole the next time. */
 static void
 test_no_memory(void **state)
@@ -539,7 +571,8 @@ test_no_memory(void **state)
 
     static const char  head[] = "{\"action\":\"I\",\"xid\":1,"
         "\"schema\":\"s\",\"table\":\"t\",\"columns\":[";
-    static const char  column[] = "{\"name\":\"a\",\"value\":1},";
+    static const char  column[] = "{\"name\":\"a\",\"typeoid\":23,"
+        "\"value\":1},";
 
     (void) state;
 
@@ -620,6 +653,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_types, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_messages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_untyped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_values, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
