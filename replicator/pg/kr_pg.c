@@ -99,6 +99,15 @@ static const kr_pg_lasting_t  kr_pg_lastings[] = {
 };
 
 
+/*
+ * Of the connections for queries.  libpq reads this setting when it looks for
+ * the host that target_session_attrs describes, so that it cannot be an
+ * option of the start.
+ */
+static const char  kr_pg_settings[] =
+    "SET default_transaction_read_only = on";
+
+
 static int kr_pg_start(kr_pg_t *pg, const char *options,
     const kr_config_t *cf);
 static int kr_pg_options(kr_pg_t *pg, const kr_config_t *cf, kr_buf_t *out);
@@ -106,6 +115,9 @@ static void kr_pg_own_options(const kr_pg_t *pg, const kr_config_t *cf,
     kr_buf_t *out);
 static int kr_pg_wait(kr_pg_t *pg, short what);
 static int kr_pg_established(kr_pg_t *pg);
+static int kr_pg_settle(kr_pg_t *pg);
+static void kr_pg_settled(kr_pg_t *pg);
+static void kr_pg_ready(kr_pg_t *pg);
 static void kr_pg_event_free(struct event **ev);
 static void kr_pg_oneline(kr_buf_t *out, const char *text);
 static void kr_pg_find_sqlstate(kr_pg_t *pg, const char *text);
@@ -152,6 +164,7 @@ kr_pg_close(kr_pg_t *pg)
     kr_pg_event_free(&pg->read);
     kr_pg_event_free(&pg->write);
     kr_pg_event_free(&pg->timer);
+    pg->settling = 0;
 
     if (pg->conn != NULL) {
         PQfinish(pg->conn);
@@ -344,12 +357,18 @@ kr_pg_poll_event(evutil_socket_t fd, short what, void *data)
 
     case PGRES_POLLING_OK:
         rc = kr_pg_established(pg);
-        if (rc == KR_OK) {
-            pg->connected(pg);
-            return;
+        if (rc != KR_OK) {
+            break;
         }
 
-        break;
+        if (pg->kind != KR_PG_POOL) {
+            kr_pg_ready(pg);
+
+        } else if (kr_pg_settle(pg) != KR_OK) {
+            pg->failed(pg);
+        }
+
+        return;
 
     default:
         kr_pg_error(pg, NULL);
@@ -373,6 +392,11 @@ kr_pg_read_event(evutil_socket_t fd, short what, void *data)
 
     pg = data;
     pg->timedout = ((what & EV_TIMEOUT) != 0);
+
+    if (pg->settling) {
+        kr_pg_settled(pg);
+        return;
+    }
 
     pg->readable(pg);
 }
@@ -524,8 +548,7 @@ kr_pg_own_options(const kr_pg_t *pg, const kr_config_t *cf, kr_buf_t *out)
     ms = pg->statement_timeout != 0 ? pg->statement_timeout
                                     : cf->statement_timeout;
 
-    kr_buf_printf(out, " -c default_transaction_read_only=on"
-                       " -c statement_timeout=%d -c lock_timeout=%d"
+    kr_buf_printf(out, " -c statement_timeout=%d -c lock_timeout=%d"
                        " -c idle_in_transaction_session_timeout=%d",
                   ms, pg->lock_timeout, cf->statement_timeout);
 }
@@ -554,7 +577,6 @@ kr_pg_established(kr_pg_t *pg)
     int  fd;
 
     kr_pg_event_free(&pg->read);
-    kr_pg_event_free(&pg->timer);
 
     fd = PQsocket(pg->conn);
 
@@ -572,6 +594,69 @@ kr_pg_established(kr_pg_t *pg)
     kr_pg_read(pg, 1, 0);
 
     return KR_OK;
+}
+
+
+/*
+ * Sends what sets the session; the answer comes to kr_pg_settled(), within
+ * the time of the connect.  KR_ERROR: the connection is lost.
+ */
+static int
+kr_pg_settle(kr_pg_t *pg)
+{
+    if (!PQsendQuery(pg->conn, kr_pg_settings)) {
+        kr_pg_error(pg, NULL);
+        return KR_ERROR;
+    }
+
+    pg->settling = 1;
+
+    return kr_pg_flush(pg);
+}
+
+
+static void
+kr_pg_settled(kr_pg_t *pg)
+{
+    int        failed;
+    PGresult  *res;
+
+    if (!PQconsumeInput(pg->conn)) {
+        kr_pg_error(pg, NULL);
+        pg->failed(pg);
+        return;
+    }
+
+    while (!PQisBusy(pg->conn)) {
+
+        res = PQgetResult(pg->conn);
+        if (res == NULL) {
+            kr_pg_ready(pg);
+            return;
+        }
+
+        failed = (PQresultStatus(res) == PGRES_FATAL_ERROR);
+        if (failed) {
+            kr_pg_error(pg, res);
+        }
+
+        PQclear(res);
+
+        if (failed) {
+            pg->failed(pg);
+            return;
+        }
+    }
+}
+
+
+/* The connection is the owner's from now on. */
+static void
+kr_pg_ready(kr_pg_t *pg)
+{
+    pg->settling = 0;
+    kr_pg_event_free(&pg->timer);
+    pg->connected(pg);
 }
 
 

@@ -50,6 +50,7 @@ struct kr_pg_s {
     struct event       *write;
     struct event       *timer;        /* of the connect */
     unsigned            timedout:1;   /* why readable() was called */
+    unsigned            settling:1;   /* connected, its session is being set */
     char                sqlstate[6];  /* of the last error, or "" */
     kr_buf_t            message;      /* of the last error, one line */
 };

@@ -15,17 +15,23 @@ import { after, afterEach, before, beforeEach, describe, test }
 import { LIMIT, until, within } from './lib/await.mjs';
 import { pgProxy } from './lib/pg-proxy.mjs';
 import { removeCluster, sharedCluster } from './lib/postgres.mjs';
-import { IS_ROOT, start, uidOf } from './lib/processes.mjs';
+import { IS_ROOT, freePort, start, uidOf } from './lib/processes.mjs';
 import { BUILD } from './lib/stack.mjs';
 
 
 const PROGRAM = join(BUILD, 'kairos-replicator');
 const USER = 'nobody';
 
-let postgres, database, dir, admin, started;
+let postgres, standby, database, dir, admin, started;
 
 before(async () => {
     postgres = await sharedCluster();
+    standby = await Standby.create(postgres);
+});
+
+after(async () => {
+    await standby?.remove();
+    await removeCluster();
 });
 
 beforeEach(async () => {
@@ -65,7 +71,74 @@ afterEach(async () => {
     rmSync(dir, { recursive: true, force: true });
 });
 
-after(removeCluster);
+/* A standby of the file's cluster, which streams from it: {port}. */
+class Standby {
+    static async create(primary) {
+        const made = new Standby();
+        const client = primary.client('postgres');
+        const user = 'postgres';
+
+        made.dir = mkdtempSync(join(tmpdir(), 'kairos-standby-'));
+        made.port = await freePort();
+
+        if (IS_ROOT) {
+            chownSync(made.dir, uidOf(user), -1);
+        }
+
+        await client.connect();
+
+        const { rows: [{ bin }] } = await client.query(
+            "select setting as bin from pg_config where name = 'BINDIR'");
+
+        await client.end();
+
+        const data = join(made.dir, 'data');
+        const backup = start(join(bin, 'pg_basebackup'), [
+            '-D', data, '-R', '-X', 'stream', '-c', 'fast', '--no-sync',
+            '-h', '127.0.0.1', '-p', `${primary.port}`, '-U', user],
+            { user, env: { LC_ALL: 'C.UTF-8' } });
+
+        await within(backup.exit, 'the base backup', 3 * LIMIT);
+        assert.equal(backup.code, 0, backup.output);
+
+        let ready;
+        const up = new Promise((resolve) => { ready = resolve; });
+
+        made.process = start(join(bin, 'postgres'), [
+            '-D', data, '-p', `${made.port}`,
+            '-c', 'unix_socket_directories='], {
+            user, ends: 'INT', env: { LC_ALL: 'C.UTF-8' },
+            onLine: (line) => {
+                if (/ready to accept read-only connections/.test(line)) {
+                    ready();
+                }
+            } });
+
+        await within(up, () => `the standby: ${made.process.output}`,
+                     3 * LIMIT);
+        return made;
+    }
+
+    /* Waits until the standby has what the primary has now. */
+    async caughtUp(admin) {
+        await until(async () => {
+            const { rows } = await admin.query(
+                'select from pg_stat_replication where replay_lsn'
+                + " >= pg_current_wal_lsn() and application_name"
+                + " = 'walreceiver'");
+
+            return rows.length;
+        }, 'the standby caught up', 3 * LIMIT);
+    }
+
+    async remove() {
+        if (!this.process.exited) {
+            await this.process.kill('SIGQUIT', 'the standby', 3 * LIMIT);
+        }
+
+        rmSync(this.dir, { recursive: true, force: true });
+    }
+}
 
 
 /* The program with a DATABASE_URL: {line(what), lines(), code(), output}. */
@@ -166,5 +239,40 @@ describe('a wal2json that is too old', () => {
         }, 'the check ends', 3 * LIMIT, 50);
 
         assert.match((await found).join('\n'), /^wal2json is older than 2\.5: it does not print the types of columns -> upgrade wal2json to 2\.5 or newer.*$/);
+    });
+});
+
+
+describe('several hosts', () => {
+    /* a port where nobody listens, the standby, the primary */
+    async function hosts(query) {
+        const ports = [await freePort(), standby.port, postgres.port];
+
+        await standby.caughtUp(admin);
+        return `postgresql://postgres@${ports.map((p) => `127.0.0.1:${p}`)}`
+               + `/${database}?${query}`;
+    }
+
+    for (const attrs of ['read-write', 'primary']) {
+        test(`target_session_attrs=${attrs} finds the primary`, async () => {
+            const url = await hosts(`target_session_attrs=${attrs}`);
+
+            assert.deepEqual(await faults(url), []);
+
+            const ran = run(url);
+
+            await ran.line(/reading the slot/);
+
+            const { rows } = await admin.query(
+                'select active from pg_replication_slots where slot_name = $1',
+                [`${database}_slot`]);
+
+            assert.deepEqual(rows, [{ active: true }]);
+        });
+    }
+
+    test('with one host it is the same', async () => {
+        assert.deepEqual(await faults(
+            url(postgres.port, '?target_session_attrs=read-write')), []);
     });
 });
