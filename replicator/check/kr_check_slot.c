@@ -30,9 +30,7 @@ enum {
 
 
 static const char  kr_check_slot_sql[] =
-    "WITH w AS (SELECT CASE WHEN pg_catalog.pg_is_in_recovery()"
-    " THEN pg_catalog.pg_last_wal_replay_lsn()"
-    " ELSE pg_catalog.pg_current_wal_lsn() END AS lsn)"
+    "WITH w AS (SELECT pg_catalog.pg_current_wal_lsn() AS lsn)"
     " SELECT s.slot_name, s.plugin, s.database,"
     " s.database = pg_catalog.current_database(), s.wal_status,"
     " s.active_pid, a.application_name, pg_catalog.host(a.client_addr),"

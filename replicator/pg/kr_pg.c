@@ -82,6 +82,9 @@ static const kr_pg_lasting_t  kr_pg_lastings[] = {
 
     { "KR008", NULL, KR_PG_WAL2JSON },
 
+    { "KR009", NULL, "name the primary in DATABASE_URL, or all hosts of it "
+      "with target_session_attrs=read-write" },
+
     { NULL, "may not be used as an output plugin", "add wal2json to "
       "output_plugin_libraries and reload PostgreSQL's configuration" },
 
@@ -105,7 +108,8 @@ static const kr_pg_lasting_t  kr_pg_lastings[] = {
  * option of the start.
  */
 static const char  kr_pg_settings[] =
-    "SET default_transaction_read_only = on";
+    "SET default_transaction_read_only = on;"
+    " SELECT pg_catalog.pg_is_in_recovery()";
 
 
 static int kr_pg_start(kr_pg_t *pg, const char *options,
@@ -117,6 +121,7 @@ static int kr_pg_wait(kr_pg_t *pg, short what);
 static int kr_pg_established(kr_pg_t *pg);
 static int kr_pg_settle(kr_pg_t *pg);
 static void kr_pg_settled(kr_pg_t *pg);
+static int kr_pg_setting(kr_pg_t *pg, PGresult *res);
 static void kr_pg_ready(kr_pg_t *pg);
 static void kr_pg_event_free(struct event **ev);
 static void kr_pg_oneline(kr_buf_t *out, const char *text);
@@ -259,6 +264,14 @@ kr_pg_set_error(kr_pg_t *pg, const char *sqlstate, const char *text)
 
     kr_buf_reset(&pg->message);
     kr_pg_oneline(&pg->message, text);
+}
+
+
+void
+kr_pg_set_standby(kr_pg_t *pg)
+{
+    kr_pg_set_error(pg, "KR009",
+                    "the server is a standby (it is in recovery)");
 }
 
 
@@ -618,7 +631,7 @@ kr_pg_settle(kr_pg_t *pg)
 static void
 kr_pg_settled(kr_pg_t *pg)
 {
-    int        failed;
+    int        rc;
     PGresult  *res;
 
     if (!PQconsumeInput(pg->conn)) {
@@ -635,17 +648,37 @@ kr_pg_settled(kr_pg_t *pg)
             return;
         }
 
-        failed = (PQresultStatus(res) == PGRES_FATAL_ERROR);
-        if (failed) {
-            kr_pg_error(pg, res);
-        }
-
+        rc = kr_pg_setting(pg, res);
         PQclear(res);
 
-        if (failed) {
+        if (rc != KR_OK) {
             pg->failed(pg);
             return;
         }
+    }
+}
+
+
+/* KR_ERROR: the connection is of no use, its message says why. */
+static int
+kr_pg_setting(kr_pg_t *pg, PGresult *res)
+{
+    switch (PQresultStatus(res)) {
+
+    case PGRES_FATAL_ERROR:
+        kr_pg_error(pg, res);
+        return KR_ERROR;
+
+    case PGRES_TUPLES_OK:
+        if (PQntuples(res) == 1 && *PQgetvalue(res, 0, 0) == 't') {
+            kr_pg_set_standby(pg);
+            return KR_ERROR;
+        }
+
+        return KR_OK;
+
+    default:
+        return KR_OK;
     }
 }
 

@@ -16,7 +16,7 @@
 
 
 typedef enum {
-    KR_PG_POOL = 0,       /* read-only, with time-outs */
+    KR_PG_POOL = 0,       /* read-only, with time-outs; not of a standby */
     KR_PG_STREAM          /* replication=database */
 } kr_pg_kind_e;
 
@@ -81,6 +81,12 @@ int kr_pg_flush(kr_pg_t *pg);
 
 /* Keeps the error of the result (NULL: of the connection). */
 void kr_pg_error(kr_pg_t *pg, const PGresult *res);
+
+/*
+ * Keeps the error of a server that is in recovery: neither a slot nor a
+ * snapshot with its place in the WAL can be had there.
+ */
+void kr_pg_set_standby(kr_pg_t *pg);
 
 /* The last error's text. */
 #define kr_pg_message(pg)                                                     \

@@ -32,6 +32,7 @@ enum {
     KR_LOOKUP_PID,
     KR_LOOKUP_HOLDER,
     KR_LOOKUP_LSN,
+    KR_LOOKUP_RECOVERY,
     KR_LOOKUP_COLUMNS
 };
 
@@ -118,7 +119,7 @@ kr_stream_lookup(kr_stream_t *st, kr_buf_t *sql)
         " s.slot_name, s.plugin, s.database = d.datname, s.wal_status,"
         " s.active_pid,"
         " pg_catalog.concat_ws(', ', a.application_name, a.client_addr),"
-        " s.confirmed_flush_lsn"
+        " s.confirmed_flush_lsn, pg_catalog.pg_is_in_recovery()"
         " FROM pg_catalog.pg_database d"
         " LEFT JOIN pg_catalog.pg_replication_slots s"
         " ON s.slot_name = '%s'"
@@ -297,6 +298,11 @@ static int
 kr_stream_check(kr_stream_t *st, PGresult *res)
 {
     char  text[256];
+
+    if (strcmp(PQgetvalue(res, 0, KR_LOOKUP_RECOVERY), "t") == 0) {
+        kr_pg_set_standby(&st->pg);
+        return KR_ERROR;
+    }
 
     if (strcmp(PQgetvalue(res, 0, KR_LOOKUP_WAL_LEVEL), "logical") != 0) {
         snprintf(text, sizeof(text), "wal_level is \"%s\", not \"logical\"",

@@ -243,6 +243,36 @@ describe('a wal2json that is too old', () => {
 });
 
 
+describe('a standby', () => {
+    const REFUSAL = /the server is a standby \(it is in recovery\)/;
+    const ADVICE = /name the primary in DATABASE_URL, or all hosts of it with target_session_attrs=read-write/;
+
+    test('ends the start', async () => {
+        await standby.caughtUp(admin);
+
+        const ran = run(url(standby.port));
+
+        await ran.line(/\[error\].*the server is a standby/);
+        assert.equal(await ran.code(), 1);
+        assert.match(ran.process.output, REFUSAL);
+        assert.match(ran.process.output, ADVICE);
+    });
+
+    for (const attrs of ['any', 'standby', 'prefer-standby', 'read-only']) {
+        test(`is a fault, with target_session_attrs=${attrs}`, async () => {
+            await standby.caughtUp(admin);
+
+            const [fault, ...more] = await faults(
+                url(standby.port, `?target_session_attrs=${attrs}`));
+
+            assert.match(fault, REFUSAL);
+            assert.match(fault, ADVICE);
+            assert.deepEqual(more, []);
+        });
+    }
+});
+
+
 describe('several hosts', () => {
     /* a port where nobody listens, the standby, the primary */
     async function hosts(query) {
