@@ -1,6 +1,6 @@
 /*
- * Questions to the catalog.  Those about the same tables and functions that
- * come while one is under way share its answer.
+ * Look-ups in the catalog.  Those of the same tables and functions that come
+ * while one is under way share its answer.
  */
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * The statements that ask the catalog, and their parameters.
+ * The statements that query the catalog, and their parameters.
  */
 
 #include <stdlib.h>
@@ -146,7 +146,7 @@ static const char  kr_ask_functions_sql[] =
  * Operators and casts have volatile functions only where somebody made them;
  * a field that is no column of the tables may be any function of a row.
  */
-static const char  kr_ask_hidden_sql[] =
+static const char  kr_ask_implicit_sql[] =
     "WITH u AS (SELECT DISTINCT kind, schema, name FROM ROWS FROM ("
     "  pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]),"
     "  pg_catalog.unnest($4::text[])) AS u(kind, schema, name))"
@@ -229,7 +229,7 @@ kr_ask_job(const kr_ask_t *ask, kr_job_t *job)
 
     static const char *const  texts[] = {
         kr_ask_tables_sql, kr_ask_columns_sql, kr_ask_keys_sql,
-        kr_ask_leaves_sql, kr_ask_functions_sql, kr_ask_hidden_sql
+        kr_ask_leaves_sql, kr_ask_functions_sql, kr_ask_implicit_sql
     };
 
     for (i = 0; i < KR_ASKS; i++) {
@@ -243,7 +243,7 @@ kr_ask_job(const kr_ask_t *ask, kr_job_t *job)
 
         kr_job_param(job, ask->tables.data);
 
-        if (i == KR_ASK_HIDDEN) {
+        if (i == KR_ASK_IMPLICIT) {
             kr_job_param(job, ask->kinds.data);
             kr_job_param(job, ask->use_schemas.data);
             kr_job_param(job, ask->use_names.data);

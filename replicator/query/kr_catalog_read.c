@@ -30,7 +30,7 @@ static const kr_table_column_t *kr_facts_column(const kr_table_t *t,
 static void kr_facts_leaves(kr_facts_read_t *rd);
 static void kr_facts_function(kr_function_t *f, const PGresult *res,
     int row, int column);
-static void kr_facts_hidden(kr_facts_read_t *rd, kr_hidden_t *h, int row);
+static void kr_facts_implicit(kr_facts_read_t *rd, kr_implicit_t *h, int row);
 static kr_table_t *kr_facts_of(kr_facts_read_t *rd, const PGresult *res,
     int row);
 static void kr_facts_string(kr_facts_read_t *rd, kr_str_t *s,
@@ -69,20 +69,11 @@ kr_facts_read(PGresult **results)
                                                  (int) i, 3) != 0;
     }
 
-    for (i = 0; i < fa->nhidden; i++) {
-        kr_facts_hidden(&rd, &fa->hidden[i], (int) i);
+    for (i = 0; i < fa->nimplicit; i++) {
+        kr_facts_implicit(&rd, &fa->implicit[i], (int) i);
     }
 
     return fa;
-}
-
-
-void
-kr_facts_release(kr_facts_t *fa)
-{
-    if (fa != NULL && --fa->refs == 0) {
-        free(fa);
-    }
 }
 
 
@@ -101,7 +92,7 @@ kr_facts_alloc(kr_facts_read_t *rd)
            + kr_facts_rows(rd, KR_ASK_KEYS) * sizeof(kr_table_key_t)
            + kr_facts_rows(rd, KR_ASK_KEYS) * sizeof(kr_table_column_t *)
            + kr_facts_rows(rd, KR_ASK_LEAVES) * sizeof(kr_table_leaf_t)
-           + kr_facts_rows(rd, KR_ASK_HIDDEN) * sizeof(kr_hidden_t)
+           + kr_facts_rows(rd, KR_ASK_IMPLICIT) * sizeof(kr_implicit_t)
            + kr_facts_rows(rd, KR_ASK_FUNCTIONS) * sizeof(kr_function_t);
 
     for (i = 0; i < KR_ASKS; i++) {
@@ -121,7 +112,7 @@ kr_facts_alloc(kr_facts_read_t *rd)
     p = (char *) (fa + 1);
 
     fa->ntables = kr_facts_rows(rd, KR_ASK_TABLES);
-    fa->nhidden = kr_facts_rows(rd, KR_ASK_HIDDEN);
+    fa->nimplicit = kr_facts_rows(rd, KR_ASK_IMPLICIT);
     fa->nfunctions = kr_facts_rows(rd, KR_ASK_FUNCTIONS);
 
     fa->tables = kr_facts_part(&p, fa->ntables, sizeof(kr_table_t));
@@ -133,7 +124,7 @@ kr_facts_alloc(kr_facts_read_t *rd)
                                     sizeof(kr_table_column_t *));
     rd->leaves = kr_facts_part(&p, kr_facts_rows(rd, KR_ASK_LEAVES),
                                sizeof(kr_table_leaf_t));
-    fa->hidden = kr_facts_part(&p, fa->nhidden, sizeof(kr_hidden_t));
+    fa->implicit = kr_facts_part(&p, fa->nimplicit, sizeof(kr_implicit_t));
     fa->functions = kr_facts_part(&p, fa->nfunctions, sizeof(kr_function_t));
     rd->strings = p;
 
@@ -282,7 +273,7 @@ kr_facts_leaves(kr_facts_read_t *rd)
         kr_facts_string(rd, &leaf->name, res, row, 2);
         leaf->kind = *PQgetvalue(res, row, 3);
         leaf->persistence = *PQgetvalue(res, row, 4);
-        leaf->told = kr_facts_true(res, row, 5) != 0;
+        leaf->logged = kr_facts_true(res, row, 5) != 0;
     }
 }
 
@@ -297,11 +288,11 @@ kr_facts_function(kr_function_t *f, const PGresult *res, int row, int column)
 
 
 static void
-kr_facts_hidden(kr_facts_read_t *rd, kr_hidden_t *h, int row)
+kr_facts_implicit(kr_facts_read_t *rd, kr_implicit_t *h, int row)
 {
     const PGresult  *res;
 
-    res = rd->results[KR_ASK_HIDDEN];
+    res = rd->results[KR_ASK_IMPLICIT];
 
     h->kind = *PQgetvalue(res, row, 0);
     kr_facts_string(rd, &h->name, res, row, 1);

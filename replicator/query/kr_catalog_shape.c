@@ -23,17 +23,6 @@ const char  kr_shape_types_sql[] =
     " FROM pg_catalog.pg_type t WHERE t.oid = ANY ($1::oid[])";
 
 
-int
-kr_shape_needed(const kr_sql_t *sql)
-{
-    size_t  items;
-
-    (void) kr_sql_items(sql, &items);
-
-    return items != 0 || kr_sql_is_closed(sql) || kr_sql_is_grouped(sql);
-}
-
-
 /* One piece of memory: the structs, then the columns, then the names. */
 kr_shape_t *
 kr_shape_read(const kr_sql_t *sql, const PGresult *result,
@@ -83,16 +72,6 @@ kr_shape_read(const kr_sql_t *sql, const PGresult *result,
     }
 
     return sh;
-}
-
-
-void
-kr_shape_free(kr_shape_t *sh)
-{
-    if (sh != NULL) {
-        free(sh->types);
-        free(sh);
-    }
 }
 
 

@@ -5,45 +5,41 @@
 
 #include <string.h>
 
-#include "kr_catalog_private.h"
-#include "kr_oid.h"
+#include "kr_judge_private.h"
 #include "kr_value.h"
 
 
-static int kr_judge_place(kr_judge_t *jd, kr_found_t *place,
+static int kr_judge_prefer(kr_judge_t *jd, kr_found_t *first,
     const kr_found_t **prefer);
 static int kr_judge_topic(kr_judge_t *jd);
-static int kr_judge_is(const kr_str_t *name, const kr_str_t *schema,
-    const kr_table_t *t, const kr_str_t *called);
 static int kr_judge_field(kr_judge_t *jd);
 static int kr_judge_identity(kr_judge_t *jd);
-static int kr_judge_told(kr_judge_t *jd, size_t place);
-static void kr_judge_mend(kr_judge_t *jd, const kr_table_t *t,
+static int kr_judge_logged(kr_judge_t *jd, size_t index);
+static void kr_judge_fix(kr_judge_t *jd, const kr_table_t *t,
     const char *why);
-static void kr_split(kr_str_t *name, kr_str_t *before);
 
 
 int
-kr_catalog_judge(const kr_facts_t *fa, const kr_shape_t *shape,
-    const kr_sql_t *sql, const kr_spec_t *spec, kr_aim_t *aim,
+kr_judge(const kr_facts_t *fa, const kr_shape_t *shape,
+    const kr_sql_t *sql, const kr_spec_t *spec, kr_target_t *target,
     kr_buf_t *reason)
 {
     int                rc;
     kr_judge_t         jd;
-    kr_found_t         place, field;
+    kr_found_t         first, field;
     const kr_found_t  *prefer;
 
     jd.facts = fa;
     jd.shape = shape;
     jd.sql = sql;
     jd.spec = spec;
-    jd.aim = aim;
+    jd.target = target;
     jd.reason = reason;
 
-    memset(aim, 0, sizeof(kr_aim_t));
-    aim->op = spec->op;
+    memset(target, 0, sizeof(kr_target_t));
+    target->op = spec->op;
 
-    rc = kr_judge_place(&jd, &place, &prefer);
+    rc = kr_judge_prefer(&jd, &first, &prefer);
 
     if (rc == KR_OK) {
         rc = kr_judge_column(&jd, "table_field", &spec->field, prefer,
@@ -54,10 +50,11 @@ kr_catalog_judge(const kr_facts_t *fa, const kr_shape_t *shape,
         return rc;
     }
 
-    aim->of = field.of;
-    aim->place = field.place;
-    aim->field = field.column;
-    aim->table = field.of == KR_AIM_TABLE ? &fa->tables[field.place] : NULL;
+    target->of = field.of;
+    target->index = field.index;
+    target->field = field.column;
+    target->table = field.of == KR_TARGET_TABLE ? &fa->tables[field.index]
+                                                : NULL;
 
     if (kr_judge_topic(&jd) != KR_OK || kr_judge_field(&jd) != KR_OK) {
         return KR_DECLINED;
@@ -69,35 +66,25 @@ kr_catalog_judge(const kr_facts_t *fa, const kr_shape_t *shape,
 }
 
 
-const kr_str_t *
-kr_aim_called(const kr_aim_t *aim, const kr_sql_t *sql)
+int
+kr_judge_needs_shape(const kr_sql_t *sql)
 {
-    size_t  n;
+    size_t  items;
 
-    return aim->of == KR_AIM_ITEM ? &kr_sql_items(sql, &n)[aim->place]
-                                  : kr_catalog_called(sql, aim->place);
-}
+    (void) kr_sql_items(sql, &items);
 
-
-const kr_str_t *
-kr_catalog_called(const kr_sql_t *sql, size_t place)
-{
-    size_t                 n;
-    const kr_sql_table_t  *t;
-
-    t = &kr_sql_tables(sql, &n)[place];
-
-    return t->alias.len != 0 ? &t->alias : &t->name;
+    return items != 0 || kr_sql_is_closed(sql) || kr_sql_is_grouped(sql);
 }
 
 
 /*
- * What a column without a table is looked for in first, as alias or topic
- * say.  An alias must be one of the query's; a topic may be ambiguous, what
- * it names is judged later by kr_judge_topic().
+ * Finds the table or item that a column without one is looked for in first:
+ * the spec's alias, or its topic.  *prefer becomes first, or NULL.  An alias
+ * must be one of the query's.  A topic may be ambiguous: kr_judge_topic()
+ * judges it later.
  */
 static int
-kr_judge_place(kr_judge_t *jd, kr_found_t *place, const kr_found_t **prefer)
+kr_judge_prefer(kr_judge_t *jd, kr_found_t *first, const kr_found_t **prefer)
 {
     int              rc;
     const kr_str_t  *alias;
@@ -112,10 +99,10 @@ kr_judge_place(kr_judge_t *jd, kr_found_t *place, const kr_found_t **prefer)
     }
 
     rc = kr_judge_named(jd, alias->len != 0 ? alias : &jd->spec->table,
-                        place);
+                        first);
 
     if (rc == KR_OK) {
-        *prefer = place;
+        *prefer = first;
         return KR_OK;
     }
 
@@ -133,24 +120,25 @@ kr_judge_place(kr_judge_t *jd, kr_found_t *place, const kr_found_t **prefer)
 
 
 /*
- * Whose changes are asked for must be whose field is compared.  Where that
- * is no table's it must be read at least, or be called so in the FROM.
+ * The topic, if there is one, must name the table of the field.  If the field
+ * is of no table, the query must at least read the table that the topic
+ * names, or have an item of that name in its FROM.
  */
 static int
 kr_judge_topic(kr_judge_t *jd)
 {
     kr_str_t           name, schema, rest;
-    const kr_aim_t    *aim;
+    const kr_target_t    *target;
     const kr_spec_t   *spec;
 
-    aim = jd->aim;
+    target = jd->target;
     spec = jd->spec;
 
     if (spec->table.len == 0) {
         return KR_OK;
     }
 
-    if (aim->table == NULL) {
+    if (target->table == NULL) {
         if (kr_judge_read(jd) != NULL) {
             return KR_OK;
         }
@@ -166,8 +154,8 @@ kr_judge_topic(kr_judge_t *jd)
     kr_split(&name, &schema);
     kr_split(&schema, &rest);
 
-    if (kr_judge_is(&name, &schema, aim->table,
-                    kr_catalog_called(jd->sql, aim->place)))
+    if (kr_judge_is(&name, &schema, target->table,
+                    kr_sql_called(jd->sql, target->index)))
     {
         return KR_OK;
     }
@@ -176,58 +164,9 @@ kr_judge_topic(kr_judge_t *jd)
     kr_buf_json(jd->reason, spec->topic.data, spec->topic.len);
     kr_buf_str(jd->reason, " names another table than table_field, which is "
                "of ");
-    kr_judge_name(aim->table, jd->reason);
+    kr_judge_name(target->table, jd->reason);
 
     return KR_DECLINED;
-}
-
-
-const kr_table_t *
-kr_judge_read(const kr_judge_t *jd)
-{
-    size_t           i, n;
-    kr_str_t         name, schema, rest;
-    const kr_str_t  *items;
-
-    if (jd->spec->table.len == 0) {
-        return &jd->facts->tables[0];
-    }
-
-    name = jd->spec->table;
-    kr_split(&name, &schema);
-    kr_split(&schema, &rest);
-
-    for (i = 0; i < jd->facts->ntables; i++) {
-        if (kr_judge_is(&name, &schema, &jd->facts->tables[i],
-                        kr_catalog_called(jd->sql, i)))
-        {
-            return &jd->facts->tables[i];
-        }
-    }
-
-    items = kr_sql_items(jd->sql, &n);
-
-    for (i = 0; i < n; i++) {
-        if (schema.len == 0 && kr_same_folded(&name, &items[i])) {
-            return &jd->facts->tables[0];
-        }
-    }
-
-    return NULL;
-}
-
-
-static int
-kr_judge_is(const kr_str_t *name, const kr_str_t *schema,
-    const kr_table_t *t, const kr_str_t *called)
-{
-    if (kr_same_folded(name, &t->name)
-        && (schema->len == 0 || kr_same_folded(schema, &t->schema)))
-    {
-        return 1;
-    }
-
-    return schema->len == 0 && kr_same_folded(name, called);
 }
 
 
@@ -238,7 +177,7 @@ kr_judge_field(kr_judge_t *jd)
     kr_buf_t                  why;
     const kr_table_column_t  *c;
 
-    c = jd->aim->field;
+    c = jd->target->field;
     type = kr_column_type(c);
 
     memset(&why, 0, sizeof(kr_buf_t));
@@ -252,14 +191,14 @@ kr_judge_field(kr_judge_t *jd)
         kr_buf_str(&why, " with a nondeterministic collation, which cannot be "
                    "compared here");
 
-    } else if (c->enumerated && kr_op_is_pattern(jd->aim->op)) {
+    } else if (c->enumerated && kr_op_is_pattern(jd->target->op)) {
         kr_buf_printf(&why, ": equality \"%s\" is for text, and this is an "
-                      "enum", kr_op_name(jd->aim->op));
+                      "enum", kr_op_name(jd->target->op));
 
     } else {
         kr_buf_str(&why, ": ");
 
-        if (kr_op_check(jd->aim->op, type, jd->spec->nvalues, &why)
+        if (kr_op_check(jd->target->op, type, jd->spec->nvalues, &why)
             == KR_OK)
         {
             kr_buf_free(&why);
@@ -277,30 +216,23 @@ kr_judge_field(kr_judge_t *jd)
 }
 
 
-uint32_t
-kr_column_type(const kr_table_column_t *c)
-{
-    return c->enumerated ? KR_OID_TEXT : c->base;
-}
-
-
 /*
- * Row by row, the old row must tell the key, and whether it belonged to the
- * route; of a query that is run as a whole the latter alone, and of its
- * other tables only that there was a change; of all of them, if the field is
- * no table's.
+ * What the WAL must hold of an old row.  For a query that is served row by
+ * row: the key, and the field, which shows whether the row belonged to the
+ * route.  For one that is run as a whole: the field, if it is a table's.  For
+ * each table that a query reads: that there was an update or a delete.
  */
 static int
 kr_judge_identity(kr_judge_t *jd)
 {
     int                    whole;
     size_t                 i, n;
-    const kr_aim_t        *aim;
+    const kr_target_t        *target;
     const kr_table_key_t  *key;
 
-    aim = jd->aim;
-    key = aim->key;
-    whole = (aim->table == NULL || aim->field->identity);
+    target = jd->target;
+    key = target->key;
+    whole = (target->table == NULL || target->field->identity);
 
     if (kr_sql_mode(jd->sql) == KR_SQL_ROWWISE) {
         for (i = 0; i < key->ncolumns; i++) {
@@ -309,14 +241,14 @@ kr_judge_identity(kr_judge_t *jd)
     }
 
     if (!whole) {
-        kr_judge_mend(jd, aim->table, "does not hold the old rows of ");
+        kr_judge_fix(jd, target->table, "does not hold the old rows of ");
         return KR_DECLINED;
     }
 
     (void) kr_sql_tables(jd->sql, &n);
 
     for (i = 0; i < n; i++) {
-        if (kr_judge_told(jd, i) != KR_OK) {
+        if (kr_judge_logged(jd, i) != KR_OK) {
             return KR_DECLINED;
         }
     }
@@ -326,16 +258,16 @@ kr_judge_identity(kr_judge_t *jd)
 
 
 static int
-kr_judge_told(kr_judge_t *jd, size_t place)
+kr_judge_logged(kr_judge_t *jd, size_t index)
 {
     size_t             i;
     const kr_table_t  *t;
 
-    t = &jd->facts->tables[place];
+    t = &jd->facts->tables[index];
 
     for (i = 0; i < t->nleaves; i++) {
-        if (!t->leaves[i].told) {
-            kr_judge_mend(jd, t, "does not tell of updates and deletes in ");
+        if (!t->leaves[i].logged) {
+            kr_judge_fix(jd, t, "does not tell of updates and deletes in ");
             return KR_DECLINED;
         }
     }
@@ -346,7 +278,7 @@ kr_judge_told(kr_judge_t *jd, size_t place)
 
 /* The replica identity of a partitioned table is that of each partition. */
 static void
-kr_judge_mend(kr_judge_t *jd, const kr_table_t *t, const char *why)
+kr_judge_fix(kr_judge_t *jd, const kr_table_t *t, const char *why)
 {
     size_t                  i;
     const kr_table_leaf_t  *leaf;
@@ -368,33 +300,5 @@ kr_judge_mend(kr_judge_t *jd, const kr_table_t *t, const char *why)
             kr_buf_str(jd->reason, " and so on for each partition");
             break;
         }
-    }
-}
-
-
-/* "before.name" to its two parts, the latter without its quotes. */
-static void
-kr_split(kr_str_t *name, kr_str_t *before)
-{
-    size_t  i;
-
-    before->len = 0;
-    before->data = "";
-
-    for (i = name->len; i > 0; i--) {
-        if (name->data[i - 1] == '.') {
-            before->data = name->data;
-            before->len = i - 1;
-            name->data += i;
-            name->len -= i;
-            break;
-        }
-    }
-
-    if (name->len >= 2 && name->data[0] == '"'
-        && name->data[name->len - 1] == '"')
-    {
-        name->data++;
-        name->len -= 2;
     }
 }

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "kr_catalog_private.h"
+#include "kr_judge_private.h"
 
 
 static int kr_judge_lookup(kr_judge_t *jd, const kr_sql_ref_t *ref,
@@ -13,7 +13,7 @@ static int kr_judge_lookup(kr_judge_t *jd, const kr_sql_ref_t *ref,
 static size_t kr_judge_any(kr_judge_t *jd, const kr_sql_ref_t *ref,
     kr_found_t *found);
 static size_t kr_judge_in(kr_judge_t *jd, const kr_sql_ref_t *ref,
-    kr_aim_e of, size_t place, kr_found_t *found);
+    kr_target_e of, size_t index, kr_found_t *found);
 static void kr_judge_missed(kr_judge_t *jd, const kr_sql_ref_t *ref,
     const kr_found_t *found, size_t n);
 
@@ -107,44 +107,14 @@ kr_judge_named(kr_judge_t *jd, const kr_str_t *table, kr_found_t *found)
         rc = kr_sql_resolve(jd->sql, &s, &ref, &why);
     }
 
-    found->of = ref.item ? KR_AIM_ITEM : KR_AIM_TABLE;
-    found->place = ref.table;
+    found->of = ref.item ? KR_TARGET_ITEM : KR_TARGET_TABLE;
+    found->index = ref.table;
 
     kr_buf_free(&name);
     kr_buf_free(&why);
     kr_buf_free(&ref.column);
 
     return rc;
-}
-
-
-int
-kr_same_folded(const kr_str_t *a, const kr_str_t *b)
-{
-    char    ch;
-    size_t  i;
-
-    if (kr_same(a, b)) {
-        return 1;
-    }
-
-    if (a->len != b->len) {
-        return 0;
-    }
-
-    for (i = 0; i < a->len; i++) {
-        ch = a->data[i];
-
-        if (ch >= 'A' && ch <= 'Z') {
-            ch = (char) (ch | 0x20);
-        }
-
-        if (ch != b->data[i]) {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 
@@ -159,16 +129,16 @@ kr_judge_lookup(kr_judge_t *jd, const kr_sql_ref_t *ref,
     size_t  items;
 
     if (ref->result) {
-        *n = kr_judge_in(jd, ref, KR_AIM_RESULT, 0, found);
+        *n = kr_judge_in(jd, ref, KR_TARGET_RESULT, 0, found);
         return *n == 1 ? KR_OK : KR_DECLINED;
     }
 
     if (!ref->any) {
-        *n = kr_judge_in(jd, ref, ref->item ? KR_AIM_ITEM : KR_AIM_TABLE,
+        *n = kr_judge_in(jd, ref, ref->item ? KR_TARGET_ITEM : KR_TARGET_TABLE,
                          ref->table, found);
 
     } else if (prefer != NULL
-               && kr_judge_in(jd, ref, prefer->of, prefer->place, found) == 1)
+               && kr_judge_in(jd, ref, prefer->of, prefer->index, found) == 1)
     {
         *n = 1;
 
@@ -179,7 +149,7 @@ kr_judge_lookup(kr_judge_t *jd, const kr_sql_ref_t *ref,
     (void) kr_sql_items(jd->sql, &items);
 
     if (*n == 0 && !ref->named && items != 0
-        && kr_judge_in(jd, ref, KR_AIM_RESULT, 0, found) == 1)
+        && kr_judge_in(jd, ref, KR_TARGET_RESULT, 0, found) == 1)
     {
         *n = 1;
     }
@@ -199,7 +169,7 @@ kr_judge_any(kr_judge_t *jd, const kr_sql_ref_t *ref, kr_found_t *found)
     st = kr_sql_tables(jd->sql, &n);
 
     for (i = 0; i < n; i++) {
-        in = st[i].top ? kr_judge_in(jd, ref, KR_AIM_TABLE, i, &one) : 0;
+        in = st[i].top ? kr_judge_in(jd, ref, KR_TARGET_TABLE, i, &one) : 0;
         all += in;
 
         if (in != 0) {
@@ -210,7 +180,7 @@ kr_judge_any(kr_judge_t *jd, const kr_sql_ref_t *ref, kr_found_t *found)
     (void) kr_sql_items(jd->sql, &n);
 
     for (i = 0; i < n; i++) {
-        in = kr_judge_in(jd, ref, KR_AIM_ITEM, i, &one);
+        in = kr_judge_in(jd, ref, KR_TARGET_ITEM, i, &one);
         all += in;
 
         if (in != 0) {
@@ -224,29 +194,29 @@ kr_judge_any(kr_judge_t *jd, const kr_sql_ref_t *ref, kr_found_t *found)
 
 /* The number of columns of the name there; found is the last of them. */
 static size_t
-kr_judge_in(kr_judge_t *jd, const kr_sql_ref_t *ref, kr_aim_e of,
-    size_t place, kr_found_t *found)
+kr_judge_in(kr_judge_t *jd, const kr_sql_ref_t *ref, kr_target_e of,
+    size_t index, kr_found_t *found)
 {
     size_t             n;
     const kr_table_t  *t;
 
     switch (of) {
 
-    case KR_AIM_TABLE:
-        t = &jd->facts->tables[place];
+    case KR_TARGET_TABLE:
+        t = &jd->facts->tables[index];
         break;
 
-    case KR_AIM_ITEM:
-        t = &jd->shape->items[place];
+    case KR_TARGET_ITEM:
+        t = &jd->shape->items[index];
         break;
 
-    default: /* KR_AIM_RESULT */
+    default: /* KR_TARGET_RESULT */
         t = &jd->shape->result;
         break;
     }
 
     found->of = of;
-    found->place = place;
+    found->index = index;
     found->column = kr_table_find(t, ref, &n);
 
     return n;
@@ -282,8 +252,8 @@ kr_judge_missed(kr_judge_t *jd, const kr_sql_ref_t *ref,
         kr_buf_str(jd->reason, n == 0 ? " is not a column of "
                                       : " is several columns of ");
 
-        if (found->of == KR_AIM_TABLE) {
-            kr_judge_name(&jd->facts->tables[found->place], jd->reason);
+        if (found->of == KR_TARGET_TABLE) {
+            kr_judge_name(&jd->facts->tables[found->index], jd->reason);
 
         } else {
             item += ref->table;
@@ -292,11 +262,4 @@ kr_judge_missed(kr_judge_t *jd, const kr_sql_ref_t *ref,
                        : ": give each a name of its own there");
         }
     }
-}
-
-
-int
-kr_same(const kr_str_t *a, const kr_str_t *b)
-{
-    return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }

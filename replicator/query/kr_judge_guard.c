@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "kr_catalog_private.h"
+#include "kr_judge_private.h"
 
 
 static int kr_guard_table(const kr_table_t *t, const kr_sql_table_t *st,
@@ -16,7 +16,7 @@ static int kr_guard_leaves(const kr_table_t *t, kr_buf_t *reason);
 static int kr_guard_functions(const kr_facts_t *fa, kr_sql_t *sql,
     kr_buf_t *reason);
 static int kr_guard_builtin(const kr_str_t *name, kr_buf_t *reason);
-static int kr_guard_hidden(const kr_facts_t *fa, kr_sql_t *sql,
+static int kr_guard_implicit(const kr_facts_t *fa, kr_sql_t *sql,
     kr_buf_t *reason);
 static int kr_guard_ends(const kr_str_t *name, const char *text);
 static int kr_guard_begins(const kr_str_t *name, const char *text);
@@ -41,7 +41,7 @@ static const char *const  kr_guard_refused[] = {
 
 
 int
-kr_catalog_guard(const kr_facts_t *fa, kr_sql_t *sql, kr_buf_t *reason)
+kr_judge_guard(const kr_facts_t *fa, kr_sql_t *sql, kr_buf_t *reason)
 {
     size_t                 i, n;
     const kr_sql_table_t  *st;
@@ -58,16 +58,7 @@ kr_catalog_guard(const kr_facts_t *fa, kr_sql_t *sql, kr_buf_t *reason)
         return KR_DECLINED;
     }
 
-    return kr_guard_hidden(fa, sql, reason);
-}
-
-
-void
-kr_judge_name(const kr_table_t *t, kr_buf_t *reason)
-{
-    kr_buf_ident(reason, t->schema.data, t->schema.len);
-    kr_buf_str(reason, ".");
-    kr_buf_ident(reason, t->name.data, t->name.len);
+    return kr_guard_implicit(fa, sql, reason);
 }
 
 
@@ -254,14 +245,14 @@ kr_guard_builtin(const kr_str_t *name, kr_buf_t *reason)
 
 
 static int
-kr_guard_hidden(const kr_facts_t *fa, kr_sql_t *sql, kr_buf_t *reason)
+kr_guard_implicit(const kr_facts_t *fa, kr_sql_t *sql, kr_buf_t *reason)
 {
     size_t              i;
     const char         *what;
-    const kr_hidden_t  *h;
+    const kr_implicit_t  *h;
 
-    for (i = 0; i < fa->nhidden; i++) {
-        h = &fa->hidden[i];
+    for (i = 0; i < fa->nimplicit; i++) {
+        h = &fa->implicit[i];
 
         /* one among many tables may be the name of a sub-select's column */
 

@@ -1,12 +1,13 @@
 /*
- * By which columns the rows are told apart.  A row that stands for many, or
- * is of no table, is told by columns of the result, which may be called as
- * they like to be: these the subscribe looks for.
+ * The key: the columns by which a client tells rows apart.  A row that stands
+ * for many rows of a table, or is of no table, has a key of columns of the
+ * result; the plan finds these by their names.
  */
 
 #include <string.h>
 
-#include "kr_catalog_private.h"
+#include "kr_judge_private.h"
+#include "kr_template.h"
 #include "kr_value.h"
 
 
@@ -45,12 +46,12 @@ kr_judge_key(kr_judge_t *jd)
     rc = kr_judge_by_result(jd, &spec->pks[0]);
 
     if (rc != KR_DECLINED) {
-        jd->aim->key_of_result = 1;
+        jd->target->key_of_result = 1;
         return rc;
     }
 
-    prefer.of = jd->aim->of;
-    prefer.place = jd->aim->place;
+    prefer.of = jd->target->of;
+    prefer.index = jd->target->index;
 
     for (i = 0; i < spec->npks; i++) {
         rc = kr_judge_column(jd, "pk", &spec->pks[i], &prefer, &found);
@@ -59,15 +60,15 @@ kr_judge_key(kr_judge_t *jd)
             return rc;
         }
 
-        if (i == 0 && found.of != KR_AIM_TABLE) {
-            jd->aim->key_of_result = 1;
+        if (i == 0 && found.of != KR_TARGET_TABLE) {
+            jd->target->key_of_result = 1;
             return KR_OK;
         }
 
         columns[i] = found.column;
 
-        if (i != 0 && (found.of != KR_AIM_TABLE
-                       || found.place != jd->aim->key_place))
+        if (i != 0 && (found.of != KR_TARGET_TABLE
+                       || found.index != jd->target->key_index))
         {
             kr_buf_str(jd->reason, "pk ");
             kr_buf_json(jd->reason, spec->pk.data, spec->pk.len);
@@ -75,11 +76,11 @@ kr_judge_key(kr_judge_t *jd)
             return KR_DECLINED;
         }
 
-        jd->aim->key_place = found.place;
+        jd->target->key_index = found.index;
         prefer = found;
     }
 
-    jd->aim->key_table = &jd->facts->tables[jd->aim->key_place];
+    jd->target->key_table = &jd->facts->tables[jd->target->key_index];
 
     if (kr_judge_match(jd, columns, spec->npks) != KR_OK) {
         return KR_DECLINED;
@@ -101,11 +102,11 @@ kr_judge_by_result(kr_judge_t *jd, const kr_str_t *pk)
     kr_buf_t      why;
     kr_sql_ref_t  ref;
 
-    if (jd->aim->of == KR_AIM_RESULT || kr_sql_is_grouped(jd->sql)) {
+    if (jd->target->of == KR_TARGET_RESULT || kr_sql_is_grouped(jd->sql)) {
         return KR_OK;
     }
 
-    if (jd->aim->of == KR_AIM_TABLE) {
+    if (jd->target->of == KR_TARGET_TABLE) {
         return KR_DECLINED;
     }
 
@@ -132,8 +133,8 @@ kr_judge_primary(kr_judge_t *jd)
 {
     const kr_table_t  *t;
 
-    t = jd->aim->table != NULL ? jd->aim->table : kr_judge_read(jd);
-    jd->aim->key_of_result = (jd->aim->table == NULL
+    t = jd->target->table != NULL ? jd->target->table : kr_judge_read(jd);
+    jd->target->key_of_result = (jd->target->table == NULL
                               || kr_sql_is_grouped(jd->sql));
 
     if (t->nkeys == 0 || !t->keys[0].primary) {
@@ -143,9 +144,9 @@ kr_judge_primary(kr_judge_t *jd)
         return KR_DECLINED;
     }
 
-    jd->aim->key_place = jd->aim->place;
-    jd->aim->key_table = t;
-    jd->aim->key = &t->keys[0];
+    jd->target->key_index = jd->target->index;
+    jd->target->key_table = t;
+    jd->target->key = &t->keys[0];
 
     return kr_judge_key_types(jd);
 }
@@ -159,7 +160,7 @@ kr_judge_match(kr_judge_t *jd, const kr_table_column_t **columns, size_t n)
     const kr_table_t      *t;
     const kr_table_key_t  *key, *part;
 
-    t = jd->aim->key_table;
+    t = jd->target->key_table;
     part = NULL;
 
     for (i = 0; i < t->nkeys; i++) {
@@ -171,7 +172,7 @@ kr_judge_match(kr_judge_t *jd, const kr_table_column_t **columns, size_t n)
         }
 
         if (in == n && key->ncolumns == n) {
-            jd->aim->key = key;
+            jd->target->key = key;
             return KR_OK;
         }
 
@@ -228,7 +229,7 @@ kr_judge_key_types(kr_judge_t *jd)
     const kr_table_key_t     *key;
     const kr_table_column_t  *c;
 
-    key = jd->aim->key;
+    key = jd->target->key;
 
     if (key->ncolumns > KR_KEY_MAX) {
         kr_buf_printf(jd->reason, "a key of %zu columns cannot be served, "
@@ -248,7 +249,7 @@ kr_judge_key_types(kr_judge_t *jd)
         }
     }
 
-    return jd->aim->key_of_result ? KR_OK : kr_judge_seen(jd);
+    return jd->target->key_of_result ? KR_OK : kr_judge_seen(jd);
 }
 
 
@@ -266,8 +267,8 @@ kr_judge_seen(kr_judge_t *jd)
     for (i = 0; i < kr_sql_outs(jd->sql); i++) {
         kr_sql_out(jd->sql, i, &out);
 
-        for (k = 0; k < jd->aim->key->ncolumns; k++) {
-            column = &jd->aim->key->columns[k]->name;
+        for (k = 0; k < jd->target->key->ncolumns; k++) {
+            column = &jd->target->key->columns[k]->name;
 
             if (!kr_judge_is_other(jd, &out, column)) {
                 continue;
@@ -275,7 +276,7 @@ kr_judge_seen(kr_judge_t *jd)
 
             kr_buf_printf(jd->reason, "the query has a column \"%s\" that is "
                           "not that of the key, ", column->data);
-            kr_judge_name(jd->aim->key_table, jd->reason);
+            kr_judge_name(jd->target->key_table, jd->reason);
             kr_buf_printf(jd->reason, ".\"%s\": give it another name with "
                           "AS%s", column->data, out.star
                           ? ", and each a place instead of \"*\"" : "");
@@ -303,7 +304,7 @@ kr_judge_is_other(const kr_judge_t *jd, const kr_sql_out_t *out,
     return !kr_same(&out->column, column)
            || (out->table.len != 0
                && !kr_same(&out->table,
-                           kr_catalog_called(jd->sql, jd->aim->key_place)));
+                           kr_sql_called(jd->sql, jd->target->key_index)));
 }
 
 
@@ -323,9 +324,9 @@ kr_judge_star(const kr_judge_t *jd, const kr_sql_out_t *out,
     tables = kr_sql_tables(jd->sql, &n);
 
     for (i = 0; i < n; i++) {
-        if (tables[i].top && i != jd->aim->key_place
+        if (tables[i].top && i != jd->target->key_index
             && kr_judge_brings(&jd->facts->tables[i],
-                               kr_catalog_called(jd->sql, i), out, column))
+                               kr_sql_called(jd->sql, i), out, column))
         {
             return 1;
         }

@@ -182,10 +182,10 @@ kr_sub_looked(kr_lookup_t *lk)
 
     memset(&reason, 0, sizeof(kr_buf_t));
 
-    if (kr_catalog_guard(sub->facts, sub->sql, &reason) != KR_OK) {
+    if (kr_judge_guard(sub->facts, sub->sql, &reason) != KR_OK) {
         kr_sub_refuse(sub, reason.failed ? "no memory" : reason.data);
 
-    } else if (kr_shape_needed(sub->sql)) {
+    } else if (kr_judge_needs_shape(sub->sql)) {
         kr_sub_shape(sub);
 
     } else {
@@ -204,8 +204,8 @@ kr_sub_judge(kr_sub_t *sub)
 
     memset(&reason, 0, sizeof(kr_buf_t));
 
-    rc = kr_catalog_judge(sub->facts, sub->shape, sub->sql, &sub->spec,
-                          &sub->aim, &reason);
+    rc = kr_judge(sub->facts, sub->shape, sub->sql, &sub->spec,
+                          &sub->target, &reason);
 
     if (rc != KR_OK) {
         kr_sub_refuse(sub, rc == KR_ERROR || reason.failed ? "no memory"

@@ -43,10 +43,10 @@ kr_sub_cast(kr_sub_t *sub)
     const char  *type, *text;
 
     type = kr_op_is_pattern(sub->spec.op) ? "pg_catalog.text"
-                                          : sub->aim.field->base_name.data;
+                                          : sub->target.field->base_name.data;
 
     /* of the types that are no text this one alone minds blanks */
-    text = sub->aim.field->base != KR_SUB_UUID_TYPE ? "u.v"
+    text = sub->target.field->base != KR_SUB_UUID_TYPE ? "u.v"
            : "pg_catalog.btrim(u.v, E' \\t\\r\\n\\f\\v')";
 
     kr_buf_reset(&sub->values);
@@ -165,7 +165,7 @@ kr_sub_wrong_value(kr_sub_t *sub)
 
     memset(&what, 0, sizeof(kr_buf_t));
     kr_buf_printf(&what, "field_value for \"%s\" of type %s",
-                  kr_op_name(sub->spec.op), sub->aim.field->type_name.data);
+                  kr_op_name(sub->spec.op), sub->target.field->type_name.data);
 
     kr_sub_failed(sub, what.failed ? "field_value" : what.data);
     kr_buf_free(&what);
@@ -266,11 +266,11 @@ kr_sub_key(kr_sub_t *sub, kr_buf_t *reason)
     size_t                 i;
     const kr_table_key_t  *key;
 
-    if (sub->aim.key_of_result) {
+    if (sub->target.key_of_result) {
         return kr_sub_outputs(sub, reason);
     }
 
-    key = sub->aim.key;
+    key = sub->target.key;
     sub->key.n = key->ncolumns;
 
     for (i = 0; i < key->ncolumns; i++) {
@@ -291,7 +291,7 @@ kr_sub_outputs(kr_sub_t *sub, kr_buf_t *reason)
 
     memset(&ref, 0, sizeof(kr_sql_ref_t));
 
-    n = sub->spec.npks != 0 ? sub->spec.npks : sub->aim.key->ncolumns;
+    n = sub->spec.npks != 0 ? sub->spec.npks : sub->target.key->ncolumns;
 
     if (n > KR_KEY_MAX) {
         kr_buf_printf(reason, "pk names %zu columns, and may name %d", n,
@@ -312,8 +312,8 @@ kr_sub_outputs(kr_sub_t *sub, kr_buf_t *reason)
         } else {
             ref.quoted = 1;
             kr_buf_reset(&ref.column);
-            kr_buf_append(&ref.column, sub->aim.key->columns[i]->name.data,
-                          sub->aim.key->columns[i]->name.len);
+            kr_buf_append(&ref.column, sub->target.key->columns[i]->name.data,
+                          sub->target.key->columns[i]->name.len);
         }
 
         if (rc == KR_OK) {
@@ -402,19 +402,19 @@ kr_sub_predicate(kr_sub_t *sub)
     const kr_table_t  *t;
 
     p = &sub->predicate;
-    t = sub->aim.table != NULL ? sub->aim.table : &sub->facts->tables[0];
+    t = sub->target.table != NULL ? sub->target.table : &sub->facts->tables[0];
 
     memset(p, 0, sizeof(kr_predicate_t));
 
     p->schema = t->schema;
     p->table = t->name;
-    p->column = sub->aim.field->name;
-    p->type = kr_column_type(sub->aim.field);
-    p->op = sub->aim.op;
+    p->column = sub->target.field->name;
+    p->type = kr_column_type(sub->target.field);
+    p->op = sub->target.op;
     p->nvalues = sub->nvalues;
     p->values = sub->canonical;
-    p->c_collation = sub->aim.field->c_collation;
-    p->result = (sub->aim.table == NULL);
+    p->c_collation = sub->target.field->c_collation;
+    p->result = (sub->target.table == NULL);
 
     if (p->result) {
         kr_sub_field(sub, &sub->column);
@@ -431,13 +431,13 @@ kr_sub_field(const kr_sub_t *sub, kr_buf_t *b)
 {
     const kr_str_t  *called;
 
-    if (sub->aim.of != KR_AIM_RESULT) {
-        called = kr_aim_called(&sub->aim, sub->sql);
+    if (sub->target.of != KR_TARGET_RESULT) {
+        called = kr_target_called(&sub->target, sub->sql);
         kr_buf_ident(b, called->data, called->len);
         kr_buf_str(b, ".");
     }
 
-    kr_buf_ident(b, sub->aim.field->name.data, sub->aim.field->name.len);
+    kr_buf_ident(b, sub->target.field->name.data, sub->target.field->name.len);
 }
 
 
@@ -487,29 +487,29 @@ kr_sub_target(kr_sub_t *sub, kr_sql_target_t *t, kr_str_t *types)
     memset(t, 0, sizeof(kr_sql_target_t));
 
     for (i = 0; i < sub->key.n; i++) {
-        if (sub->aim.key_of_result) {
+        if (sub->target.key_of_result) {
             types[i].data = "text";
             types[i].len = 4;
 
         } else {
-            types[i] = sub->aim.key->columns[i]->base_name;
+            types[i] = sub->target.key->columns[i]->base_name;
         }
     }
 
-    if (sub->aim.of != KR_AIM_RESULT) {
-        t->table = *kr_aim_called(&sub->aim, sub->sql);
+    if (sub->target.of != KR_TARGET_RESULT) {
+        t->table = *kr_target_called(&sub->target, sub->sql);
     }
 
-    t->field = sub->aim.field->name;
-    t->field_type = sub->aim.field->base_name;
-    t->cast = (sub->aim.field->enumerated
-               && sub->aim.field->type != sub->aim.field->base);
-    t->op = sub->aim.op;
-    t->of_result = (sub->aim.of == KR_AIM_RESULT);
-    t->key_of_result = (sub->aim.key_of_result && sub->named);
+    t->field = sub->target.field->name;
+    t->field_type = sub->target.field->base_name;
+    t->cast = (sub->target.field->enumerated
+               && sub->target.field->type != sub->target.field->base);
+    t->op = sub->target.op;
+    t->of_result = (sub->target.of == KR_TARGET_RESULT);
+    t->key_of_result = (sub->target.key_of_result && sub->named);
 
-    if (!sub->aim.key_of_result) {
-        t->pk_table = *kr_catalog_called(sub->sql, sub->aim.key_place);
+    if (!sub->target.key_of_result) {
+        t->pk_table = *kr_sql_called(sub->sql, sub->target.key_index);
     }
 
     t->npk = sub->key.n;
@@ -576,8 +576,8 @@ kr_sub_watch(kr_sub_t *sub)
         return KR_ERROR;
     }
 
-    if (sub->aim.table != NULL
-        && kr_sub_watch_table(sub, sub->aim.table, 1) != KR_OK)
+    if (sub->target.table != NULL
+        && kr_sub_watch_table(sub, sub->target.table, 1) != KR_OK)
     {
         return KR_ERROR;
     }
@@ -585,7 +585,7 @@ kr_sub_watch(kr_sub_t *sub)
     for (i = 0; i < fa->ntables; i++) {
         t = &fa->tables[i];
 
-        if ((sub->aim.table != NULL && i == sub->aim.place)
+        if ((sub->target.table != NULL && i == sub->target.index)
             || kr_sub_watched(sub, t))
         {
             continue;

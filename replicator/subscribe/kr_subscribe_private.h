@@ -11,6 +11,7 @@
 #include "kr_fetch.h"
 #include "kr_hash.h"
 #include "kr_owner.h"
+#include "kr_judge.h"
 #include "kr_rerun.h"
 #include "kr_subscribe.h"
 
@@ -44,7 +45,7 @@ struct kr_sub_s {
     kr_facts_t         *facts;      /* held */
     kr_buf_t            probes[2];  /* SQL */
     kr_shape_t         *shape;      /* NULL: it is not needed */
-    kr_aim_t            aim;
+    kr_target_t            target;
     kr_buf_t            cast;       /* SQL */
     kr_buf_t            values;     /* the parameter of the cast */
 

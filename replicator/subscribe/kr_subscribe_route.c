@@ -261,7 +261,7 @@ kr_sub_spec(kr_sub_t *sub, kr_buf_t *b)
     query.len = strlen(query.data);
 
     kr_buf_printf(b, "{\"equality\":\"%s\",\"exact\":%s",
-                  kr_op_name(sub->aim.op), sub->exact ? "true" : "false");
+                  kr_op_name(sub->target.op), sub->exact ? "true" : "false");
     kr_sub_member(b, "query", &query);
 
     kr_sub_field(sub, &name);
@@ -270,12 +270,12 @@ kr_sub_spec(kr_sub_t *sub, kr_buf_t *b)
     for (i = 0; i < sub->key.n; i++) {
         kr_buf_str(&name, i == 0 ? "" : ",");
 
-        if (sub->aim.key_of_result) {
+        if (sub->target.key_of_result) {
             kr_buf_ident(&name, sub->key.names[i].data,
                          sub->key.names[i].len);
 
         } else {
-            kr_sub_column(&name, sub, sub->aim.key_place,
+            kr_sub_column(&name, sub, sub->target.key_index,
                           &sub->key.names[i]);
         }
     }
@@ -304,7 +304,7 @@ kr_sub_column(kr_buf_t *b, const kr_sub_t *sub, size_t place,
 {
     const kr_str_t  *called;
 
-    called = kr_catalog_called(sub->sql, place);
+    called = kr_sql_called(sub->sql, place);
 
     kr_buf_ident(b, called->data, called->len);
     kr_buf_str(b, ".");
