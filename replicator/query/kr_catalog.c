@@ -19,7 +19,7 @@
 typedef struct kr_view_s  kr_view_t;
 
 
-/* a question under way, or its answer */
+/* the query of some tables and functions, under way, or its answer */
 struct kr_view_s {
     kr_job_t         job;
     kr_catalog_t    *catalog;
@@ -182,7 +182,10 @@ kr_view_done(kr_job_t *job)
 }
 
 
-/* Those who came for a kept answer get it; without any its time is over. */
+/*
+ * A kept answer goes to the look-ups that came for it.  If there is none the
+ * answer is too old, and is not kept any longer.
+ */
 static void
 kr_view_over(evutil_socket_t fd, short what, void *data)
 {
@@ -246,7 +249,7 @@ kr_view_join(kr_view_t *v, kr_lookup_t *lk)
 }
 
 
-/* An answer that is too old: who waits for it gets the new one. */
+/* Puts v in the place of an answer that is too old; its look-ups wait on. */
 static void
 kr_view_replace(kr_view_t *old, kr_view_t *v)
 {
@@ -278,8 +281,9 @@ kr_view_run(kr_view_t *v, const void *asker)
 
 
 /*
- * done() of one may cancel another of them (a socket goes with all that it
- * asked): cancelled ones are in a list that has its head here.
+ * Calls done() of each look-up.  One done() may cancel another of them (a
+ * socket goes with all of its look-ups), so they are in a list that has its
+ * head here.
  */
 static void
 kr_view_answer(kr_lookup_t *lookups, kr_facts_t *fa, const kr_job_t *job)

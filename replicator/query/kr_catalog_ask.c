@@ -25,7 +25,7 @@ static void kr_ask_uses(kr_ask_t *ask, const kr_sql_use_t *uses, size_t n,
 
 /*
  * l is the table, or each of its partitions that holds rows; of these
- * pg_partition_tree() would tell too, when it has a lock of each
+ * pg_partition_tree() gives them too, when it has a lock of each
  */
 #define KR_ASK_LEAF                                                           \
     " CROSS JOIN LATERAL (SELECT c.oid AS oid WHERE c.relkind <> 'p'"         \
@@ -46,7 +46,7 @@ static void kr_ask_uses(kr_ask_t *ask, const kr_sql_use_t *uses, size_t n,
 
 /*
  * The collation C, by that name or as the database's: of libc alone is it
- * known to be the order of bytes.  The provider of a database is told since
+ * known to be the order of bytes.  A database has a provider since
  * PostgreSQL 15.
  */
 #define KR_ASK_C                                                              \

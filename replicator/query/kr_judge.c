@@ -1,6 +1,6 @@
 /*
- * Whether a query, its tables and what a client says of them go together,
- * and the sentence for the client's developer if they do not.
+ * The judgement: the field of the spec, its topic, and what the WAL must hold
+ * of old rows.  kr_judge_key.c judges the key.
  */
 
 #include <string.h>

@@ -119,8 +119,9 @@ kr_judge_named(kr_judge_t *jd, const kr_str_t *table, kr_found_t *found)
 
 
 /*
- * KR_OK: there is exactly one.  KR_DECLINED: *n of them in what found says.
- * A query that selects from sub-selects may be told by its result as well.
+ * KR_OK: there is exactly one column.  KR_DECLINED: there are *n, and found is
+ * the table or item that has them.  If a query has items, a column may be one
+ * of its result as well.
  */
 static int
 kr_judge_lookup(kr_judge_t *jd, const kr_sql_ref_t *ref,

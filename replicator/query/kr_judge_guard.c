@@ -23,9 +23,9 @@ static int kr_guard_begins(const kr_str_t *name, const char *text);
 
 
 /*
- * Of PostgreSQL's own functions those called pg_... tell of the server, its
- * files, its sessions, its statistics, and are refused though most are not
- * volatile; but for these.
+ * PostgreSQL's own functions named pg_... show the server, its files, its
+ * sessions and its statistics.  All but these are refused, although most are
+ * not volatile.
  */
 static const char *const  kr_guard_allowed[] = {
     "pg_collation_for", "pg_column_size", "pg_size_bytes", "pg_size_pretty",
@@ -33,7 +33,7 @@ static const char *const  kr_guard_allowed[] = {
 };
 
 
-/* and so are these, by how they begin */
+/* how the names of refused functions begin */
 static const char *const  kr_guard_refused[] = {
     "pg_", "current_setting", "inet_client_", "inet_server_", "txid_",
     "database_to_xml", "schema_to_xml", "table_to_xml", NULL

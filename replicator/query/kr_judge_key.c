@@ -152,7 +152,7 @@ kr_judge_primary(kr_judge_t *jd)
 }
 
 
-/* Whether these columns, in any order, are a key; and what is one if not. */
+/* Finds the key that has these columns, in any order, and no others. */
 static int
 kr_judge_match(kr_judge_t *jd, const kr_table_column_t **columns, size_t n)
 {
@@ -221,7 +221,7 @@ kr_judge_has(const kr_table_column_t *const *columns, size_t n,
 }
 
 
-/* A key is compared as text: what the WAL says, and a cast to text. */
+/* Keys are compared as texts: the text in the WAL with a cast to text. */
 static int
 kr_judge_key_types(kr_judge_t *jd)
 {
@@ -254,8 +254,8 @@ kr_judge_key_types(kr_judge_t *jd)
 
 
 /*
- * A client tells rows apart by the columns that are called like the key's:
- * they must not be others.
+ * A client tells rows apart by the columns of the result that have the names
+ * of the key's columns.  No other column may have one of these names.
  */
 static int
 kr_judge_seen(kr_judge_t *jd)

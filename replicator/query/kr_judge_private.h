@@ -9,7 +9,7 @@
 #include "kr_judge.h"
 
 
-/* a judgement under way: what is judged, and what is found */
+/* a judgement under way */
 typedef struct {
     const kr_facts_t   *facts;
     const kr_shape_t   *shape;

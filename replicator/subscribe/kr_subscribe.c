@@ -1,19 +1,27 @@
+/*
+ * The requests: how they come, how they go from step to step, how they end.
+ */
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "kr_answer.h"
 #include "kr_log.h"
+#include "kr_loop.h"
 #include "kr_subscribe_private.h"
 
 
 #define KR_SUBSCRIBES_MAX    10000     /* under way; more are refused */
-#define KR_SUB_TABLES_MAX    32        /* of a query, likewise */
 
 
-static void kr_sub_looked(kr_lookup_t *lk);
-
-static kr_sub_t *kr_sub_create(kr_subscribes_t *ss, kr_worker_t *wk);
-static void kr_sub_parse(kr_sub_t *sub, const kairos_slice_t *spec);
+static kr_sub_t *kr_sub_create(kr_subscribes_t *ss, kr_worker_t *wk,
+    const kr_sub_kind_t *kind, size_t size);
+static void kr_sub_start(kr_sub_t *sub, const kairos_slice_t *spec);
+static void kr_sub_end(kr_sub_t *sub, int rc);
+static void kr_sub_wait(kr_sub_t *sub);
+static void kr_sub_timer(evutil_socket_t fd, short what, void *data);
+static void kr_sub_refuse(kr_sub_t *sub, const char *reason);
+static void kr_sub_free(kr_sub_t *sub);
 
 
 kr_subscribes_t *
@@ -34,9 +42,9 @@ kr_subscribes_create(struct event_base *base, const kr_config_t *cf,
     ss->max_bytes = cf->snapshot_max;
     ss->exact = cf->exact;
 
-    ss->catalog = kr_catalog_create(base, pool);
+    ss->planner = kr_planner_create(base, cf, pool);
 
-    if (ss->catalog == NULL) {
+    if (ss->planner == NULL) {
         free(ss);
         return NULL;
     }
@@ -52,7 +60,7 @@ kr_subscribes_free(kr_subscribes_t *ss)
         kr_sub_free(ss->subs);
     }
 
-    kr_catalog_free(ss->catalog);
+    kr_planner_free(ss->planner);
     free(ss);
 }
 
@@ -61,75 +69,78 @@ void
 kr_subscribe(kr_subscribes_t *ss, kr_worker_t *wk,
     const kairos_feed_frame_t *f)
 {
-    kr_sub_t  *sub;
+    kr_sub_t        *sub;
+    kr_subscribe_t  *s;
 
     if (ss->n >= KR_SUBSCRIBES_MAX) {
         kr_refuse(wk, f->req, "too many subscribes are under way, try again");
         return;
     }
 
-    sub = kr_sub_create(ss, wk);
+    sub = kr_sub_create(ss, wk, &kr_subscribe_kind, sizeof(kr_subscribe_t));
     if (sub == NULL) {
         kr_refuse(wk, f->req, "no memory");
         return;
     }
 
-    sub->req = f->req;
-    sub->socket = kr_socket_get(wk, f->socket, 1);
+    s = (kr_subscribe_t *) sub;
 
-    if (sub->socket == NULL) {
+    s->req = f->req;
+    s->socket = kr_socket_get(wk, f->socket, 1);
+
+    if (s->socket == NULL) {
         kr_refuse(wk, f->req, "no memory");
         kr_sub_free(sub);
         return;
     }
 
-    sub->socket->n++;
-    sub->job.asker = sub->socket;
+    s->socket->n++;
 
-    kr_sub_parse(sub, &f->spec);
+    kr_sub_start(sub, &f->spec);
 }
 
 
 void
 kr_resume(kr_subscribes_t *ss, kr_worker_t *wk, const kairos_feed_frame_t *f)
 {
-    kr_sub_t  *sub;
+    char         *topic;
+    kr_sub_t     *sub;
+    kr_resume_t  *rs;
 
-    sub = kr_sub_create(ss, wk);
+    topic = malloc(f->topic.len + 1);
 
-    if (sub != NULL) {
-        sub->topic = malloc(f->topic.len + 1);
-
-        if (sub->topic == NULL) {
-            kr_sub_free(sub);
-            sub = NULL;
-        }
-    }
-
+    sub = topic == NULL ? NULL : kr_sub_create(ss, wk, &kr_resume_kind,
+                                               sizeof(kr_resume_t));
     if (sub == NULL) {
+        free(topic);
         kr_send_reset(wk, (const char *) f->topic.data, f->topic.len,
                       "no memory");
         return;
     }
 
-    memcpy(sub->topic, f->topic.data, f->topic.len);
-    sub->topic[f->topic.len] = '\0';
-    sub->topic_len = f->topic.len;
-    sub->members = f->members;
-    sub->position = f->position;
+    memcpy(topic, f->topic.data, f->topic.len);
+    topic[f->topic.len] = '\0';
+
+    rs = (kr_resume_t *) sub;
+
+    rs->topic = topic;
+    rs->topic_len = f->topic.len;
+    rs->members = f->members;
+    rs->position = f->position;
 
     wk->resuming++;
-    sub->job.patience_ms = KR_RESUME_PATIENCE;
 
-    sub->route = kr_registry_find(ss->routes->registry, sub->topic,
-                                  sub->topic_len);
+    sub->plan.of_route = 1;
+    sub->route = kr_registry_find(ss->routes->registry, rs->topic,
+                                  rs->topic_len);
     if (sub->route != NULL) {
         kr_route_hold(sub->route);
-        kr_sub_resume(sub);
+        sub->step = kr_resume_known;
+        kr_sub_run(sub);
         return;
     }
 
-    kr_sub_parse(sub, &f->spec);
+    kr_sub_start(sub, &f->spec);
 }
 
 
@@ -137,7 +148,8 @@ int
 kr_resume_leave(kr_subscribes_t *ss, kr_worker_t *wk,
     const kairos_feed_frame_t *f)
 {
-    kr_sub_t  *sub;
+    kr_sub_t     *sub;
+    kr_resume_t  *rs;
 
     if (wk->resuming == 0) {
         return KR_DECLINED;
@@ -145,11 +157,16 @@ kr_resume_leave(kr_subscribes_t *ss, kr_worker_t *wk,
 
     DL_FOREACH(ss->subs, sub) {
 
-        if (sub->worker == wk && sub->socket == NULL
-            && sub->topic_len == f->topic.len && sub->members != 0
-            && memcmp(sub->topic, f->topic.data, f->topic.len) == 0)
+        if (sub->worker != wk || sub->kind != &kr_resume_kind) {
+            continue;
+        }
+
+        rs = (kr_resume_t *) sub;
+
+        if (rs->topic_len == f->topic.len && rs->members != 0
+            && memcmp(rs->topic, f->topic.data, f->topic.len) == 0)
         {
-            sub->members--;
+            rs->members--;
             return KR_OK;
         }
     }
@@ -158,86 +175,77 @@ kr_resume_leave(kr_subscribes_t *ss, kr_worker_t *wk,
 }
 
 
-static void
-kr_sub_looked(kr_lookup_t *lk)
+void
+kr_sub_run(kr_sub_t *sub)
 {
-    kr_sub_t  *sub;
-    kr_buf_t   reason;
+    int  rc;
 
-    sub = kr_owner(lk, kr_sub_t, lookup);
-    sub->looking = 0;
-    sub->facts = lk->facts;
+    while (!sub->kind->gone(sub) && sub->step->begin != NULL) {
 
-    if (sub->facts == NULL && lk->lost && sub->socket == NULL) {
-        /* nothing is lost meanwhile: the stream does not run either */
-        kr_sub_wait(sub, KR_RESUME_RETRY);
-        return;
+        rc = sub->step->begin(sub);
+
+        if (rc != KR_OK) {
+            kr_sub_end(sub, rc);
+            return;
+        }
+
+        if (sub->waits != KR_SUB_NOTHING) {
+            return;
+        }
+
+        sub->step++;
     }
 
-    if (sub->facts == NULL) {
-        kr_sub_refuse(sub, lk->message == NULL ? "the catalog did not answer"
-                                               : lk->message);
-        return;
-    }
-
-    memset(&reason, 0, sizeof(kr_buf_t));
-
-    if (kr_judge_guard(sub->facts, sub->sql, &reason) != KR_OK) {
-        kr_sub_refuse(sub, reason.failed ? "no memory" : reason.data);
-
-    } else if (kr_judge_needs_shape(sub->sql)) {
-        kr_sub_shape(sub);
-
-    } else {
-        kr_sub_judge(sub);
-    }
-
-    kr_buf_free(&reason);
+    kr_sub_free(sub);
 }
 
 
 void
-kr_sub_judge(kr_sub_t *sub)
+kr_sub_answer(kr_sub_t *sub)
 {
-    int       rc;
-    kr_buf_t  reason;
+    int  rc;
 
-    memset(&reason, 0, sizeof(kr_buf_t));
+    sub->waits = KR_SUB_NOTHING;
 
-    rc = kr_judge(sub->facts, sub->shape, sub->sql, &sub->spec,
-                          &sub->target, &reason);
-
-    if (rc != KR_OK) {
-        kr_sub_refuse(sub, rc == KR_ERROR || reason.failed ? "no memory"
-                                                           : reason.data);
-
-    } else if (sub->socket != NULL) {
-        kr_sub_cast(sub);
-
-    } else if (kr_sub_given(sub) == KR_OK) {
-        kr_sub_plan(sub);
-
-    } else {
-        kr_sub_refuse(sub, "no memory");
+    if (sub->kind->gone(sub)) {
+        kr_sub_free(sub);
+        return;
     }
 
-    kr_buf_free(&reason);
+    rc = sub->step->answer(sub);
+
+    if (rc == KR_AGAIN) {
+        kr_sub_wait(sub);
+
+    } else if (rc == KR_OK) {
+        sub->step++;
+        kr_sub_run(sub);
+
+    } else {
+        kr_sub_end(sub, rc);
+    }
 }
 
 
+/*
+ * A request of size bytes in ss->subs, at the first step of its kind; the
+ * members behind its kr_sub_t are zeroed.  NULL: no memory.
+ */
 static kr_sub_t *
-kr_sub_create(kr_subscribes_t *ss, kr_worker_t *wk)
+kr_sub_create(kr_subscribes_t *ss, kr_worker_t *wk, const kr_sub_kind_t *kind,
+    size_t size)
 {
     kr_sub_t  *sub;
 
-    sub = calloc(1, sizeof(kr_sub_t));
+    sub = calloc(1, size);
     if (sub == NULL) {
         return NULL;
     }
 
+    sub->kind = kind;
+    sub->step = kind->steps;
     sub->owner = ss;
     sub->worker = wk;
-    sub->job.lane = KR_LANE_ASKS;
     wk->refs++;
 
     DL_APPEND(ss->subs, sub);
@@ -247,158 +255,103 @@ kr_sub_create(kr_subscribes_t *ss, kr_worker_t *wk)
 }
 
 
+/* Reads the spec, then takes the first step; may free the request. */
 static void
-kr_sub_parse(kr_sub_t *sub, const kairos_slice_t *spec)
+kr_sub_start(kr_sub_t *sub, const kairos_slice_t *spec)
 {
-    int        rc;
-    size_t     n;
-    kr_buf_t   reason;
-    kr_str_t  *query;
+    int  rc;
 
-    memset(&reason, 0, sizeof(kr_buf_t));
-
-    rc = kr_spec_parse(&sub->spec, (const char *) spec->data, spec->len,
-                       &reason);
-    if (rc == KR_OK) {
-        query = &sub->spec.query;
-        rc = kr_sql_parse(query->data, query->len, &sub->sql,
-                              &reason);
-    }
+    rc = kr_plan_parse(&sub->plan, (const char *) spec->data, spec->len,
+                       &sub->reason);
 
     if (rc == KR_OK) {
-        (void) kr_sql_tables(sub->sql, &n);
-
-        if (n > KR_SUB_TABLES_MAX) {
-            kr_buf_printf(&reason, "the query reads tables %zu times, and "
-                          "may do so %d times", n, KR_SUB_TABLES_MAX);
-            rc = KR_DECLINED;
-        }
-    }
-
-    if (rc == KR_OK) {
-        kr_sub_look(sub);
+        kr_sub_run(sub);
 
     } else {
-        kr_sub_refuse(sub, rc == KR_ERROR || reason.failed ? "no memory"
-                                                           : reason.data);
+        kr_sub_end(sub, rc);
     }
-
-    kr_buf_free(&reason);
 }
 
 
-void
-kr_sub_look(kr_sub_t *sub)
+/* Refuses a request whose step was DECLINED or has no memory; frees it. */
+static void
+kr_sub_end(kr_sub_t *sub, int rc)
 {
-    kr_facts_release(sub->facts);
-    sub->facts = NULL;
-    kr_shape_free(sub->shape);
-    sub->shape = NULL;
-    kr_sub_unplan(sub);
-
-    sub->lookup.done = kr_sub_looked;
-    sub->lookup.asker = sub->socket;
-
-    if (kr_catalog_look(sub->owner->catalog, &sub->lookup, sub->sql,
-                        sub->socket == NULL)
-        != KR_OK)
-    {
-        kr_sub_refuse(sub, "no memory");
-        return;
-    }
-
-    sub->looking = 1;
+    kr_sub_refuse(sub, rc == KR_ERROR || sub->reason.failed
+                       || sub->reason.len == 0
+                       ? "no memory" : sub->reason.data);
 }
 
 
-void
-kr_sub_failed(kr_sub_t *sub, const char *what)
+/* The step begins again after sub->delay_ms; may free the request. */
+static void
+kr_sub_wait(kr_sub_t *sub)
 {
-    kr_buf_t  b;
-
-    memset(&b, 0, sizeof(kr_buf_t));
-    kr_sub_refuse(sub, kr_job_reason(&sub->job, what, &b));
-    kr_buf_free(&b);
+    kr_loop_after(&sub->timer, sub->owner->base, kr_sub_timer, sub,
+                  sub->delay_ms);
+    sub->waits = KR_SUB_TIMER;
 }
 
 
-/* Answers with the reason and ends the request. */
-void
+static void
+kr_sub_timer(evutil_socket_t fd, short what, void *data)
+{
+    kr_sub_t  *sub;
+
+    (void) fd;
+    (void) what;
+
+    sub = data;
+    sub->waits = KR_SUB_NOTHING;
+
+    kr_sub_run(sub);
+}
+
+
+/* Answers with the reason, and frees the request. */
+static void
 kr_sub_refuse(kr_sub_t *sub, const char *reason)
 {
-    kr_log(KR_LOG_INFO, "refused a %s of worker %u: %s",
-           sub->socket == NULL ? "resume" : "subscribe", sub->worker->pid,
-           reason);
+    kr_log(KR_LOG_INFO, "refused a %s of worker %u: %s", sub->kind->name,
+           sub->worker->pid, reason);
 
-    if (sub->socket == NULL) {
-        kr_send_reset(sub->worker, sub->topic, sub->topic_len, reason);
-
-    } else if (!sub->socket->gone) {
-        kr_refuse(sub->worker, sub->req, reason);
-    }
-
+    sub->kind->refuse(sub, reason);
     kr_sub_free(sub);
 }
 
 
-void
+static void
 kr_sub_free(kr_sub_t *sub)
 {
-    kr_worker_t      *wk;
-    kr_subscribes_t  *ss;
+    kr_worker_t          *wk;
+    kr_subscribes_t      *ss;
+    const kr_sub_kind_t  *kind;
 
     ss = sub->owner;
     wk = sub->worker;
+    kind = sub->kind;
 
-    if (sub->looking) {
-        kr_catalog_cancel(&sub->lookup);
-    }
-
-    if (sub->running) {
-        kr_pool_cancel(ss->pool, &sub->job);
-    }
-
-    if (sub->asking) {
-        kr_rerun_cancel(&sub->guest);
-    }
+    kr_planner_cancel(&sub->planning);
+    kind->release(sub);
 
     if (sub->timer != NULL) {
         event_free(sub->timer);
-    }
-
-    if (sub->socket != NULL) {
-        kr_sub_release_cursor(sub);
-        sub->socket->n--;
-        kr_socket_release(sub->socket);
     }
 
     if (sub->route != NULL) {
         kr_route_unhold(sub->route);
     }
 
-    kr_spec_free(&sub->spec);
-
-    if (sub->sql != NULL) {
-        kr_sql_free(sub->sql);
-    }
-
-    kr_sub_unplan(sub);
-    kr_facts_release(sub->facts);
-    kr_shape_free(sub->shape);
-    kr_buf_free(&sub->probes[0]);
-    kr_buf_free(&sub->probes[1]);
-    kr_buf_free(&sub->cast);
-    kr_buf_free(&sub->values);
+    kr_plan_free(&sub->plan);
+    kr_buf_free(&sub->reason);
 
     DL_DELETE(ss->subs, sub);
     ss->n--;
+    free(sub);
 
-    if (sub->topic != NULL) {
-        wk->resuming--;
-        ss->resumed(ss->routes);
+    if (kind->over != NULL) {
+        kind->over(ss, wk);
     }
 
-    free(sub->topic);
-    free(sub);
     kr_worker_unhold(wk);
 }

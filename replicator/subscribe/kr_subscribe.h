@@ -1,7 +1,8 @@
 /*
  * A SUBSCRIBE from its payload to its REPLY, and a RESUME from its spec to
- * the members that go on: parse, ask the catalog, cast the values, register,
- * and only then take the snapshot.
+ * the members that go on.  Both plan (kr_planner.h) and register a route.  A
+ * SUBSCRIBE takes its snapshot only after that, so that the stream sees all
+ * that is committed later.
  */
 
 #ifndef _KR_SUBSCRIBE_H_INCLUDED_
@@ -10,7 +11,6 @@
 
 #include <event2/event.h>
 
-#include "kr_catalog.h"
 #include "kr_config.h"
 #include "kr_pool.h"
 #include "kr_route.h"
@@ -40,7 +40,7 @@ void kr_resume(kr_subscribes_t *ss, kr_worker_t *wk,
 
 /*
  * A LEAVE: KR_OK if the member is one of a RESUME that is under way, which
- * has one less now.
+ * has one less now.  KR_DECLINED: it is not.
  */
 int kr_resume_leave(kr_subscribes_t *ss, kr_worker_t *wk,
     const kairos_feed_frame_t *f);

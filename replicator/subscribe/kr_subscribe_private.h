@@ -1,146 +1,170 @@
 /*
- * What kr_subscribe.c (the question), kr_subscribe_shape.c (what columns there
- * are), kr_subscribe_plan.c (how it is served) and kr_subscribe_route.c (its
- * route and its rows) share; no other file includes it.
+ * What kr_subscribe.c (the driver and both ends of a request),
+ * kr_subscribe_steps.c (what a SUBSCRIBE and a RESUME do) and
+ * kr_subscribe_reply.c (the rows) share; no other file includes it.
  */
 
 #ifndef _KR_SUBSCRIBE_PRIVATE_H_INCLUDED_
 #define _KR_SUBSCRIBE_PRIVATE_H_INCLUDED_
 
 
-#include "kr_fetch.h"
 #include "kr_hash.h"
 #include "kr_owner.h"
-#include "kr_judge.h"
+#include "kr_planner.h"
 #include "kr_rerun.h"
 #include "kr_subscribe.h"
-
-
-#define KR_RESUME_RETRY     1000  /* ms, while the database is away */
-#define KR_RESUME_PATIENCE  2000  /* ms; the stream begins after it, for all */
 
 
 typedef struct kr_sub_s  kr_sub_t;
 
 
-/* a request on its way; one step at a time */
+/*
+ * A step of a request.  begin() does it, or starts it and sets sub->waits;
+ * then answer() is called when that is over.  Both return
+ *
+ *     KR_OK        begin(): it waits, or the step is done; answer(): the step
+ *                  is done.  The next step follows.
+ *     KR_AGAIN     answer() alone: the step is to begin again after
+ *                  sub->delay_ms
+ *     KR_DECLINED  the request is refused with sub->reason
+ *     KR_ERROR     likewise, as there is no memory
+ *
+ * None of them frees the request: the driver does.
+ */
+typedef struct {
+    int     (*begin)(kr_sub_t *sub);
+    int     (*answer)(kr_sub_t *sub);
+} kr_sub_step_t;
+
+
+/* What a SUBSCRIBE and a RESUME do each in its own way. */
+typedef struct {
+    const char           *name;
+    const kr_sub_step_t  *steps;     /* the last has no begin() */
+
+    /* Whether the client, or the worker, that waits for an answer is gone. */
+    int                 (*gone)(const kr_sub_t *sub);
+
+    /* Answers with the reason. */
+    void                (*refuse)(kr_sub_t *sub, const char *reason);
+
+    /*
+     * Ends what sub->waits names, but for the plan and the timer, and frees
+     * the members behind sub.
+     */
+    void                (*release)(kr_sub_t *sub);
+
+    /* After the request was freed; NULL: nothing follows from it. */
+    void                (*over)(kr_subscribes_t *ss, kr_worker_t *wk);
+} kr_sub_kind_t;
+
+
+/* the one thing that a step waits for */
+typedef enum {
+    KR_SUB_NOTHING = 0,
+    KR_SUB_PLAN,
+    KR_SUB_JOB,
+    KR_SUB_RERUN,                    /* of the route */
+    KR_SUB_TIMER
+} kr_sub_waits_e;
+
+
+/* a request under way: the first member of one of the two below */
 struct kr_sub_s {
-    kr_lookup_t         lookup;
-    kr_job_t            job;
-    kr_subscribes_t    *owner;
-    kr_sub_t           *prev;
-    kr_sub_t           *next;
+    const kr_sub_kind_t  *kind;
+    const kr_sub_step_t  *step;
+    kr_sub_waits_e        waits;
+    kr_buf_t              reason;    /* see kr_sub_step_t */
+    uint64_t              delay_ms;  /* likewise */
+    struct event         *timer;     /* NULL: it was not needed yet */
 
-    kr_worker_t        *worker;     /* held */
-    kr_socket_t        *socket;     /* held; NULL: a RESUME */
-    uint64_t            req;
+    kr_subscribes_t      *owner;
+    kr_sub_t             *prev;
+    kr_sub_t             *next;
 
-    char               *topic;      /* of a RESUME */
-    size_t              topic_len;
-    uint32_t            members;
-    kairos_position_t   position;
-
-    kr_spec_t           spec;
-    kr_sql_t           *sql;
-    kr_facts_t         *facts;      /* held */
-    kr_buf_t            probes[2];  /* SQL */
-    kr_shape_t         *shape;      /* NULL: it is not needed */
-    kr_target_t            target;
-    kr_buf_t            cast;       /* SQL */
-    kr_buf_t            values;     /* the parameter of the cast */
-
-    const kr_plan_ops_t *plan;      /* all of kr_sub_plan()'s */
-    kr_key_columns_t    key;
-    kr_buf_t            outputs;    /* names of a key of the result */
-    kr_buf_t            column;     /* the predicate's, if it is of no table */
-    kr_predicate_t      predicate;
-    kr_buf_t            snapshot;   /* SQL */
-    kr_buf_t            refetch;
-    kr_buf_t            rerun;
-    size_t              ntables;
-    kr_route_table_t   *tables;
-    kr_buf_t            table_names; /* their names */
-    char               *texts;      /* the values as PostgreSQL has them */
-    kr_str_t           *canonical;
-    size_t              nvalues;
-
-    kr_route_t         *route;      /* held */
-    uint64_t            since;      /* see kr_txn_settled() */
-    uint64_t            before;     /* likewise */
-    kr_waiter_t         guest;      /* of a route with kr_rerun_plan */
-    const kr_moment_t  *moment;     /* of the rows */
-    const PGresult     *rows;
-    struct event       *timer;
-    unsigned            tries;      /* snapshots that saw too little */
-    unsigned            looking:1;
-    unsigned            running:1;
-    unsigned            asking:1;   /* the guest waits */
-    unsigned            expecting:1;    /* a cursor is kept for it */
-    unsigned            named:1;        /* the outputs are there */
-    unsigned            check:1;        /* see kr_registry.h */
-    unsigned            exact:1;
+    kr_worker_t          *worker;    /* a reference */
+    kr_plan_t             plan;
+    kr_planning_t         planning;
+    int                   planned;   /* its result */
+    kr_route_t           *route;     /* a reference, once it is registered */
 };
+
+
+typedef struct {
+    kr_sub_t              sub;
+
+    kr_socket_t          *socket;    /* counted in its n */
+    uint64_t              req;
+    unsigned              expecting:1;   /* a cursor is kept for it */
+
+    /* the snapshot: of a job of its own, or of a rerun of the route */
+    kr_job_t              job;
+    kr_waiter_t           waiter;
+    kr_buf_t              tables;    /* the job's */
+    unsigned              tries;
+    uint64_t              since;     /* see kr_txn_settled() */
+    uint64_t              before;    /* likewise */
+
+    /* the rows and their moment, valid until the step after it returns */
+    const kr_moment_t    *moment;
+    const PGresult       *rows;
+} kr_subscribe_t;
+
+
+typedef struct {
+    kr_sub_t              sub;
+
+    char                 *topic;
+    size_t                topic_len;
+    uint32_t              members;
+    kairos_position_t     position;
+} kr_resume_t;
 
 
 struct kr_subscribes_s {
-    struct event_base  *base;
-    kr_pool_t          *pool;
-    kr_routes_t        *routes;
-    kr_catalog_t       *catalog;
-    kr_sub_t           *subs;
-    size_t              n;
-    size_t              max_bytes;
-    int                 exact;      /* KAIROS_EXACT */
-    void              (*resumed)(kr_routes_t *rs);
+    struct event_base    *base;
+    kr_pool_t            *pool;
+    kr_routes_t          *routes;
+    kr_planner_t         *planner;
+    kr_sub_t             *subs;
+    size_t                n;
+    size_t                max_bytes;
+    int                   exact;     /* KAIROS_EXACT */
+    void                (*resumed)(kr_routes_t *rs);
 };
 
 
-/*
- * The way of a request: kr_sub_look() asks the catalog, kr_sub_shape() the
- * database for its columns (if that is needed), kr_sub_judge() whether it is
- * served, kr_sub_cast() the database for the values (kr_sub_given(): they need
- * no cast; KR_ERROR: no memory), kr_sub_plan() decides how it is served,
- * kr_sub_register() makes the route and goes on from there.
- */
-void kr_sub_shape(kr_sub_t *sub);
-void kr_sub_judge(kr_sub_t *sub);
-void kr_sub_cast(kr_sub_t *sub);
-int kr_sub_given(kr_sub_t *sub);
-void kr_sub_plan(kr_sub_t *sub);
-void kr_sub_register(kr_sub_t *sub);
+/* kr_subscribe_steps.c */
+extern const kr_sub_kind_t  kr_subscribe_kind;
+extern const kr_sub_kind_t  kr_resume_kind;
 
-/* Appends the field as a client may name it; all of it is in quotes. */
-void kr_sub_field(const kr_sub_t *sub, kr_buf_t *b);
+/* The step of a RESUME whose route is there. */
+extern const kr_sub_step_t *const  kr_resume_known;
 
-/* Forgets the plan, to begin anew or for good. */
-void kr_sub_unplan(kr_sub_t *sub);
-
-void kr_sub_look(kr_sub_t *sub);
-
-/* After ms a RESUME looks at the catalog again, a SUBSCRIBE for the rows. */
-void kr_sub_wait(kr_sub_t *sub, uint64_t ms);
-
-/* The route of a RESUME is there. */
-void kr_sub_resume(kr_sub_t *sub);
 
 /*
- * kr_subscribe_reply.c: appends the rows of a kr_sql_rerun(), its second
- * column, as the elements of a JSON array, each with the member database_op.
- * What is no JSON object is left out.  b->failed: no memory.
+ * kr_subscribe.c: the driver.  Each of these may free the request, which the
+ * caller does not use any more.
+ *
+ * kr_sub_run() takes the request from its step on, to the first that waits,
+ * or to its end.  kr_sub_answer() goes on when what the step waits for is
+ * over.
  */
-void kr_sub_rows(kr_buf_t *b, const PGresult *rows);
-
-/* The request does not need its cursor any more. */
-void kr_sub_release_cursor(kr_sub_t *sub);
+void kr_sub_run(kr_sub_t *sub);
+void kr_sub_answer(kr_sub_t *sub);
 
 /*
- * Each ends the request and frees sub.  kr_sub_refuse() sends the reason
- * before, to the client, or to the members of the topic of a RESUME;
- * kr_sub_failed() takes kr_job_reason()'s text, of a job that is not DONE.
+ * kr_subscribe_reply.c: sends the REPLY with the snapshot's rows, and gives
+ * its moment to the cursor, for the join.  KR_OK; KR_ERROR: no memory.
  */
-void kr_sub_failed(kr_sub_t *sub, const char *what);
-void kr_sub_refuse(kr_sub_t *sub, const char *reason);
-void kr_sub_free(kr_sub_t *sub);
+int kr_subscribe_reply(kr_subscribe_t *s);
+
+/*
+ * Appends the rows of a kr_sql_rerun(), its second column, as the elements of
+ * a JSON array, each with the member database_op.  What is no JSON object is
+ * left out.  b->failed: no memory.
+ */
+void kr_subscribe_rows(kr_buf_t *b, const PGresult *rows);
 
 
 #endif /* _KR_SUBSCRIBE_PRIVATE_H_INCLUDED_ */

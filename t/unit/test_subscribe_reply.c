@@ -1,4 +1,4 @@
-/* sources: kr_subscribe_reply.c kr_buf.c */
+/* sources: kr_subscribe_reply.c kr_buf.c kr_lsn.c */
 /* libs: -lpq */
 
 #include <setjmp.h>
@@ -10,7 +10,33 @@
 
 #include <cmocka.h>
 
+#include "kr_answer.h"
 #include "kr_subscribe_private.h"
+
+
+/* What stands around the reply: one cursor, and the payload that is sent. */
+
+static kr_buf_t      sent;
+static kr_cursor_t  *cursor;
+
+
+kr_cursor_t *
+kr_cursor_find(kr_socket_t *so, const kr_route_t *rt)
+{
+    (void) so;
+    (void) rt;
+
+    return cursor;
+}
+
+
+void
+kr_reply(kr_worker_t *wk, uint64_t req, const kr_buf_t *payload)
+{
+    (void) wk;
+
+    kr_buf_printf(&sent, "%d:%s", (int) req, payload->data);
+}
 
 
 #define QUERY  "\"database_op\":\"query\"}"
@@ -78,7 +104,7 @@ test_rows(void **state)
 
         kr_buf_reset(&b);
         kr_buf_str(&b, "[");
-        kr_sub_rows(&b, res);
+        kr_subscribe_rows(&b, res);
 
         assert_int_equal(b.failed, 0);
         assert_string_equal(b.data + 1, cases[i].expected);
@@ -89,11 +115,80 @@ test_rows(void **state)
 }
 
 
+/* The reply is whole, and the cursor gets the moment of its rows, once. */
+static void
+test_reply(void **state)
+{
+    size_t           i;
+    PGresult        *row;
+    kr_route_t       rt;
+    kr_cursor_t      cu;
+    kr_moment_t      moment;
+    kr_subscribe_t   s;
+
+    static const char *const  json[] = { "{\"a\":1}" };
+
+    static const struct {
+        uint64_t     lsn;
+        uint64_t     before;         /* the cursor's, of a snapshot */
+        uint64_t     after;
+    } cases[] = {
+        { 0x2100, 0, 0x2100 },
+
+        /* a page with nothing but its header was not begun yet */
+        { 0x2018, 0, 0x2000 },
+        { 0x2028, 0, 0x2000 },
+
+        { 0x2100, 0x1000, 0x1000 }
+    };
+
+    (void) state;
+
+    row = rows(json, 1);
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&rt, 0, sizeof(rt));
+        memset(&cu, 0, sizeof(cu));
+        memset(&s, 0, sizeof(s));
+        strcpy(rt.topic, "rt:1");
+
+        assert_int_equal(kr_snapshot_parse("10:20:12", 8, &moment.snapshot),
+                         KR_OK);
+        moment.lsn = cases[i].lsn;
+        cu.lsn = cases[i].before;
+        cursor = &cu;
+
+        s.sub.route = &rt;
+        s.req = 7;
+        s.rows = row;
+        s.moment = &moment;
+
+        kr_buf_reset(&sent);
+
+        assert_int_equal(kr_subscribe_reply(&s), KR_OK);
+        assert_string_equal(sent.data, "7:{\"received\":true,"
+                            "\"route_topics\":[\"rt:1\"],\"rows\":["
+                            "{\"a\":1," QUERY "]}");
+
+        assert_int_equal(cu.lsn, cases[i].after);
+        assert_int_equal(cu.snapshot.xmax, cases[i].before == 0 ? 20 : 0);
+
+        kr_snapshot_free(&moment.snapshot);
+        kr_snapshot_free(&cu.snapshot);
+    }
+
+    cursor = NULL;
+    kr_buf_free(&sent);
+    PQclear(row);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_rows)
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_reply)
     };
 
     return cmocka_run_group_tests_name("subscribe_reply", tests, NULL, NULL);
