@@ -63,10 +63,10 @@ kr_check_database(kr_check_t *ck)
                       kr_pg_message(&ck->pg));
 
         if (kr_pg_lasting(&ck->pg) != NULL) {
-            kr_buf_str(&ck->mend, kr_pg_lasting(&ck->pg));
+            kr_buf_str(&ck->fix, kr_pg_lasting(&ck->pg));
 
         } else {
-            kr_buf_str(&ck->mend, "start PostgreSQL there, or name its host "
+            kr_buf_str(&ck->fix, "start PostgreSQL there, or name its host "
                        "and port in DATABASE_URL");
         }
 
@@ -123,7 +123,7 @@ kr_check_hostname(kr_check_t *ck)
                   "database's host: it counts beside DBUSERNAME, DATABASE or "
                   "DBPORT, and if it is not this machine's own name",
                   ck->cf->ignored_host);
-    kr_buf_str(&ck->mend, "name the host in DATABASE_URL or PGHOST, or by "
+    kr_buf_str(&ck->fix, "name the host in DATABASE_URL or PGHOST, or by "
                "--host");
     kr_check_say(ck, KR_CHECK_NOTE);
 }
@@ -163,15 +163,15 @@ kr_check_replication(kr_check_t *ck)
     advice = kr_pg_lasting(&ck->stream);
 
     if (strcmp(ck->stream.sqlstate, "42501") == 0) {
-        kr_buf_printf(&ck->mend, "ALTER ROLE %s REPLICATION;",
+        kr_buf_printf(&ck->fix, "ALTER ROLE %s REPLICATION;",
                       ck->role.data);
 
     } else if (strcmp(ck->stream.sqlstate, "53300") == 0) {
-        kr_buf_str(&ck->mend, "ALTER SYSTEM SET max_wal_senders = 10; (or "
+        kr_buf_str(&ck->fix, "ALTER SYSTEM SET max_wal_senders = 10; (or "
                    "more than there are), then restart PostgreSQL");
 
     } else if (advice != NULL) {
-        kr_buf_str(&ck->mend, advice);
+        kr_buf_str(&ck->fix, advice);
     }
 
     kr_check_say(ck, KR_CHECK_FAULT);
@@ -199,7 +199,7 @@ kr_check_free(kr_check_t *ck)
     kr_pg_free(&ck->stream);
 
     kr_buf_free(&ck->text);
-    kr_buf_free(&ck->mend);
+    kr_buf_free(&ck->fix);
     kr_buf_free(&ck->role);
 
     if (ck->base != NULL) {

@@ -1,6 +1,6 @@
 /*
  * kairos-replicator --check: whether all that is needed is there, in plain
- * words, with the statement that mends what is not.
+ * words, with the statement that fixes what is not.
  */
 
 #ifndef _KR_CHECK_H_INCLUDED_

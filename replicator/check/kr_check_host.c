@@ -69,7 +69,7 @@ kr_check_clock(kr_check_t *ck)
                   "PostgreSQL's: \"sent_at\" and the end of tokens are wrong "
                   "on one of them", off / 1000, off % 1000 / 100,
                   (server < before) ? "ahead of" : "behind");
-    kr_buf_str(&ck->mend, "timedatectl set-ntp true, on the one that is "
+    kr_buf_str(&ck->fix, "timedatectl set-ntp true, on the one that is "
                "wrong");
     kr_check_say(ck, KR_CHECK_FAULT);
 }
@@ -124,18 +124,18 @@ kr_check_folder(kr_check_t *ck, const char *folder)
     if (stat(folder, &st) == -1) {
         kr_buf_printf(&ck->text, "the socket's folder %s: %s", folder,
                       strerror(errno));
-        kr_buf_printf(&ck->mend, "install -d -m 750 -o %s %s",
+        kr_buf_printf(&ck->fix, "install -d -m 750 -o %s %s",
                       kr_check_user(), folder);
 
     } else if (!S_ISDIR(st.st_mode)) {
         kr_buf_printf(&ck->text, "the socket's folder %s is not a folder",
                       folder);
-        kr_buf_str(&ck->mend, "name another in KAIROS_SOCKET");
+        kr_buf_str(&ck->fix, "name another in KAIROS_SOCKET");
 
     } else if (access(folder, W_OK|X_OK) == -1) {
         kr_buf_printf(&ck->text, "the socket's folder %s is not writable for "
                       "%s: %s", folder, kr_check_user(), strerror(errno));
-        kr_buf_printf(&ck->mend, "chown %s %s", kr_check_user(), folder);
+        kr_buf_printf(&ck->fix, "chown %s %s", kr_check_user(), folder);
 
     } else {
         return KR_OK;
@@ -159,7 +159,7 @@ kr_check_place(kr_check_t *ck)
 
     kr_buf_printf(&ck->text, "%s exists and is not a socket",
                   ck->cf->socket);
-    kr_buf_str(&ck->mend, "remove it, or name another in KAIROS_SOCKET");
+    kr_buf_str(&ck->fix, "remove it, or name another in KAIROS_SOCKET");
     kr_check_say(ck, KR_CHECK_FAULT);
 
     return KR_DECLINED;
@@ -204,7 +204,7 @@ kr_check_group(kr_check_t *ck)
     if (gr == NULL) {
         kr_buf_printf(&ck->text, "the group \"%s\" of KAIROS_SOCKET_GROUP "
                       "does not exist", ck->cf->socket_group);
-        kr_buf_printf(&ck->mend, "groupadd --system %s",
+        kr_buf_printf(&ck->fix, "groupadd --system %s",
                       ck->cf->socket_group);
         kr_check_say(ck, KR_CHECK_FAULT);
         return KR_DECLINED;
@@ -225,7 +225,7 @@ kr_check_group(kr_check_t *ck)
     kr_buf_printf(&ck->text, "%s is not a member of the group \"%s\" of "
                   "KAIROS_SOCKET_GROUP", kr_check_user(),
                   ck->cf->socket_group);
-    kr_buf_printf(&ck->mend, "usermod -aG %s %s", ck->cf->socket_group,
+    kr_buf_printf(&ck->fix, "usermod -aG %s %s", ck->cf->socket_group,
                   kr_check_user());
     kr_check_say(ck, KR_CHECK_FAULT);
 

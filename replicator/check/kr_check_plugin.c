@@ -47,7 +47,7 @@ kr_check_plugin(kr_check_t *ck)
         kr_buf_printf(&ck->text, "wal2json could not be tried: %s",
                       ck->logical ? "there is no connection for replication"
                                   : "wal_level is not \"logical\"");
-        kr_buf_str(&ck->mend, "mend that, then check again");
+        kr_buf_str(&ck->fix, "mend that, then check again");
         kr_check_say(ck, KR_CHECK_NOTE);
         return;
     }
@@ -81,7 +81,7 @@ kr_check_plugin(kr_check_t *ck)
     } else if (rc == KR_AGAIN) {
         kr_buf_str(&ck->text, "wal2json could not be tried: a slot is made "
                    "when the transactions that were open before have ended");
-        kr_buf_str(&ck->mend, "SELECT pid, xact_start, query FROM "
+        kr_buf_str(&ck->fix, "SELECT pid, xact_start, query FROM "
                    "pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY "
                    "xact_start;");
         kr_check_say(ck, ck->slot ? KR_CHECK_NOTE : KR_CHECK_FAULT);
@@ -311,16 +311,16 @@ kr_check_plugin_fault(kr_check_t *ck)
                   kr_pg_message(&ck->stream));
 
     if (strcmp(ck->stream.sqlstate, "58P01") == 0) {
-        kr_buf_printf(&ck->mend, "install wal2json for PostgreSQL %d on its "
+        kr_buf_printf(&ck->fix, "install wal2json for PostgreSQL %d on its "
                       "machine (Debian: apt install postgresql-%d-wal2json)",
                       PQserverVersion(ck->pg.conn) / 10000,
                       PQserverVersion(ck->pg.conn) / 10000);
 
     } else if (advice != NULL) {
-        kr_buf_str(&ck->mend, advice);
+        kr_buf_str(&ck->fix, advice);
 
     } else if (strcmp(ck->stream.sqlstate, "53400") == 0) {
-        kr_buf_str(&ck->mend, "ALTER SYSTEM SET max_replication_slots = ...; "
+        kr_buf_str(&ck->fix, "ALTER SYSTEM SET max_replication_slots = ...; "
                    "then restart PostgreSQL");
 
         /* a slot that is there needs no other */

@@ -28,7 +28,7 @@ typedef struct {
     kr_pg_t             stream;   /* closed: not there */
 
     kr_buf_t            text;     /* of the line that is being written */
-    kr_buf_t            mend;     /* what mends it; empty: nothing to do */
+    kr_buf_t            fix;      /* what the reader can do; may be empty */
     kr_buf_t            role;     /* its name, as SQL writes it */
 
     int                 faults;
@@ -38,7 +38,7 @@ typedef struct {
 } kr_check_t;
 
 
-/* kr_check_report.c: writes a finding, text and mend, and empties both. */
+/* kr_check_report.c: writes a finding, text and fix, and empties both. */
 void kr_check_say(kr_check_t *ck, kr_verdict_e verdict);
 
 /* Runs a query.  NULL: it failed or has no row, which was said as a fault. */

@@ -16,24 +16,24 @@ kr_check_say(kr_check_t *ck, kr_verdict_e verdict)
         [KR_CHECK_FAULT] = "FAULT"
     };
 
-    if (ck->text.failed || ck->mend.failed) {
+    if (ck->text.failed || ck->fix.failed) {
         printf("FAULT  no memory\n");
         ck->faults++;
 
     } else {
         printf("%s  %s\n", names[verdict], ck->text.data);
 
-        if (ck->mend.len != 0) {
-            printf("       -> %s\n", ck->mend.data);
+        if (ck->fix.len != 0) {
+            printf("       -> %s\n", ck->fix.data);
         }
 
         ck->faults += (verdict == KR_CHECK_FAULT);
     }
 
     ck->text.failed = 0;
-    ck->mend.failed = 0;
+    ck->fix.failed = 0;
     kr_buf_reset(&ck->text);
-    kr_buf_reset(&ck->mend);
+    kr_buf_reset(&ck->fix);
 }
 
 

@@ -43,7 +43,7 @@ kr_check_server(kr_check_t *ck)
     if (PQserverVersion(ck->pg.conn) < KR_CHECK_MIN_VERSION) {
         kr_buf_printf(&ck->text, "PostgreSQL is %d.x, too old",
                       PQserverVersion(ck->pg.conn) / 10000);
-        kr_buf_str(&ck->mend, "upgrade PostgreSQL to 13 or newer");
+        kr_buf_str(&ck->fix, "upgrade PostgreSQL to 13 or newer");
         kr_check_say(ck, KR_CHECK_FAULT);
         return KR_ERROR;
     }
@@ -67,7 +67,7 @@ kr_check_server(kr_check_t *ck)
     if (strcmp(PQgetvalue(res, 0, KR_SERVER_SUPERUSER), "t") == 0) {
         kr_buf_printf(&ck->text, "the role %s is a superuser: clients can "
                       "read every table", ck->role.data);
-        kr_buf_str(&ck->mend, "CREATE ROLE kairos LOGIN REPLICATION PASSWORD "
+        kr_buf_str(&ck->fix, "CREATE ROLE kairos LOGIN REPLICATION PASSWORD "
                    "'...'; and GRANT SELECT on what is public");
         kr_check_say(ck, KR_CHECK_NOTE);
     }
@@ -91,7 +91,7 @@ kr_check_wal_level(kr_check_t *ck, const char *level)
     }
 
     kr_buf_str(&ck->text, ", not \"logical\"");
-    kr_buf_str(&ck->mend, "ALTER SYSTEM SET wal_level = logical; then restart "
+    kr_buf_str(&ck->fix, "ALTER SYSTEM SET wal_level = logical; then restart "
                "PostgreSQL");
     kr_check_say(ck, KR_CHECK_FAULT);
 }
@@ -108,7 +108,7 @@ kr_check_encoding(kr_check_t *ck, const char *encoding)
     }
 
     kr_buf_str(&ck->text, ", not UTF8");
-    kr_buf_str(&ck->mend, "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE "
+    kr_buf_str(&ck->fix, "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE "
                "template0;");
     kr_check_say(ck, KR_CHECK_FAULT);
 }
@@ -125,7 +125,7 @@ kr_check_keep(kr_check_t *ck, const char *keep)
     }
 
     kr_buf_str(&ck->text, "an unread slot keeps WAL until the disk is full");
-    kr_buf_str(&ck->mend, "ALTER SYSTEM SET max_slot_wal_keep_size = '10GB'; "
+    kr_buf_str(&ck->fix, "ALTER SYSTEM SET max_slot_wal_keep_size = '10GB'; "
                "SELECT pg_reload_conf();");
     kr_check_say(ck, KR_CHECK_NOTE);
 }

@@ -89,7 +89,7 @@ kr_check_missing(kr_check_t *ck, const PGresult *res)
     if (strcmp(PQgetvalue(res, 0, KR_SLOT_FULL), "t") == 0) {
         kr_buf_printf(&ck->text, ", and all %s are in use",
                       PQgetvalue(res, 0, KR_SLOT_MAX));
-        kr_buf_str(&ck->mend, "SELECT pg_drop_replication_slot(...) for one "
+        kr_buf_str(&ck->fix, "SELECT pg_drop_replication_slot(...) for one "
                    "that is not needed, or ALTER SYSTEM SET "
                    "max_replication_slots = ...; then restart PostgreSQL");
         kr_check_say(ck, KR_CHECK_FAULT);
@@ -103,7 +103,7 @@ kr_check_missing(kr_check_t *ck, const PGresult *res)
     }
 
     kr_buf_str(&ck->text, ", and must not be made at start");
-    kr_buf_printf(&ck->mend, "SELECT pg_create_logical_replication_slot('%s', "
+    kr_buf_printf(&ck->fix, "SELECT pg_create_logical_replication_slot('%s', "
                   "'wal2json');", ck->cf->slot);
     kr_check_say(ck, KR_CHECK_FAULT);
 }
@@ -137,7 +137,7 @@ kr_check_usable(kr_check_t *ck, const PGresult *res)
         return KR_OK;
     }
 
-    kr_buf_printf(&ck->mend, "name another slot in SLOT, or SELECT "
+    kr_buf_printf(&ck->fix, "name another slot in SLOT, or SELECT "
                   "pg_drop_replication_slot('%s');", slot);
     kr_check_say(ck, KR_CHECK_FAULT);
 
@@ -158,7 +158,7 @@ kr_check_lost(kr_check_t *ck)
         return;
     }
 
-    kr_buf_printf(&ck->mend, "SELECT pg_drop_replication_slot('%s'); SELECT "
+    kr_buf_printf(&ck->fix, "SELECT pg_drop_replication_slot('%s'); SELECT "
                   "pg_create_logical_replication_slot('%s', 'wal2json');",
                   ck->cf->slot, ck->cf->slot);
     kr_check_say(ck, KR_CHECK_FAULT);
@@ -191,7 +191,7 @@ kr_check_reader(kr_check_t *ck, const PGresult *res)
         return;
     }
 
-    kr_buf_printf(&ck->mend, "name another slot in SLOT, or SELECT "
+    kr_buf_printf(&ck->fix, "name another slot in SLOT, or SELECT "
                   "pg_terminate_backend(%s);", pid);
     kr_check_say(ck, KR_CHECK_FAULT);
 }
@@ -211,7 +211,7 @@ kr_check_lag(kr_check_t *ck, const PGresult *res)
     verdict = KR_CHECK_GOOD;
 
     if (strtoll(PQgetvalue(res, 0, KR_SLOT_KEPT), NULL, 10) > KR_CHECK_LAG) {
-        kr_buf_str(&ck->mend, ck->busy ? "SELECT pid, xact_start, query FROM "
+        kr_buf_str(&ck->fix, ck->busy ? "SELECT pid, xact_start, query FROM "
                    "pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY "
                    "xact_start; (an old transaction holds it)"
                    : "start kairos-replicator");

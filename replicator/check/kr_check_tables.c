@@ -124,7 +124,7 @@ kr_check_privileges(kr_check_t *ck, const PGresult *res)
         return;
     }
 
-    kr_buf_printf(&ck->mend, "GRANT USAGE ON SCHEMA ... TO %s; GRANT SELECT "
+    kr_buf_printf(&ck->fix, "GRANT USAGE ON SCHEMA ... TO %s; GRANT SELECT "
                   "ON %s, ... TO %s;", ck->role.data,
                   PQgetvalue(res, 0, KR_TABLE_NAME), ck->role.data);
     kr_check_say(ck, KR_CHECK_FAULT);
@@ -171,7 +171,7 @@ kr_check_kind(kr_check_t *ck, const PGresult *res, int row)
     }
 
     kr_buf_str(&ck->text, "is unlogged, its changes are not in the WAL");
-    kr_buf_printf(&ck->mend, "ALTER TABLE %s SET LOGGED;",
+    kr_buf_printf(&ck->fix, "ALTER TABLE %s SET LOGGED;",
                   PQgetvalue(res, row, KR_TABLE_NAME));
     kr_check_say(ck, KR_CHECK_FAULT);
 
@@ -189,7 +189,7 @@ kr_check_key(kr_check_t *ck, const PGresult *res, int row)
     }
 
     kr_buf_str(&ck->text, "there is no primary key");
-    kr_buf_printf(&ck->mend, "ALTER TABLE %s ADD PRIMARY KEY (...);",
+    kr_buf_printf(&ck->fix, "ALTER TABLE %s ADD PRIMARY KEY (...);",
                   PQgetvalue(res, row, KR_TABLE_NAME));
 
     return KR_DECLINED;
@@ -227,8 +227,8 @@ kr_check_identity(kr_check_t *ck, const PGresult *res, int row)
 
     kr_buf_printf(&ck->text, "replica identity is %s: the WAL does not hold "
                   "the old rows", which);
-    kr_buf_printf(&ck->mend, "%sALTER TABLE %s REPLICA IDENTITY FULL;",
-                  ck->mend.len != 0 ? " " : "",
+    kr_buf_printf(&ck->fix, "%sALTER TABLE %s REPLICA IDENTITY FULL;",
+                  ck->fix.len != 0 ? " " : "",
                   PQgetvalue(res, row, KR_TABLE_NAME));
 
     return KR_DECLINED;
