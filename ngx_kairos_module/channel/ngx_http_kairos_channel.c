@@ -87,7 +87,7 @@ ngx_http_kairos_channel_open(ngx_http_kairos_session_t *ks,
         ngx_memcpy(p, join_ref->data, join_ref->len);
     }
 
-    /* the newest first: it is the likeliest to be asked for */
+    /* the newest first: the next message is most likely for it */
 
     ngx_queue_insert_head(&ks->client->channels, &ch->queue);
     ks->client->nchannels++;
@@ -221,8 +221,8 @@ ngx_http_kairos_channel_end_topic(ngx_http_kairos_topic_t *tp,
 
 
 /*
- * With ref as well as join_ref, as Phoenix sends it: a client drops the
- * event if neither is the join it knows.
+ * With ref as well as join_ref, as Phoenix sends it: a client drops the event
+ * if neither is the one of its join.
  */
 static void
 ngx_http_kairos_channel_send_system(ngx_http_kairos_channel_t *ch,
@@ -308,8 +308,8 @@ ngx_http_kairos_channel_log_refusal(ngx_http_kairos_session_t *ks,
 
 
 /*
- * Makes a JSON string of the name's beginning: a client shall not write lines
- * of its own into the log.
+ * Makes a JSON string of the name's beginning: a client must not be able to
+ * write lines of its own into the log.
  */
 static void
 ngx_http_kairos_channel_log_name(u_char *buf, ngx_str_t *text,

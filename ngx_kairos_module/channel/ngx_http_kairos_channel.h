@@ -1,6 +1,6 @@
 /*
- * A channel: one join of a topic on a socket.  Opens, closes, and says what
- * the server says on it.  What a client's message means is dispatch.c's.
+ * A channel: one join of a topic on a socket.  Opens, closes, and sends what
+ * the server sends on it.  dispatch.c interprets the client's messages.
  */
 
 #ifndef _NGX_HTTP_KAIROS_CHANNEL_H_INCLUDED_
@@ -32,9 +32,9 @@ ngx_http_kairos_channel_t *ngx_http_kairos_channel_find(
     ngx_http_kairos_session_t *ks, const ngx_str_t *topic);
 
 /*
- * Makes the socket a member of the topic; the caller has seen that it is
- * none yet, or closes the older channel right after.  Copies topic and
- * join_ref.  Sends nothing.  NULL: no memory.
+ * Makes the socket a member of the topic.  The socket is no member yet, or the
+ * caller closes the older channel right after.  Copies topic and join_ref.
+ * Sends nothing.  NULL: no memory (logged).
  */
 ngx_http_kairos_channel_t *ngx_http_kairos_channel_open(
     ngx_http_kairos_session_t *ks, const ngx_str_t *topic,

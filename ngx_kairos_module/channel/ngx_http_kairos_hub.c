@@ -34,7 +34,8 @@ ngx_http_kairos_hub_message(ngx_http_kairos_hub_t *hub,
 
 
 /*
- * Routes come from the replicator, not through the ring: they lost nothing.
+ * Events of routes come from the replicator, not through the ring, so the
+ * members of routes lost nothing.
  */
 static void
 ngx_http_kairos_hub_overrun(ngx_http_kairos_hub_t *hub)
@@ -58,7 +59,7 @@ ngx_http_kairos_hub_overrun(ngx_http_kairos_hub_t *hub)
 
 
 /*
- * Members are known to their own worker alone, so nobody has to forget any.
+ * Each worker keeps its own members alone, so no member has to be removed.
  */
 static void
 ngx_http_kairos_hub_slot_died(ngx_http_kairos_hub_t *hub, ngx_uint_t slot,

@@ -1,6 +1,6 @@
 /*
- * The topics of one hub in this worker, and who is a member of each.
- * Knows no protocol.
+ * The topics of one hub in this worker, and the members of each.  Has no part
+ * in any protocol.
  */
 
 #ifndef _NGX_HTTP_KAIROS_TOPIC_H_INCLUDED_
@@ -55,8 +55,8 @@ void ngx_http_kairos_topic_remove(ngx_http_kairos_topic_t *tp,
     ngx_queue_t *member);
 
 /*
- * Walks all topics, in no particular order; start with NULL.  The topic
- * given may be freed before the next is used, no other.
+ * Walks all topics, in no particular order; start with NULL.  Before the next
+ * call the topic given may be freed, and no other.
  */
 ngx_http_kairos_topic_t *ngx_http_kairos_topic_next(
     ngx_http_kairos_topics_t *topics, ngx_http_kairos_topic_t *tp);

@@ -3,9 +3,9 @@
  *
  * A feed is idle (no connection; the timer runs to the next attempt),
  * connecting, open (HELLO is queued; RESUMEs go out, WELCOME may come) or up.
- * It is dropped in one place, ngx_http_kairos_feed_drop(), called only from
- * the feed's own events: whoever queues a frame never sees it vanish.  What it
- * reads and writes is in ngx_http_kairos_feed_io.c.
+ * The feed is dropped in one place, ngx_http_kairos_feed_drop(), called only
+ * from the feed's own events: so it does not vanish under a caller that queues
+ * a frame.  ngx_http_kairos_feed_io.c reads and writes the frames.
  */
 
 #include <ngx_config.h>
@@ -16,9 +16,9 @@
 
 
 /*
- * Milliseconds.  The longest delay, with half of it by chance on top, is well
- * within KAIROS_REGISTER_WAIT, for which a replicator that starts waits for
- * us before it reads the slot.
+ * Milliseconds.  The longest delay, with up to a half of it added at random,
+ * is well within KAIROS_REGISTER_WAIT, for which a replicator that starts
+ * waits for the workers before it reads the slot.
  */
 #define NGX_HTTP_KAIROS_FEED_DELAY_MIN   100
 #define NGX_HTTP_KAIROS_FEED_DELAY_MAX   2000
@@ -92,7 +92,7 @@ ngx_http_kairos_feed_write_handler(ngx_event_t *wev)
         ngx_http_kairos_feed_hello(feed);
     }
 
-    /* as in the turn's handler; what is posted then finds nothing to do */
+    /* as in the turn's handler; the posted event then finds nothing to do */
 
     if (feed->failure != NULL) {
         ngx_http_kairos_feed_drop(feed, feed->failure, 0);
@@ -179,7 +179,7 @@ ngx_http_kairos_feed_connect(ngx_http_kairos_feed_t *feed)
         c->write->ready = 1;
     }
 
-    /* connected only now: epoll reports a hang-up for what is not */
+    /* only after connect(): epoll reports a hang-up for a socket before it */
 
     if ((ngx_add_conn != NULL && ngx_add_conn(c) != NGX_OK)
         || (ngx_add_conn == NULL
@@ -243,7 +243,7 @@ ngx_http_kairos_feed_socket(ngx_http_kairos_feed_t *feed)
     c->read->log = feed->log;
     c->write->log = feed->log;
 
-    /* a worker that exits does not miss this one */
+    /* nginx does not wait for it when the worker ends */
     c->read->channel = 1;
     c->write->channel = 1;
 
@@ -379,7 +379,7 @@ ngx_http_kairos_feed_drop(ngx_http_kairos_feed_t *feed, const char *reason,
 
     ngx_http_kairos_feed_stop(feed);
 
-    /* workers that lost the same replicator do not come back as one */
+    /* spreads the attempts of workers that lost the same replicator */
 
     ngx_add_timer(&feed->timer,
                   feed->delay_msec

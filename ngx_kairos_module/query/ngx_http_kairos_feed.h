@@ -1,7 +1,7 @@
 /*
  * The feed, the worker's end: one connection per worker, hub and replicator
- * address; reconnects by itself with back-off.  Frames in and out; what they
- * mean is query.c's.
+ * address; reconnects by itself with back-off.  Frames in and out; query.c
+ * interprets them.
  */
 
 #ifndef _NGX_HTTP_KAIROS_FEED_H_INCLUDED_
@@ -28,9 +28,9 @@ typedef struct {
     ngx_int_t  (*start)(ngx_http_kairos_feed_t *feed);
 
     /*
-     * Connected and HELLO queued: send RESUMEs.  NGX_OK: that was all, READY
-     * is sent after it; NGX_AGAIN: ngx_http_kairos_feed_full() said stop,
-     * call again when there is room.
+     * The feed is connected and HELLO is queued: send RESUMEs.  NGX_OK: all
+     * are sent, and READY follows; NGX_AGAIN: ngx_http_kairos_feed_full()
+     * returned 1, call again when there is room.
      */
     ngx_int_t  (*resume)(ngx_http_kairos_feed_t *feed);
 
@@ -45,7 +45,7 @@ typedef struct {
 } ngx_http_kairos_feed_handlers_t;
 
 
-/* what HELLO says, and where the feed is counted */
+/* the contents of HELLO, and the slot that counts the feed */
 typedef struct {
     ngx_http_kairos_slot_t                 *slot;
     uint64_t                                instance;
@@ -54,12 +54,16 @@ typedef struct {
 } ngx_http_kairos_feed_params_t;
 
 
+/*
+ * ngx_event_ident() reads ident as a file descriptor when nginx logs our
+ * timers at the debug level: its offset must be that of ngx_connection_t's fd,
+ * behind three pointers.
+ */
 struct ngx_http_kairos_feed_s {
     ngx_http_kairos_hub_t                  *hub;
     ngx_addr_t                             *addr;
     const ngx_http_kairos_feed_handlers_t  *handlers;
-    ngx_int_t                               ident;    /* fd of the timers' log:
-                                                         after 3 pointers */
+    ngx_int_t                               ident;    /* -1 */
 
     ngx_http_kairos_feed_params_t           params;
     ngx_log_t                              *log;
@@ -88,9 +92,9 @@ struct ngx_http_kairos_feed_s {
 
 
 /*
- * Makes a feed that does nothing yet; for the time of the configuration.
- * addr, handlers and the zone's name must live as long as the pool.  NULL:
- * no memory.
+ * Makes a feed that does nothing yet, in the configuration's pool.  addr,
+ * handlers and the zone's name must live as long as the pool.  NULL: no
+ * memory.
  */
 ngx_http_kairos_feed_t *ngx_http_kairos_feed_create(ngx_pool_t *pool,
     ngx_http_kairos_hub_t *hub, ngx_addr_t *addr,
@@ -100,8 +104,8 @@ ngx_http_kairos_feed_t *ngx_http_kairos_feed_create(ngx_pool_t *pool,
 /*
  * For a worker's init_process: connects, and from then on again whenever the
  * connection is lost.  The feed serves until ngx_http_kairos_feed_stop(), also
- * while a worker that shuts down gracefully waits for its sockets, and holds
- * no worker back.
+ * while a worker that shuts down gracefully waits for its sockets; the worker
+ * does not wait for the feed.  NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_kairos_feed_start(ngx_http_kairos_feed_t *feed,
     ngx_cycle_t *cycle);
@@ -119,7 +123,7 @@ void ngx_http_kairos_feed_stop(ngx_http_kairos_feed_t *feed);
 ngx_int_t ngx_http_kairos_feed_send(ngx_http_kairos_feed_t *feed,
     const kairos_feed_frame_t *f);
 
-/* Whether so much is queued that who can wait should. */
+/* Whether so much is queued that a caller that can wait should. */
 ngx_uint_t ngx_http_kairos_feed_full(ngx_http_kairos_feed_t *feed);
 
 

@@ -246,8 +246,8 @@ ngx_http_kairos_feed_append(ngx_http_kairos_feed_t *feed,
 
 
 /*
- * For those that are called from elsewhere: the feed is dropped at the end
- * of the turn.
+ * For functions that are called from outside the feed: drops the feed at the
+ * end of the turn.
  */
 static void
 ngx_http_kairos_feed_fail(ngx_http_kairos_feed_t *feed, const char *reason)

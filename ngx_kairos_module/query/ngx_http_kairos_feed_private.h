@@ -26,8 +26,9 @@ void ngx_http_kairos_feed_read_handler(ngx_event_t *rev);
 void ngx_http_kairos_feed_flush(ngx_http_kairos_feed_t *feed);
 
 /*
- * Lets the handler queue RESUMEs, and READY behind the last.  They do not
- * wait for WELCOME: HELLO says all that the replicator needs to read them.
+ * Calls handlers->resume(), and queues READY behind the last RESUME.  RESUMEs
+ * do not wait for WELCOME: HELLO has all that the replicator needs to read
+ * them.
  */
 void ngx_http_kairos_feed_resume(ngx_http_kairos_feed_t *feed);
 

@@ -1,8 +1,8 @@
 /*
- * Queries, the worker's half: passes what is asked to the replicator and its
- * answers back.  A subscribe is forgotten when nobody waits for it any more; a
- * join is kept until it is answered, because a JOINED that nobody waits for
- * must be answered with a LEAVE.
+ * Queries, the worker's half: passes the clients' requests to the replicator
+ * and the answers back.  A subscribe is forgotten when no client waits for it
+ * any more.  A join is kept until it is answered, because a JOINED that no
+ * client waits for must be answered with a LEAVE.
  */
 
 #include <ngx_config.h>
@@ -135,8 +135,8 @@ ngx_http_kairos_query_frame(ngx_http_kairos_feed_t *feed,
 
 
 /*
- * Nothing that was asked will be answered: all that wait are refused, and no
- * JOINED will come for the others.
+ * No request will be answered any more: refuses the requests that clients wait
+ * for, and forgets all.
  */
 static void
 ngx_http_kairos_query_down(ngx_http_kairos_feed_t *feed)
@@ -165,7 +165,7 @@ ngx_http_kairos_query_down(ngx_http_kairos_feed_t *feed)
 
 
 /*
- * Refuses what waited too long.
+ * Refuses the requests that waited too long.
  */
 static void
 ngx_http_kairos_query_timer_handler(ngx_event_t *ev)
@@ -401,9 +401,9 @@ ngx_http_kairos_query_joined(ngx_http_kairos_query_t *q,
     }
 
     /*
-     * What follows JOINED reaches nobody.  Who comes back, as phoenix.js does
-     * by itself after a join that took too long, must get it then: also who
-     * said phx_leave is lost.
+     * The events that follow JOINED reach no socket.  A client that comes back
+     * must get them then, as phoenix.js does by itself after a join that took
+     * too long: so the LEAVE says lost, also for a client that sent phx_leave.
      */
 
     ngx_http_kairos_route_send_leave(q->feed, rq->socket, rq->client,
@@ -431,7 +431,7 @@ ngx_http_kairos_query_open(ngx_http_kairos_query_t *q,
         return "this topic is served by another kairos-replicator";
     }
 
-    /* other joins may have been answered since this one was asked for */
+    /* other joins may have been answered since the client sent this one */
 
     if (ks->client->nchannels >= ks->client->limits->max_channels) {
         ks->slot->counters->refused_channels++;

@@ -19,19 +19,20 @@ extern const ngx_http_kairos_feed_handlers_t  ngx_http_kairos_query_handlers;
 
 
 /*
- * A "subscribe" push on a joined channel.  Always answers m's ref, now, when
- * the replicator does, when the feed is lost or when the time is up: never
- * silence.  The answer comes with the join_ref of the push also if its
- * channel was closed meanwhile; phoenix.js passes over what is not of its
- * current join.
+ * A "subscribe" push on a joined channel.  The client always gets an answer to
+ * m's ref: at once, from the replicator, when the feed is lost, or when the
+ * time is up.  The answer has the join_ref of the push, also if its channel
+ * was closed meanwhile; phoenix.js drops messages that are not of its current
+ * join.
  */
 void ngx_http_kairos_query_subscribe(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m);
 
 /*
- * A phx_join of a route topic (no channel on it is open).  Always answers, as
- * above; opens the channel when the replicator says JOINED.  If a join of
- * this topic is under way, its answer goes to this newer one alone.
+ * A phx_join of a route topic; no channel on the topic is open.  The client
+ * always gets an answer, as above; the channel is opened when the replicator
+ * sends JOINED.  If an earlier join of this topic has no answer yet, the
+ * answer goes to this newer one alone.
  */
 void ngx_http_kairos_query_join(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *m);
@@ -53,8 +54,9 @@ ngx_int_t ngx_http_kairos_query_cancel_join(ngx_http_kairos_session_t *ks,
     const ngx_str_t *topic);
 
 /*
- * The session is gone: forget its requests, tell the replicator.  To be
- * called after the session's channels are closed.
+ * The session ends: forgets its requests, and sends GONE to the replicator if
+ * it has requests of the session.  To be called after the session's channels
+ * are closed.
  */
 void ngx_http_kairos_query_gone(ngx_http_kairos_session_t *ks);
 

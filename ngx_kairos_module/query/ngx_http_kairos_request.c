@@ -1,5 +1,5 @@
 /*
- * What the sockets asked of one feed and has no answer yet.
+ * The requests that sockets have sent to one feed and that have no answer yet.
  */
 
 #include <ngx_config.h>

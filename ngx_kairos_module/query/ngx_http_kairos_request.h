@@ -1,8 +1,8 @@
 /*
  * The requests that sockets have sent to one feed and that have no answer yet.
  *
- * A request is known to the replicator by its number; that the number is not
- * found when the answer comes is normal.
+ * The replicator names a request by its number.  An answer whose number is not
+ * found is normal: the request was forgotten.
  */
 
 #ifndef _NGX_HTTP_KAIROS_REQUEST_H_INCLUDED_
@@ -72,11 +72,11 @@ ngx_http_kairos_requester_t *ngx_http_kairos_request_requester(
 void ngx_http_kairos_request_gone(ngx_http_kairos_requests_t *rqs,
     ngx_http_kairos_requester_t *requester);
 
-/* The session of this id, or NULL if it is gone or never asked. */
+/* The session of this id, or NULL if it is gone or never sent a request. */
 ngx_http_kairos_session_t *ngx_http_kairos_request_session(
     ngx_http_kairos_requests_t *rqs, uint64_t id);
 
-/* A new request, waited for; NULL: no memory. */
+/* A new request, for whose answer the client waits; NULL: no memory. */
 ngx_http_kairos_request_t *ngx_http_kairos_request_add(
     ngx_http_kairos_requests_t *rqs, ngx_http_kairos_requester_t *requester,
     const ngx_http_kairos_phx_msg_t *m, ngx_uint_t join);
@@ -86,15 +86,15 @@ ngx_http_kairos_request_t *ngx_http_kairos_request_find(
     ngx_http_kairos_requests_t *rqs, uint64_t number);
 
 /*
- * The socket's join of this topic that is not answered yet, waited for or
- * not; NULL: there is none.
+ * The socket's join of this topic that has no answer yet, whether the client
+ * waits for it or not; NULL: there is none.
  */
 ngx_http_kairos_request_t *ngx_http_kairos_request_find_join(
     ngx_http_kairos_session_t *ks, const ngx_str_t *topic);
 
 /*
- * From now on the request is waited for, and will be answered with m's refs,
- * of which it keeps copies.  NGX_ERROR: no memory, nothing is changed.
+ * The client waits for the request's answer from now on, which gets m's refs;
+ * the request keeps copies of them.  NGX_ERROR: no memory, nothing is changed.
  */
 ngx_int_t ngx_http_kairos_request_wait(ngx_http_kairos_requests_t *rqs,
     ngx_http_kairos_request_t *rq, const ngx_http_kairos_phx_msg_t *m);

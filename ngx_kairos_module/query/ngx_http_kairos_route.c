@@ -3,10 +3,10 @@
  *
  * A route's position is that of the last frame that came for its topic, also
  * when that frame was for one member alone.  JOINED gives the position of the
- * socket that joins, which may be behind the others', and what it missed
- * follows before anything else: so at every moment all members have what came
- * up to the route's position, and a RESUME from there loses nothing for
- * anyone; some may get an event twice.
+ * socket that joins, which may be behind the others'; the events that the
+ * socket missed follow before anything else.  So at every moment all members
+ * have the events up to the route's position, and a RESUME from there loses
+ * nothing for any member; some members may get an event twice.
  */
 
 #include <ngx_config.h>
@@ -20,7 +20,7 @@ struct ngx_http_kairos_route_s {
     ngx_queue_t                queue;       /* in known or silent */
     ngx_http_kairos_routes_t  *routes;
     ngx_http_kairos_topic_t   *topic;
-    ngx_uint_t                 connection;  /* that it was made known on */
+    ngx_uint_t                 connection;  /* that it is known on */
     kairos_position_t          position;
     ngx_str_t                  spec;        /* owned */
 };
@@ -71,7 +71,7 @@ ngx_http_kairos_routes_resume(ngx_http_kairos_routes_t *rts)
         f.spec.data = rt->spec.data;
         f.position = rt->position;
 
-        /* what came in a frame fits a frame: an error is the feed's end */
+        /* a spec that came in a frame fits a frame: an error ends the feed */
 
         if (ngx_http_kairos_feed_send(rts->feed, &f) != NGX_OK) {
             return NGX_AGAIN;
@@ -161,7 +161,7 @@ ngx_http_kairos_route_leave(ngx_http_kairos_channel_t *ch, ngx_uint_t lost)
 
     rts = rt->routes;
 
-    /* who is not known yet is left out of the RESUME's count */
+    /* the RESUME to come counts the members without this one */
 
     if (rt->connection == rts->connection) {
         ngx_http_kairos_route_send_leave(rts->feed, ch->ks->id,
@@ -176,8 +176,8 @@ ngx_http_kairos_route_leave(ngx_http_kairos_channel_t *ch, ngx_uint_t lost)
 
 
 /*
- * A failure needs no care: the feed is lost then, and the next one's RESUME
- * counts the members that are.
+ * A failure needs no action: the feed is lost then, and the RESUME of the next
+ * feed counts the members of that time.
  */
 void
 ngx_http_kairos_route_send_leave(ngx_http_kairos_feed_t *feed,
@@ -254,7 +254,7 @@ ngx_http_kairos_route_event_to(ngx_http_kairos_routes_t *rts,
 
 
 /*
- * Sends no LEAVE: who sends RESET has forgotten the topic.
+ * Sends no LEAVE: the replicator forgets the topic when it sends RESET.
  */
 void
 ngx_http_kairos_route_reset(ngx_http_kairos_routes_t *rts,

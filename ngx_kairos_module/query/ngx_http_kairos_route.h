@@ -1,6 +1,6 @@
 /*
- * The routes of one feed: which topics of this worker the replicator serves,
- * how far each has come, and what it sends on them.
+ * The routes of one feed: the topics of this worker that the replicator
+ * serves, the position of each, and the events that come on them.
  */
 
 #ifndef _NGX_HTTP_KAIROS_ROUTE_H_INCLUDED_
@@ -16,13 +16,13 @@
 
 
 /*
- * A route exists as long as its topic has members; which of the two queues
- * it is on says whether this connection's replicator knows of it.
+ * A route exists as long as its topic has members.  Its queue depends on
+ * whether the replicator at this connection has the route registered.
  */
 typedef struct {
     ngx_http_kairos_feed_t   *feed;
     ngx_queue_t               known;
-    ngx_queue_t               silent;      /* to be told with a RESUME */
+    ngx_queue_t               silent;      /* wait for a RESUME */
     ngx_uint_t                connection;  /* counts those that were lost */
 } ngx_http_kairos_routes_t;
 
@@ -39,8 +39,8 @@ ngx_uint_t ngx_http_kairos_route_foreign(ngx_http_kairos_routes_t *rts,
     const ngx_str_t *topic);
 
 /*
- * A JOINED for a channel just opened: makes its topic a route, or updates
- * what is known of it.  NGX_ERROR: no memory, nothing is changed.
+ * A JOINED for a channel just opened: makes its topic a route, or updates the
+ * route's spec and position.  NGX_ERROR: no memory, nothing is changed.
  */
 ngx_int_t ngx_http_kairos_route_joined(ngx_http_kairos_routes_t *rts,
     ngx_http_kairos_channel_t *ch, const kairos_feed_frame_t *f);

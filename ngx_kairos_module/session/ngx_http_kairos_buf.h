@@ -26,15 +26,15 @@ typedef struct {
 
 
 /*
- * Sees that size more bytes fit behind last; may move what is there.
- * NGX_ERROR: no memory, or the buffer would hold more than max bytes.
+ * Makes room for size more bytes behind last; may move the bytes in the
+ * buffer.  NGX_ERROR: no memory, or the buffer would hold more than max bytes.
  */
 ngx_int_t ngx_http_kairos_buf_reserve(ngx_http_kairos_buf_t *b, size_t size,
     size_t max, ngx_log_t *log);
 
 /*
- * Lets an empty buffer start afresh, without its block if that is larger
- * than keep bytes.  Does nothing while bytes are under way.
+ * Resets an empty buffer, and frees its block if that is larger than keep
+ * bytes.  Does nothing while there are bytes in the buffer.
  */
 void ngx_http_kairos_buf_release(ngx_http_kairos_buf_t *b, size_t keep);
 

@@ -1,11 +1,12 @@
 /*
- * A socket's life.
+ * A session's life.
  *
- * It is open until ngx_http_kairos_session_close(), then ending: at the end
- * of that turn of the event loop the layer above is told (gone) and a close
- * frame is queued; from then on input is read for the peer's close frame
- * alone, until that came, or the connection ended, or NGX_HTTP_KAIROS_LINGER
- * passed.  Memory is released in one place, at the end of a turn.
+ * The session is open until ngx_http_kairos_session_close(), then it is
+ * ending: at the end of that turn of the event loop handlers->gone() is called
+ * and the transport queues its close.  From then on input is read for the
+ * peer's close alone, until that has come, or the connection has ended, or
+ * NGX_HTTP_KAIROS_LINGER has passed.  Memory is released in one place, at the
+ * end of a turn.
  */
 
 #include <ngx_config.h>
@@ -85,8 +86,8 @@ ngx_http_kairos_session_write_handler(ngx_event_t *wev)
 
 
 /*
- * The end of a turn of the event loop: each marked socket is flushed once.
- * Who is marked meanwhile is served too, by another call.
+ * The end of a turn of the event loop: each marked session is flushed once.  A
+ * session that is marked meanwhile is flushed by another call.
  */
 static void
 ngx_http_kairos_session_turn_handler(ngx_event_t *ev)
@@ -177,7 +178,7 @@ ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle)
         ngx_http_kairos_session_goodbye(ks, NGX_HTTP_KAIROS_CLOSE_GOING_AWAY,
                                         "the server stops, connect again");
 
-        /* else nginx complains of it, if the worker was shutting down */
+        /* else nginx logs an open socket, if the worker was shutting down */
         ks->lost = 1;
         ngx_http_kairos_session_turn(ks);
     }
@@ -205,7 +206,7 @@ ngx_http_kairos_session_create(ngx_http_kairos_sessions_t *sessions,
     ks->transport = transport;
     ks->log = log;
 
-    /* the bucket is full: it is cut down when it is looked at */
+    /* the bucket is full: _session_rate() cuts it down when it reads it */
     ks->credit = NGX_MAX_UINT32_VALUE;
 
     ngx_queue_init(&ks->dirty);
@@ -312,7 +313,7 @@ ngx_http_kairos_session_start(ngx_http_kairos_session_t *ks,
     c->read->handler = ngx_http_kairos_session_read_handler;
     c->write->handler = ngx_http_kairos_session_write_handler;
 
-    /* a worker that shuts down tells idle connections, see c->close */
+    /* nginx calls the read handler of idle connections at a shutdown */
     c->idle = 1;
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "kairos opened socket %uL", ks->id);
@@ -375,9 +376,9 @@ ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks)
 
 
 /*
- * The worker shuts down: with c->error because worker_shutdown_timeout
- * passed, else the socket has kairos_drain left, or a random part of it, so
- * that not all clients come back in the same moment.
+ * The worker shuts down.  With c->error worker_shutdown_timeout has passed:
+ * the session ends at once.  Else the session ends within kairos_drain, at a
+ * random time, so that not all clients come back in the same moment.
  */
 static void
 ngx_http_kairos_session_shutdown(ngx_http_kairos_session_t *ks)
@@ -407,8 +408,8 @@ ngx_http_kairos_session_shutdown(ngx_http_kairos_session_t *ks)
 
 
 /*
- * Sends a close frame, if none is on its way, with what else the kernel takes
- * at once: for who cannot wait.  Calls no handler.
+ * Sends the transport's close, if it is not on its way, with what else the
+ * kernel takes at once: for a caller that cannot wait.  Calls no handler.
  */
 static void
 ngx_http_kairos_session_goodbye(ngx_http_kairos_session_t *ks,
@@ -468,8 +469,8 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
 
 
 /*
- * Sets the timer to what comes first.  A frame does not touch the timer: it
- * notes the time, and the timer looks when it expires.
+ * Sets the timer to the earliest of the session's times.  Input does not move
+ * the timer, only active_msec, which the timer's handler reads.
  */
 void
 ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
@@ -491,7 +492,7 @@ ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
         tp = ngx_timeofday();
         seconds = ks->expires - tp->sec;
 
-        /* a token may live longer than milliseconds can be counted */
+        /* a token may live for more milliseconds than an integer holds */
 
         if (seconds <= left / 1000) {
             left = (ngx_msec_int_t) seconds * 1000 - tp->msec;
@@ -504,7 +505,9 @@ ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
         pause = (ngx_msec_int_t) ngx_http_kairos_session_wait(ks);
         left = ngx_min(left, pause);
 
-        /* else nginx does not move it by less than 300 ms */
+        /*
+         * else nginx keeps the old time if the two differ by less than 300 ms
+         */
 
         if (rev->timer_set) {
             ngx_del_timer(rev);
@@ -554,7 +557,8 @@ ngx_http_kairos_session_turn(ngx_http_kairos_session_t *ks)
 
 
 /*
- * Tells the layer above, then says goodbye behind what is queued.
+ * Calls handlers->gone(), then queues the transport's close behind what is
+ * queued.
  */
 static void
 ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks)
@@ -568,7 +572,7 @@ ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks)
         return;
     }
 
-    /* who does not read shall not make us wait for its goodbye */
+    /* a client that does not read would make the close wait */
 
     if (ks->code == NGX_HTTP_KAIROS_CLOSE_OVERLOAD) {
         ngx_http_kairos_session_drop(ks, 0);
@@ -587,7 +591,7 @@ ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks)
 
     ngx_add_timer(rev, NGX_HTTP_KAIROS_LINGER);
 
-    /* the peer's close frame is behind what was not read */
+    /* the peer's close is behind what was not read */
 
     if (ks->paused) {
         ks->paused = 0;
@@ -597,8 +601,9 @@ ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks)
 
 
 /*
- * The close frame is out, and no frame of the peer can be understood any
- * more: half-close, so that it sees the end of our stream and ends its own.
+ * The close is sent, and nothing of what the peer still sends can be
+ * understood.  Half-closes the connection, so that the peer sees the end of
+ * our stream and ends its own.
  */
 static void
 ngx_http_kairos_session_shut(ngx_http_kairos_session_t *ks)

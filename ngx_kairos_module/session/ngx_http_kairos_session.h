@@ -24,8 +24,8 @@ typedef struct ngx_http_kairos_client_s    ngx_http_kairos_client_t;
 
 
 /*
- * What the layer above does with a socket's messages; one const table,
- * given at creation.
+ * What the layer above does with a session's messages; one const table, given
+ * at creation.
  */
 typedef struct {
     /*
@@ -37,12 +37,14 @@ typedef struct {
                      u_char *data, size_t len);
 
     /*
-     * The session ends, for whatever reason; called exactly once, before
-     * its memory is released.
+     * The session ends, whatever the reason; called exactly once, before the
+     * session's memory is released, and frees the client.
      */
     void  (*gone)(ngx_http_kairos_session_t *ks);
 
-    /* Its token is void from now on; the handler closes the session. */
+    /*
+     * The client's token is void from now on; the handler closes the session.
+     */
     void  (*expired)(ngx_http_kairos_session_t *ks);
 } ngx_http_kairos_session_handlers_t;
 
@@ -129,8 +131,9 @@ ngx_int_t ngx_http_kairos_sessions_init(ngx_http_kairos_sessions_t *sessions,
     ngx_cycle_t *cycle);
 
 /*
- * For exit_process: sends 1001 to each client that the worker still has, as
- * far as that needs no waiting, and frees it with its connection.
+ * For exit_process: ends each session that the worker still has, with
+ * NGX_HTTP_KAIROS_CLOSE_GOING_AWAY, and frees it with its connection.  Does
+ * not wait for the kernel or the client.
  */
 void ngx_http_kairos_sessions_goodbye(ngx_cycle_t *cycle);
 
@@ -169,8 +172,8 @@ void ngx_http_kairos_session_expire(ngx_http_kairos_session_t *ks,
     time_t expires);
 
 /*
- * Takes the connection, which nobody else may use any more.  The session
- * ends it with ngx_http_close_connection(), by itself.
+ * Takes the connection, which the caller does not use any more.  The session
+ * ends the connection itself, with ngx_http_close_connection().
  */
 void ngx_http_kairos_session_start(ngx_http_kairos_session_t *ks,
     ngx_connection_t *c);
@@ -200,8 +203,8 @@ void ngx_http_kairos_session_close(ngx_http_kairos_session_t *ks,
 
 
 /*
- * What the client should have got could not be made, for lack of memory: the
- * session ends with 1011, so that its client knows, and comes back.
+ * Ends the session with NGX_HTTP_KAIROS_CLOSE_INTERNAL, because there was no
+ * memory for a message to the client; the client connects again.
  */
 void ngx_http_kairos_session_fail(ngx_http_kairos_session_t *ks);
 

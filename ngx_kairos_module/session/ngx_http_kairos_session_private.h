@@ -17,12 +17,11 @@
 #define NGX_HTTP_KAIROS_READ_BUFFER  16384
 
 
-/* Sets the timer to what comes first. */
+/* Sets the timer to the earliest of the session's times. */
 void ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks);
 
 /*
- * Milliseconds until the next message may be read, as far as can be told; 0:
- * now.
+ * Milliseconds until the next message may be read, an estimate; 0: now.
  */
 ngx_msec_t ngx_http_kairos_session_wait(ngx_http_kairos_session_t *ks);
 
@@ -39,7 +38,10 @@ void ngx_http_kairos_session_spend(ngx_http_kairos_session_t *ks);
 /* The timer of a paused socket: it is read again, or the timer is set. */
 void ngx_http_kairos_session_resume(ngx_http_kairos_session_t *ks);
 
-/* The connection is of no use any more: no close frame, no waiting. */
+/*
+ * Ends the session without a close and without waiting: the connection is
+ * dead.
+ */
 void ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks);
 
 /*
@@ -49,18 +51,19 @@ void ngx_http_kairos_session_lose(ngx_http_kairos_session_t *ks);
 ngx_int_t ngx_http_kairos_session_write_queue(ngx_http_kairos_session_t *ks);
 
 /*
- * Queues the frame, without a look at the limit.  NGX_ERROR: no memory.
+ * Queues the message, without a check of the limit.  NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_kairos_session_queue(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_msg_t *msg);
 
 /*
- * Drops what is queued and was not begun; all: also what was.
+ * Drops the queued messages, but not one that was sent in part; all: also
+ * that.
  */
 void ngx_http_kairos_session_drop(ngx_http_kairos_session_t *ks,
     ngx_uint_t all);
 
-/* Marks the socket for the turn's end. */
+/* Marks the session for the turn's end. */
 void ngx_http_kairos_session_mark(ngx_http_kairos_session_t *ks);
 
 

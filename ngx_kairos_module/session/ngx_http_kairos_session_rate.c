@@ -121,7 +121,7 @@ ngx_http_kairos_session_resume(ngx_http_kairos_session_t *ks)
     if (ngx_http_kairos_session_wait(ks) == 0) {
         ks->paused = 0;
 
-        /* who was not read was not idle */
+        /* a session that was not read was not idle */
         ks->active_msec = ngx_current_msec;
 
         ngx_post_event(ks->connection->read, &ngx_posted_events);

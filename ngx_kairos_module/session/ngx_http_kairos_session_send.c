@@ -149,7 +149,7 @@ ngx_http_kairos_session_write_queue(ngx_http_kairos_session_t *ks)
 
     while ((ks->queue_len != 0 || c->buffered) && c->write->ready) {
 
-        /* the usual case; what TLS has begun it must be given again */
+        /* the usual case; TLS must be given again what it has begun to send */
 
         if (ks->queue_len == 1 && c->send == ngx_send) {
             rc = ngx_http_kairos_session_write_one(ks);
@@ -178,9 +178,9 @@ ngx_http_kairos_session_write_queue(ngx_http_kairos_session_t *ks)
 
 
 /*
- * Whether the message would take the queue past its limit.  The first passes
- * whatever its size, else one that is larger than the limit would close the
- * socket on each attempt.
+ * Whether the message would take the queue past its limit.  The first message
+ * of a queue passes whatever its size: a message above the limit would else
+ * close the socket on each attempt.
  */
 static ngx_uint_t
 ngx_http_kairos_session_over(ngx_http_kairos_session_t *ks,

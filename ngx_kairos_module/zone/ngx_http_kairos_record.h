@@ -1,9 +1,10 @@
 /*
  * A record of the ring: a message of some kind as it lies in shared memory.
- * Arithmetic on bytes alone; who may write when is ngx_http_kairos_ring.c's.
+ * The functions do arithmetic on bytes alone; ngx_http_kairos_ring_write.c
+ * decides who writes when.
  *
  * Positions count bytes from the birth of the zone and never wrap; a
- * position's place in memory is its remainder by the ring's size.  Records
+ * position's offset in memory is its remainder by the ring's size.  Records
  * begin at multiples of NGX_HTTP_KAIROS_RECORD_ALIGN and may wrap around the
  * end of the memory.
  */
@@ -54,7 +55,7 @@ typedef struct {
 
 
 /*
- * Bytes that the message takes in the ring; 0 if it has no place in any ring
+ * Bytes that the message takes in the ring.  0: no ring can hold the message
  * (a name above NGX_HTTP_KAIROS_RECORD_NAME, a payload of 4 GB).
  */
 size_t ngx_http_kairos_record_size(const ngx_http_kairos_message_t *m);
@@ -68,8 +69,8 @@ void ngx_http_kairos_record_write(u_char *ring, size_t size, uint64_t pos,
     size_t len);
 
 /*
- * Copies len bytes at the position.  A copy of a place that is being written
- * is garbage: the caller tells from the positions, afterwards.
+ * Copies len bytes at the position.  While a writer writes there the copy is
+ * garbage: the caller finds that from the positions, afterwards.
  */
 void ngx_http_kairos_record_copy(u_char *dst, const u_char *ring, size_t size,
     uint64_t pos, size_t len);

@@ -202,7 +202,7 @@ ngx_http_kairos_ring_listen(ngx_http_kairos_ring_t *ring, int fd)
     c->write->log = ring->log;
     c->read->handler = ngx_http_kairos_ring_wake_handler;
 
-    /* not a client: nobody waits for its end when the worker ends */
+    /* not a client: nginx does not wait for it when the worker ends */
     c->read->channel = 1;
     c->write->channel = 1;
 
@@ -216,7 +216,8 @@ ngx_http_kairos_ring_listen(ngx_http_kairos_ring_t *ring, int fd)
 
 
 /*
- * Hands on what lies between our position and until.
+ * Reads the records between this worker's position and until, and calls the
+ * handler of each.
  */
 static void
 ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
@@ -247,7 +248,8 @@ ngx_http_kairos_ring_read(ngx_http_kairos_ring_t *ring,
 
 
 /*
- * A record that is no broadcast.
+ * Calls the handler of a record that is no broadcast, or counts the record if
+ * this program does not know its kind.
  */
 static void
 ngx_http_kairos_ring_notice(ngx_http_kairos_ring_t *ring, ngx_uint_t kind,
@@ -270,8 +272,9 @@ ngx_http_kairos_ring_notice(ngx_http_kairos_ring_t *ring, ngx_uint_t kind,
 
 
 /*
- * Takes out the record at our position, and moves it.  NGX_OK; NGX_DECLINED:
- * it was overwritten; NGX_ERROR: it cannot be read (logged).
+ * Copies the record at this worker's position, and moves the position past it.
+ * NGX_OK; NGX_DECLINED: the record was overwritten; NGX_ERROR: the record
+ * cannot be read (logged).
  */
 static ngx_int_t
 ngx_http_kairos_ring_next(ngx_http_kairos_ring_t *ring, ngx_uint_t *kind,
@@ -316,8 +319,9 @@ ngx_http_kairos_ring_next(ngx_http_kairos_ring_t *ring, ngx_uint_t *kind,
 
 
 /*
- * Copies len bytes from our position to the buffer.  NGX_DECLINED: they were
- * overwritten; or there is no memory, which loses the message just as well.
+ * Copies len bytes from this worker's position to the buffer.  NGX_DECLINED:
+ * the bytes were overwritten, or there is no memory, which loses the message
+ * as well.
  */
 static ngx_int_t
 ngx_http_kairos_ring_copy(ngx_http_kairos_ring_t *ring, size_t len)

@@ -59,8 +59,9 @@ typedef struct {
 
 
 /*
- * For init_process: starts to read from here on, woken through the slot if
- * it is one of the zone's.  NGX_ERROR: no memory or no connection (logged).
+ * For init_process: starts to read from the ring's head on.  A worker with a
+ * slot in the zone is woken through the slot's eventfd, another one polls.
+ * NGX_ERROR: no memory or no connection (logged).
  */
 ngx_int_t ngx_http_kairos_ring_open(ngx_http_kairos_ring_t *ring,
     ngx_http_kairos_slot_t *slot, ngx_http_kairos_hub_t *hub,
@@ -74,9 +75,9 @@ ngx_uint_t ngx_http_kairos_ring_fits(const ngx_http_kairos_ring_t *ring,
     const ngx_http_kairos_message_t *m);
 
 /*
- * Appends the message, then hands this worker all that it has not read yet,
- * this message the last.  NGX_OK; NGX_DECLINED: it is larger than a quarter
- * of the ring, or a name is too long, nobody got it.
+ * Appends the message, then reads the ring up to it, so that this worker's
+ * handlers get the message, too.  NGX_OK; NGX_DECLINED: the message is larger
+ * than a quarter of the ring, or has too long a name, and no worker gets it.
  */
 ngx_int_t ngx_http_kairos_ring_publish(ngx_http_kairos_ring_t *ring,
     const ngx_http_kairos_message_t *m);

@@ -54,8 +54,8 @@ ngx_http_kairos_shm_init(ngx_shm_zone_t *shm_zone, void *data)
 
 
 /*
- * Here, while a reload can still be refused: what fails later ends the
- * master.
+ * Made when the zone is made, because nginx can still refuse the reload then;
+ * a failure later would end the master.
  */
 static ngx_int_t
 ngx_http_kairos_shm_wakes(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
@@ -148,9 +148,9 @@ ngx_http_kairos_shm_build(ngx_http_kairos_zone_t *zone, ngx_log_t *log)
 
 
 /*
- * The slots take what they need, the usage table its part, the ring all that
- * is left, less a page or two for what later versions keep beside it.  NULL:
- * there is not so much.
+ * Divides the zone: the slots get the room that they need, the usage table its
+ * part, and the ring all other pages but one or two, which are kept for what
+ * later versions add.  NULL: the zone is too small.
  */
 static ngx_http_kairos_shared_t *
 ngx_http_kairos_shm_parts(ngx_http_kairos_zone_t *zone, ngx_uint_t nslots)
@@ -161,7 +161,7 @@ ngx_http_kairos_shm_parts(ngx_http_kairos_zone_t *zone, ngx_uint_t nslots)
 
     shpool = zone->shpool;
 
-    /* the caller says it better */
+    /* the caller logs a better message */
     shpool->log_nomem = 0;
 
     sh = ngx_slab_calloc(shpool,
@@ -206,8 +206,8 @@ ngx_http_kairos_shm_usage(ngx_http_kairos_zone_t *zone,
 
 
 /*
- * Enough for a few generations of workers at once: old ones live on after a
- * reload until their last client has left.
+ * Four slots for each worker: old workers live on after a reload until their
+ * last client has left.
  */
 static ngx_uint_t
 ngx_http_kairos_shm_nslots(ngx_http_kairos_zone_t *zone)

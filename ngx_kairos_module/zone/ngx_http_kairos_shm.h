@@ -22,10 +22,11 @@
 
 
 /*
- * What one worker counts, alone, so by plain additions; everyone may read.
- * The first say what there is, and end with the worker; the others only grow,
- * from the zone's birth on: a slot keeps them for the worker that takes it
- * next.  All members are of one type, see ngx_http_kairos_slot_sum().
+ * One worker's counters.  The worker alone writes them, by plain additions;
+ * every worker may read them.  The first three are what the worker has now,
+ * and are set to 0 when it ends.  The others only grow, from the zone's birth
+ * on: the slot keeps them for its next worker.  All members are of one type,
+ * see ngx_http_kairos_slot_sum().
  */
 typedef struct {
     ngx_atomic_t     sockets;     /* from the upgrade on */

@@ -230,8 +230,8 @@ ngx_http_kairos_slot_backlogged(ngx_http_kairos_slot_t *slot)
 
 
 /*
- * The least position of the other workers; who was overrun has lost already
- * what it could be waited for.
+ * The least position of the other workers.  A worker that was overrun does not
+ * count: waiting for it would save nothing.
  */
 static ngx_atomic_uint_t
 ngx_http_kairos_slot_slowest(const ngx_http_kairos_slot_t *slot)
@@ -363,7 +363,8 @@ ngx_http_kairos_slot_bury_locked(ngx_http_kairos_zone_t *zone,
 
 
 /*
- * What happened stays counted; what is there no more does not.
+ * Frees the slot.  The counts of past events stay, the counts of open sockets,
+ * channels and feeds become 0.
  */
 static void
 ngx_http_kairos_slot_free_locked(ngx_http_kairos_zone_t *zone,

@@ -60,8 +60,9 @@ void ngx_http_kairos_slot_open(ngx_http_kairos_slot_t *slot,
 void ngx_http_kairos_slot_close(ngx_http_kairos_slot_t *slot);
 
 /*
- * A number for the text, of this zone and nobody can choose it; never 0.
- * kind tells addresses from users.
+ * A number for the text, never 0.  The number depends on the zone's random
+ * instance, so a client cannot choose it.  kind separates addresses from
+ * users.
  */
 uint64_t ngx_http_kairos_slot_key(const ngx_http_kairos_slot_t *slot,
     const char *kind, const ngx_str_t *text);
@@ -82,16 +83,16 @@ void ngx_http_kairos_slot_leave(ngx_http_kairos_slot_t *slot,
     const ngx_http_kairos_reservation_t *reservation);
 
 /*
- * Whether some other worker has half of the ring to read yet, so that who
- * publishes should wait.  A worker that reads nothing for a second is waited
- * for no longer: it will be overrun.
+ * Whether another worker still has half of the ring to read, so that a client
+ * that publishes should wait.  A worker that has read nothing for a second
+ * does not count: it will be overrun.
  */
 ngx_uint_t ngx_http_kairos_slot_backlogged(ngx_http_kairos_slot_t *slot);
 
 /*
- * The sum over all workers, also those that ended or were killed.  They go on
- * counting meanwhile, so the numbers are not of the same instant.  What other
- * workers without a slot count is not known.
+ * The sum over all workers, also those that ended or were killed.  The workers
+ * go on counting in the meantime, so the numbers are not of one instant.  The
+ * sum lacks the counts of other workers that have no slot.
  */
 void ngx_http_kairos_slot_sum(ngx_http_kairos_slot_t *slot,
     ngx_http_kairos_counters_t *sum, ngx_log_t *log);

@@ -19,8 +19,9 @@
 
 
 /*
- * Cells that a search looks at.  In a table that is three quarters full one
- * in a hundred is longer; who finds no room within is not counted.
+ * Cells that a search reads.  In a table that is three quarters full one
+ * search in a hundred would need more; a key without room in that range is not
+ * counted.
  */
 #define NGX_HTTP_KAIROS_USAGE_REACH  128
 
@@ -29,8 +30,8 @@
 
 
 /*
- * With a key and no count it is a stone that a search steps over: what lies
- * behind it was put there while it was taken.
+ * A cell with a key and no count is a stone that a search steps over: cells
+ * behind it were filled while it was in use.
  */
 typedef struct {
     ngx_atomic_t               key;      /* 0: never used, ends a search */
