@@ -3,6 +3,7 @@
 #     make              both programs
 #     make run          the demo, see tools/run
 #     make test         every suite, see docs/testing.md
+#     make client       the npm package of the client, see docs/client.md
 #     make soak         SOAK=600: clients converge whatever goes wrong
 #     make bench        what a message to many costs, see docs/benchmark.md
 #     make bench-instructions   the instructions that an operation costs
@@ -80,8 +81,9 @@ REPL_OBJ    = $(patsubst %.c,$(B)/obj/%.o,\
 .SUFFIXES:
 
 .PHONY: all module replicator www run install-deps test unit corpus fuzz \
-        fuzzers debug-nginx nginx-test e2e waits valgrind browser lint sanitize \
-        soak bench bench-instructions install uninstall clean FORCE
+        fuzzers debug-nginx nginx-test e2e waits valgrind browser client \
+        client-test lint sanitize soak bench bench-instructions install \
+        uninstall clean FORCE
 
 all: module replicator
 
@@ -185,6 +187,7 @@ WAITS       = $(addprefix t/e2e/,partitions.test.mjs silence.test.mjs)
 E2E         = $(filter-out $(WAITS) $(if $(SAN),t/e2e/memory.test.mjs),\
                 $(wildcard t/e2e/*.test.mjs))
 BROWSER     = $(wildcard t/browser/*.test.mjs)
+CLIENT      = $(wildcard t/client/*.test.mjs)
 
 # Sanitized suites run in an nginx that is sanitized too.
 
@@ -222,6 +225,23 @@ valgrind: all t/node_modules/.package-lock.json
 
 browser: all www t/node_modules/.package-lock.json
 	$(Q)B=$(B) tools/node-test $(BROWSER)
+
+# The npm package of the client, as it would be published.
+
+client: $(B)/client/.built
+
+CLIENT_SRC  = $(filter-out client/node_modules,\
+                $(wildcard client/* client/*/*.ts))
+
+$(B)/client/.built: $(CLIENT_SRC) LICENSE
+	@echo "  CLIENT    $(@D)"
+	$(Q)mkdir -p $(B)
+	$(Q)tools/quietly $(B)/client.log client/build $(abspath $(@D))
+	$(Q)touch $@
+
+client-test: all client t/node_modules/.package-lock.json
+	$(Q)B=$(B) KAIROS_CLIENT=$(abspath $(B))/client \
+	    tools/node-test $(CLIENT)
 
 t/node_modules/.package-lock.json: t/package.json t/package-lock.json
 	@echo "  NPM       t"
