@@ -290,10 +290,12 @@ run:
 
 www: $(B)/www/index.html
 
-$(B)/www/index.html: $(filter-out www/node_modules,$(wildcard www/*))
+$(B)/www/index.html: $(filter-out www/node_modules,$(wildcard www/*)) \
+                     $(B)/client/.built
 	@echo "  WWW       $(@D)"
 	$(Q)mkdir -p $(B)
-	$(Q)tools/quietly $(B)/www.log www/build $(abspath $(@D))
+	$(Q)tools/quietly $(B)/www.log www/build $(abspath $(@D) \
+	    $(B)/client)
 	$(Q)touch $@
 
 

@@ -10,7 +10,7 @@ export class Chat {
     constructor(root) {
         this.list = root.querySelector('#messages');
         this.form = root.querySelector('#say');
-        this.nexus = null;
+        this.room = null;
 
         this.form.elements.name.value = stored('name')
             ?? `guest-${Math.floor(Math.random() * 900 + 100)}`;
@@ -21,21 +21,17 @@ export class Chat {
         });
     }
 
-    start(nexus) {
-        this.nexus = nexus;
-        nexus.on(EVENT, ({ body }) => this.show(body));
+    start(room) {
+        this.room = room;
+        room.on(EVENT, (body) => this.show(body));
     }
 
     send() {
         const { name, text } = this.form.elements;
 
-        if (this.nexus == null) {
-            return;
-        }
-
         store('name', name.value);
-        this.nexus.emit(EVENT, { body: { name: name.value,
-                                         text: text.value } });
+        this.room.send(EVENT, { name: name.value, text: text.value })
+            .catch((err) => console.warn('a message was not sent', err));
         text.value = '';
         text.focus();
     }

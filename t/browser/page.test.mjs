@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { until } from '../e2e/lib/await.mjs';
 import { BUILD, ROOT, startStack } from '../e2e/lib/stack.mjs';
 import { launch } from './lib/chromium.mjs';
 
@@ -105,6 +106,22 @@ test('a row that goes to a user who is not chosen leaves', async (t) => {
     await row(page, id).waitFor();
     await stack.sql('delete from posts where id = $1', [id]);
     await row(page, id).waitFor({ state: 'detached' });
+});
+
+
+test('rows that come and go beyond the limit leave the others', async (t) => {
+    const page = await open(t);
+    const rows = page.locator('#rows tr:not(.deleted)');
+    const n = await rows.count();
+    const ids = await stack.sql(`
+        insert into posts (userid, author, content)
+        select 57, 'many', 'one of many' from generate_series(1, 150)
+        returning id`);
+
+    await row(page, ids.at(-1).id).waitFor();
+    await until(async () => await rows.count() == 100, '100 rows');
+    await stack.sql("delete from posts where author = 'many'");
+    await until(async () => await rows.count() == n, `${n} rows`);
 });
 
 
