@@ -58,12 +58,12 @@ ngx_http_kairos_ring_wake(const ngx_http_kairos_zone_t *zone,
     ngx_http_kairos_shared_slot_t  *shared;
 
     n = (zone->wakes != NULL) ? zone->wakes->n : 0;
+    shared = zone->sh->slots;
     one = 1;
 
     ngx_memory_barrier();
 
-    for (i = 0; i < n; i++) {
-        shared = &zone->sh->slots[i];
+    for (i = 0; i < n; i++, shared++) {
 
         if (shared->pid == 0 || shared == self) {
             continue;
