@@ -12,7 +12,7 @@
 #include "kr_buf.h"
 #include "kr_hash.h"
 #include "kr_match.h"
-#include "kr_plan.h"
+#include "kr_plan_ops.h"
 
 
 #define KR_KEY_MAX  4                /* columns of a key */

@@ -1,7 +1,7 @@
 /*
  * The router of changes: finds the routes that a change of the stream
  * touches, also through partitions, and passes it to the plans of the routes,
- * see kr_plan.h.
+ * see kr_plan_ops.h.
  *
  * It also stops the stream while too many changes wait, and resets the routes
  * that a change leaves without a way to go on.

@@ -17,7 +17,7 @@
 typedef struct kr_fetch_s  kr_fetch_t;
 
 
-/* changed rows are fetched by their keys, see kr_plan.h */
+/* changed rows are fetched by their keys, see kr_plan_ops.h */
 extern const kr_plan_ops_t  kr_fetch_plan;
 
 

@@ -53,7 +53,7 @@ struct kr_waiter_s {
 };
 
 
-/* queries are run as a whole, see kr_plan.h */
+/* queries are run as a whole, see kr_plan_ops.h */
 extern const kr_plan_ops_t  kr_rerun_plan;
 
 

@@ -18,8 +18,8 @@
  * kr_core_attach(), and the subscribe's choice of kr_route_def_t.plan.
  */
 
-#ifndef _KR_PLAN_H_INCLUDED_
-#define _KR_PLAN_H_INCLUDED_
+#ifndef _KR_PLAN_OPS_H_INCLUDED_
+#define _KR_PLAN_OPS_H_INCLUDED_
 
 
 #include "kr_match.h"
@@ -92,4 +92,4 @@ struct kr_plan_ops_s {
 };
 
 
-#endif /* _KR_PLAN_H_INCLUDED_ */
+#endif /* _KR_PLAN_OPS_H_INCLUDED_ */
