@@ -18,17 +18,17 @@ struct kr_planner_s {
 
 
 /*
- * A step is a job.  build fills its statements; it leaves job->nstatements 0
- * where the plan does not need the job, and then the next step follows at
+ * A step is a job.  build adds its statements to a job that has none; if the
+ * plan does not need the job, build adds none, and the next step follows at
  * once.  answer reads the results.  Each returns KR_OK; KR_DECLINED with a
- * reason; KR_ERROR.  failed appends what stands before PostgreSQL's message,
- * if the job fails.
+ * reason; KR_ERROR.  subject appends the subject of PostgreSQL's error, if the
+ * job fails; NULL: the query.
  */
 struct kr_plan_step_s {
     int    (*build)(kr_planning_t *pn, kr_job_t *job, kr_buf_t *reason);
     int    (*answer)(kr_planning_t *pn, const kr_job_t *job,
                      kr_buf_t *reason);
-    void   (*failed)(const kr_planning_t *pn, kr_buf_t *what);
+    void   (*subject)(const kr_planning_t *pn, kr_buf_t *b);
 };
 
 
@@ -44,18 +44,17 @@ static int kr_plan_cast_values(kr_planning_t *pn, kr_job_t *job,
     kr_buf_t *reason);
 static int kr_plan_values_cast(kr_planning_t *pn, const kr_job_t *job,
     kr_buf_t *reason);
-static void kr_plan_query_failed(const kr_planning_t *pn, kr_buf_t *what);
-static void kr_plan_cast_failed(const kr_planning_t *pn, kr_buf_t *what);
+static void kr_plan_value_subject(const kr_planning_t *pn, kr_buf_t *b);
 
 
 /* after the look-up; the last has no functions */
 static const kr_plan_step_t  kr_plan_steps[] = {
 
-    { kr_plan_describe, kr_plan_described, kr_plan_query_failed },
+    { kr_plan_describe, kr_plan_described, NULL },
 
-    { kr_plan_name_types, kr_plan_types_named, kr_plan_query_failed },
+    { kr_plan_name_types, kr_plan_types_named, NULL },
 
-    { kr_plan_cast_values, kr_plan_values_cast, kr_plan_cast_failed },
+    { kr_plan_cast_values, kr_plan_values_cast, kr_plan_value_subject },
 
     { NULL, NULL, NULL }
 };
@@ -63,6 +62,7 @@ static const kr_plan_step_t  kr_plan_steps[] = {
 
 static void kr_planner_looked(kr_lookup_t *lk);
 static void kr_planner_answered(kr_job_t *job);
+static void kr_planner_failed(kr_planning_t *pn, kr_buf_t *reason);
 static void kr_planner_next(kr_planning_t *pn);
 static void kr_planner_end(kr_planning_t *pn, int rc, const kr_buf_t *reason);
 static void kr_planner_release(kr_planning_t *pn);
@@ -180,24 +180,20 @@ static void
 kr_planner_answered(kr_job_t *job)
 {
     int             rc;
-    kr_buf_t        what, reason, text;
+    kr_buf_t        reason;
     kr_planning_t  *pn;
 
     pn = kr_owner(job, kr_planning_t, job);
     pn->running = 0;
 
-    memset(&what, 0, sizeof(kr_buf_t));
     memset(&reason, 0, sizeof(kr_buf_t));
-    memset(&text, 0, sizeof(kr_buf_t));
 
     if (job->status == KR_JOB_DONE) {
         rc = pn->step->answer(pn, job, &reason);
 
     } else {
         rc = job->status == KR_JOB_LOST ? KR_AGAIN : KR_DECLINED;
-        pn->step->failed(pn, &what);
-        kr_buf_str(&reason, kr_job_reason(job, what.len == 0 || what.failed
-                                               ? NULL : what.data, &text));
+        kr_planner_failed(pn, &reason);
     }
 
     if (rc == KR_OK) {
@@ -208,9 +204,27 @@ kr_planner_answered(kr_job_t *job)
         kr_planner_end(pn, rc, &reason);
     }
 
-    kr_buf_free(&what);
-    kr_buf_free(&text);
     kr_buf_free(&reason);
+}
+
+
+/* The reason of a step whose job is not DONE. */
+static void
+kr_planner_failed(kr_planning_t *pn, kr_buf_t *reason)
+{
+    kr_buf_t  subject, text;
+
+    memset(&subject, 0, sizeof(kr_buf_t));
+    memset(&text, 0, sizeof(kr_buf_t));
+
+    if (pn->step->subject != NULL) {
+        pn->step->subject(pn, &subject);
+    }
+
+    kr_buf_str(reason, kr_job_reason(&pn->job, subject.data, &text));
+
+    kr_buf_free(&subject);
+    kr_buf_free(&text);
 }
 
 
@@ -277,7 +291,7 @@ static int
 kr_plan_describe(kr_planning_t *pn, kr_job_t *job, kr_buf_t *reason)
 {
     int             rc;
-    size_t          i, items;
+    size_t          items;
     const kr_sql_t  *sql;
 
     sql = pn->plan->sql;
@@ -303,8 +317,10 @@ kr_plan_describe(kr_planning_t *pn, kr_job_t *job, kr_buf_t *reason)
         return rc;
     }
 
-    for (i = 0; i < (items == 0 ? 1 : 2); i++) {
-        kr_job_query(job, pn->texts[i].data);
+    kr_job_query(job, pn->texts[0].data);
+
+    if (items != 0) {
+        kr_job_query(job, pn->texts[1].data);
     }
 
     return KR_OK;
@@ -418,17 +434,9 @@ kr_plan_values_cast(kr_planning_t *pn, const kr_job_t *job, kr_buf_t *reason)
 
 
 static void
-kr_plan_query_failed(const kr_planning_t *pn, kr_buf_t *what)
+kr_plan_value_subject(const kr_planning_t *pn, kr_buf_t *b)
 {
-    (void) pn;
-    (void) what;
-}
-
-
-static void
-kr_plan_cast_failed(const kr_planning_t *pn, kr_buf_t *what)
-{
-    kr_buf_printf(what, "field_value for \"%s\" of type %s",
+    kr_buf_printf(b, "field_value for \"%s\" of type %s",
                   kr_op_name(pn->plan->spec.op),
                   pn->plan->target.field->type_name.data);
 }

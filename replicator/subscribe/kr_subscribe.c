@@ -283,7 +283,7 @@ kr_sub_end(kr_sub_t *sub, int rc)
 }
 
 
-/* The step begins again after sub->delay_ms; may free the request. */
+/* The step begins again after sub->delay_ms. */
 static void
 kr_sub_wait(kr_sub_t *sub)
 {

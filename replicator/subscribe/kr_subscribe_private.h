@@ -101,7 +101,7 @@ typedef struct {
     kr_job_t              job;
     kr_waiter_t           waiter;
     kr_buf_t              tables;    /* the job's */
-    unsigned              tries;
+    unsigned              tries;     /* snapshots that saw too little */
     uint64_t              since;     /* see kr_txn_settled() */
     uint64_t              before;    /* likewise */
 
