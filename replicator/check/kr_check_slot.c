@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kr_check_private.h"
+#include "kr_slot.h"
 
 
 #define KR_CHECK_LAG  (1024LL * 1024 * 1024)    /* bytes worth a note */
@@ -25,7 +26,8 @@ enum {
     KR_SLOT_KEPT_PRETTY,
     KR_SLOT_LAG_PRETTY,
     KR_SLOT_FULL,
-    KR_SLOT_MAX
+    KR_SLOT_MAX,
+    KR_SLOT_WHY
 };
 
 
@@ -42,7 +44,8 @@ static const char  kr_check_slot_sql[] =
     "  pg_catalog.pg_wal_lsn_diff(w.lsn, s.confirmed_flush_lsn)),"
     " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots)"
     "  >= pg_catalog.current_setting('max_replication_slots')::int,"
-    " pg_catalog.current_setting('max_replication_slots')::int"
+    " pg_catalog.current_setting('max_replication_slots')::int,"
+    " " KR_SLOT_CAUSE
     " FROM w LEFT JOIN pg_catalog.pg_replication_slots s"
     " ON s.slot_name = $1"
     " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid";
@@ -50,7 +53,7 @@ static const char  kr_check_slot_sql[] =
 
 static void kr_check_missing(kr_check_t *ck, const PGresult *res);
 static int kr_check_usable(kr_check_t *ck, const PGresult *res);
-static void kr_check_lost(kr_check_t *ck);
+static void kr_check_lost(kr_check_t *ck, const PGresult *res);
 static void kr_check_reader(kr_check_t *ck, const PGresult *res);
 static void kr_check_lag(kr_check_t *ck, const PGresult *res);
 
@@ -130,7 +133,7 @@ kr_check_usable(kr_check_t *ck, const PGresult *res)
                       "\"%s\"", slot, PQgetvalue(res, 0, KR_SLOT_DATABASE));
 
     } else if (strcmp(PQgetvalue(res, 0, KR_SLOT_STATUS), "lost") == 0) {
-        kr_check_lost(ck);
+        kr_check_lost(ck, res);
         return KR_DECLINED;
 
     } else {
@@ -146,11 +149,11 @@ kr_check_usable(kr_check_t *ck, const PGresult *res)
 
 
 static void
-kr_check_lost(kr_check_t *ck)
+kr_check_lost(kr_check_t *ck, const PGresult *res)
 {
-    kr_buf_printf(&ck->text, "the slot \"%s\" was invalidated: it kept more "
-                  "WAL than max_slot_wal_keep_size, changes are missing",
-                  ck->cf->slot);
+    kr_buf_printf(&ck->text, "the slot \"%s\" was invalidated by PostgreSQL "
+                  "(%s), changes are missing", ck->cf->slot,
+                  PQgetvalue(res, 0, KR_SLOT_WHY));
 
     if (ck->cf->create_slot) {
         kr_buf_str(&ck->text, "; it is made anew at start");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kr_catalog.h"
 #include "kr_check_private.h"
 
 
@@ -39,7 +40,7 @@ static const char  kr_check_tables_sql[] =
     "  AND i.indisunique AND i.indisvalid AND i.indimmediate"
     "  AND i.indpred IS NULL AND i.indexprs IS NULL"
     "  AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute o"
-    "   WHERE o.attrelid = c.oid AND NOT o.attnotnull"
+    "   WHERE o.attrelid = c.oid AND " KR_ASK_NULLS
     "   AND o.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))),"
     " EXISTS (SELECT FROM pg_catalog.pg_class r"
     "  WHERE (r.oid = c.oid OR c.relispartition AND r.oid IN"

@@ -53,6 +53,8 @@ static const kr_pg_lasting_t  kr_pg_lastings[] = {
 
     { "42501", "walsender", "ALTER ROLE ... REPLICATION" },
 
+    { "42501", "WAL sender", "ALTER ROLE ... REPLICATION" },
+
     { "42501", "replication", "ALTER ROLE ... REPLICATION" },
 
     { "58P01", "wal2json", "install wal2json for this version of PostgreSQL "

@@ -80,4 +80,15 @@ int kr_shape_unknown(const kr_shape_t *sh, kr_buf_t *param, size_t *unknown);
 int kr_shape_types(kr_shape_t *sh, const PGresult *res);
 
 
+/*
+ * SQL: whether the column o, a row of pg_attribute, may hold NULLs.  Since
+ * PostgreSQL 18 NOT NULL may be NOT VALID: attnotnull is true, and old rows
+ * hold NULLs.
+ */
+#define KR_ASK_NULLS                                                          \
+    "(NOT o.attnotnull OR EXISTS (SELECT FROM pg_catalog.pg_constraint v"     \
+    "  WHERE v.conrelid = o.attrelid AND v.contype = 'n'"                     \
+    "  AND NOT v.convalidated AND o.attnum = ANY (v.conkey)))"
+
+
 #endif /* _KR_CATALOG_H_INCLUDED_ */

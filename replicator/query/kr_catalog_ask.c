@@ -113,7 +113,7 @@ static const char  kr_ask_keys_sql[] =
     " WHERE i.indisunique AND i.indisvalid AND i.indimmediate"
     " AND i.indpred IS NULL AND i.indexprs IS NULL"
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute o"
-    "  WHERE o.attrelid = c.oid AND NOT o.attnotnull"
+    "  WHERE o.attrelid = c.oid AND " KR_ASK_NULLS
     "  AND o.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))"
     " ORDER BY u.n, i.indisprimary DESC, i.indexrelid, k.n";
 
@@ -128,9 +128,14 @@ static const char  kr_ask_leaves_sql[] =
     " ORDER BY u.n, n.nspname, l.relname";
 
 
-/* a function that is not there is left to PostgreSQL: "date(x)" is a cast */
+/*
+ * A function that is not there is left to PostgreSQL: "date(x)" is a cast.
+ * timezone(text, timetz), which AT TIME ZONE may be, is marked as volatile up
+ * to PostgreSQL 14, and is stable.
+ */
 static const char  kr_ask_functions_sql[] =
-    "SELECT pg_catalog.bool_or(p.provolatile = 'v'),"
+    "SELECT pg_catalog.bool_or(p.provolatile = 'v' AND NOT"
+    "  (n.nspname = 'pg_catalog' AND p.proname = 'timezone')),"
     " pg_catalog.bool_or(p.prokind = 'a'), pg_catalog.bool_or(p.proretset),"
     " pg_catalog.bool_or(n.nspname = 'pg_catalog')"
     " FROM ROWS FROM (pg_catalog.unnest($1::text[]),"

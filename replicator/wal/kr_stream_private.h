@@ -60,6 +60,7 @@ struct kr_stream_s {
     kr_buf_t                     said;         /* the last trouble logged */
 
     unsigned                     created:1;    /* the slot, by this try */
+    unsigned                     announced:1;  /* that it will be created */
     unsigned                     started:1;    /* once in this process */
     unsigned                     failed:1;
     unsigned                     paused:1;

@@ -11,6 +11,7 @@
 
 #include "kr_log.h"
 #include "kr_lsn.h"
+#include "kr_slot.h"
 #include "kr_stream_private.h"
 
 
@@ -33,6 +34,7 @@ enum {
     KR_LOOKUP_HOLDER,
     KR_LOOKUP_LSN,
     KR_LOOKUP_RECOVERY,
+    KR_LOOKUP_CAUSE,
     KR_LOOKUP_COLUMNS
 };
 
@@ -119,7 +121,8 @@ kr_stream_lookup(kr_stream_t *st, kr_buf_t *sql)
         " s.slot_name, s.plugin, s.database = d.datname, s.wal_status,"
         " s.active_pid,"
         " pg_catalog.concat_ws(', ', a.application_name, a.client_addr),"
-        " s.confirmed_flush_lsn, pg_catalog.pg_is_in_recovery()"
+        " s.confirmed_flush_lsn, pg_catalog.pg_is_in_recovery(),"
+        " " KR_SLOT_CAUSE
         " FROM pg_catalog.pg_database d"
         " LEFT JOIN pg_catalog.pg_replication_slots s"
         " ON s.slot_name = '%s'"
@@ -132,6 +135,8 @@ kr_stream_lookup(kr_stream_t *st, kr_buf_t *sql)
 static int
 kr_stream_looked_up(kr_stream_t *st, PGresult *res)
 {
+    char  why[128];
+
     if (kr_stream_expect(st, res, PGRES_TUPLES_OK, KR_LOOKUP_COLUMNS)
         != KR_OK
         || kr_stream_check(st, res) != KR_OK)
@@ -150,9 +155,10 @@ kr_stream_looked_up(kr_stream_t *st, PGresult *res)
 
     if (strcmp(PQgetvalue(res, 0, KR_LOOKUP_WAL_STATUS), "lost") == 0) {
         st->next = KR_STREAM_DROP;
-        return kr_stream_must_create(st, "KR006", "was invalidated by "
-                                     "PostgreSQL (max_slot_wal_keep_size), "
-                                     "changes are missing");
+        snprintf(why, sizeof(why), "was invalidated by PostgreSQL (%s), "
+                 "changes are missing",
+                 PQgetvalue(res, 0, KR_LOOKUP_CAUSE));
+        return kr_stream_must_create(st, "KR006", why);
     }
 
     if (st->stuck >= KR_STREAM_STUCK) {
@@ -203,6 +209,7 @@ kr_stream_created(kr_stream_t *st, PGresult *res)
     }
 
     st->created = 1;
+    st->announced = 0;
     st->stuck = 0;
     st->next = KR_STREAM_START;
 
@@ -341,7 +348,10 @@ kr_stream_check(kr_stream_t *st, PGresult *res)
 }
 
 
-/* sqlstate: of the error if it is forbidden */
+/*
+ * sqlstate: of the error if it is forbidden.  One line announces the slot,
+ * however often it is tried to be made.
+ */
 static int
 kr_stream_must_create(kr_stream_t *st, const char *sqlstate, const char *why)
 {
@@ -356,7 +366,8 @@ kr_stream_must_create(kr_stream_t *st, const char *sqlstate, const char *why)
     }
 
     level = (st->next == KR_STREAM_DROP) ? KR_LOG_WARN : KR_LOG_NOTICE;
-    kr_log(level, "%s; creating it", text);
+    kr_log(st->announced ? KR_LOG_DEBUG : level, "%s; creating it", text);
+    st->announced = (st->next == KR_STREAM_CREATE);
 
     return KR_OK;
 }

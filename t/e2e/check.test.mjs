@@ -435,8 +435,8 @@ describe('the slot', () => {
             find(/^note .*the slot "checked" was invalidated.* made anew at/);
 
             assert.deepEqual(await faults(['--no-create-slot']), [
-                'the slot "checked" was invalidated: it kept more WAL than'
-                + ' max_slot_wal_keep_size, changes are missing'
+                'the slot "checked" was invalidated by PostgreSQL'
+                + ' (max_slot_wal_keep_size), changes are missing'
                 + " -> SELECT pg_drop_replication_slot('checked'); SELECT"
                 + " pg_create_logical_replication_slot('checked',"
                 + " 'wal2json');" ]);

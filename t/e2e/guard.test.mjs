@@ -331,6 +331,28 @@ describe('refused', () => {
 });
 
 
+/* up to PostgreSQL 14 one of six is marked as volatile, in error */
+test('AT TIME ZONE passes where timezone(text, timetz) is volatile',
+     async (t) => {
+    const mark = (volatility) => stack.sql(`
+        set allow_system_table_mods = on;
+        update pg_proc set provolatile = '${volatility}'
+         where oid = 'pg_catalog.timezone(text, timetz)'::regprocedure;
+        reset allow_system_table_mods`);
+    const [{ provolatile }] = await stack.sql(`
+        select provolatile from pg_proc
+         where oid = 'pg_catalog.timezone(text, timetz)'::regprocedure`);
+
+    await mark('v');
+    t.after(() => mark(provolatile));
+
+    const live = await subscribe(
+        "select id, now() at time zone 'Europe/Berlin' as then from posts");
+
+    live.client.ws.terminate();
+});
+
+
 describe('let pass', () => {
     for (const query of [
         'SELECT * FROM posts;',

@@ -256,6 +256,22 @@ describe('unique indexes', () => {
         });
     }
 
+    test('a NOT NULL that is NOT VALID makes no key', async () => {
+        /* as the catalog of PostgreSQL 18 has it */
+        await stack.sql(`
+            create table loose (u int unique, f int);
+            alter table loose replica identity full;
+            alter table loose add constraint n check (u > 0) not valid;
+            set allow_system_table_mods = on;
+            update pg_constraint set contype = 'n' where conname = 'n';
+            update pg_attribute set attnotnull = true
+             where attname = 'u' and attrelid = 'loose'::regclass;
+            reset allow_system_table_mods`);
+
+        await refused(Live.open(stack.base, 'loose', 'f', '1', { pk: 'u' }),
+                      /"u" is neither the primary key nor unique/);
+    });
+
     test('a table without a key', async () => {
         await refused(Live.open(stack.base, 'keyless', 'f', '1'),
                       /"id" is neither the primary key nor unique/);

@@ -156,10 +156,13 @@ function run(url, args = [], env = {}) {
         process,
         lines: (what) => lines.filter((line) => what.test(line)),
 
-        line(what) {
-            return until(() => lines.find((line) => what.test(line)),
-                         () => `${what} is in:\n${lines.join('\n')}`,
-                         3 * LIMIT);
+        async line(what) {
+            const find = () => lines.find((line) => what.test(line));
+
+            await until(() => find() || process.exited,
+                        () => `${what} is in:\n${lines.join('\n')}`,
+                        3 * LIMIT);
+            assert.ok(find(), `${what} is not in:\n${process.output}`);
         },
 
         async code() {
@@ -305,4 +308,109 @@ describe('several hosts', () => {
         assert.deepEqual(await faults(
             url(postgres.port, '?target_session_attrs=read-write')), []);
     });
+});
+
+
+/* The catalog as another version has it, in the test's own database. */
+async function catalog(...statements) {
+    await admin.query(['set allow_system_table_mods = on', ...statements,
+                       'reset allow_system_table_mods'].join(';'));
+}
+
+
+describe('what PostgreSQL 16 and later say', () => {
+    /* the message of 15 is another one; PostgreSQL 17 was seen to say this */
+    test('"permission denied to start WAL sender" ends the start',
+         async (t) => {
+        const port = await proxy(t, { startup: (params) => (
+            params.replication && {
+                code: '42501', message: 'permission denied to start WAL sender',
+                detail: 'Only roles with the REPLICATION attribute may start'
+                        + ' a WAL sender process.' }) });
+        const ran = run(url(port));
+
+        await ran.line(/\[error\].*start WAL sender.*ALTER ROLE \.\.\. REPL/);
+        assert.equal(await ran.code(), 1);
+    });
+
+    /* invalidation_reason is there from 17 on, idle_timeout from 18 on */
+    for (const [reason, cause] of [
+        ['wal_removed', 'max_slot_wal_keep_size'],
+        ['idle_timeout', 'idle_replication_slot_timeout'],
+        ['rows_removed', 'rows that it needs were removed'],
+        ['wal_level_insufficient', 'wal_level was too low'],
+        ['of_a_later_version', 'of_a_later_version'],
+    ]) {
+        test(`the slot was invalidated: ${reason}`, async () => {
+            await admin.query('select pg_create_logical_replication_slot($1,'
+                              + " 'wal2json')", [`${database}_slot`]);
+
+            const { rows: [{ view }] } = await admin.query(
+                "select pg_get_viewdef('pg_replication_slots') as view");
+
+            await catalog('create or replace view pg_catalog'
+                          + `.pg_replication_slots as select q.*, '${reason}'`
+                          + '::text as invalidation_reason from ('
+                          + view.replace('l.wal_status', "'lost'::text"
+                                                         + ' as wal_status')
+                                .replace(';', '') + ') q');
+
+            const check = run(url(postgres.port), ['--check']);
+
+            await check.line(new RegExp('^note .* was invalidated by'
+                + ` PostgreSQL \\(${cause}\\), changes are missing;`));
+            await check.code();
+
+            const ran = run(url(postgres.port));
+
+            await ran.line(new RegExp('\\[warn\\].* was invalidated by'
+                + ` PostgreSQL \\(${cause}\\), changes are missing; creat`));
+            await ran.line(/reading the slot/);
+        });
+    }
+
+    /* 18 has NOT NULL as a constraint, which may be NOT VALID */
+    test('a column that may hold old NULLs is no key', async () => {
+        await admin.query(
+            'create table keyed (u int, v int);'
+            + 'alter table keyed replica identity full;'
+            + 'insert into keyed values (null, 1);'
+            + 'create unique index on keyed (u);'
+            + 'alter table keyed add constraint n check (u > 0) not valid');
+        await catalog(
+            "update pg_constraint set contype = 'n' where conname = 'n'",
+            "update pg_attribute set attnotnull = true where attname = 'u'"
+            + " and attrelid = 'keyed'::regclass");
+
+        const [fault, ...more] = await faults(url(postgres.port));
+
+        assert.match(fault, /table public\.keyed: there is no primary key/);
+        assert.deepEqual(more, []);
+    });
+});
+
+
+test('a slot that cannot be made is announced once', async () => {
+    const { rows: [{ n }] } = await admin.query(
+        "select current_setting('max_replication_slots')::int as n");
+
+    for (let i = 0; i < n; i++) {
+        await admin.query('select pg_create_physical_replication_slot($1)',
+                          [`taken_${i}`]);
+    }
+
+    try {
+        const ran = run(url(postgres.port), [], { KAIROS_LOG_LEVEL: 'debug' });
+
+        await until(() => ran.lines(/could not create the slot/).length > 2,
+                    'the slot is tried three times', 3 * LIMIT);
+        assert.equal(ran.lines(/\[notice\].*creating it/).length, 1);
+        await admin.query("select pg_drop_replication_slot('taken_0')");
+        await ran.line(/reading the slot/);
+
+    } finally {
+        await admin.query('select pg_drop_replication_slot(slot_name)'
+                          + " from pg_replication_slots"
+                          + " where slot_name like 'taken%'");
+    }
 });
