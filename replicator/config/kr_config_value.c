@@ -45,7 +45,9 @@ static const kr_unit_t  kr_sizes[] = {
 };
 
 
-static void kr_url_error(char *error, char *reason);
+static void kr_url_error(char *error, const char *url, char *reason);
+static int kr_url_parameter(const char *error, const char *url,
+    char *reason);
 static int kr_url_check(const PQconninfoOption *o, char *reason);
 static int kr_url_ports(const char *value);
 static int kr_printable(const char *value);
@@ -113,7 +115,7 @@ kr_set_url(const kr_setting_t *s, void *field, const char *value,
     options = url.failed ? NULL : PQconninfoParse(url.data, &error);
 
     if (options == NULL) {
-        kr_url_error(error, reason);
+        kr_url_error(error, url.data, reason);
         PQfreemem(error);
         rc = KR_ERROR;
 
@@ -138,7 +140,7 @@ kr_set_url(const kr_setting_t *s, void *field, const char *value,
  * What has no '=' at all is mostly a URI of something else.
  */
 static void
-kr_url_error(char *error, char *reason)
+kr_url_error(char *error, const char *url, char *reason)
 {
     char  *first, *last;
 
@@ -155,6 +157,10 @@ kr_url_error(char *error, char *reason)
 
     error[strcspn(error, "\n")] = '\0';
 
+    if (kr_url_parameter(error, url, reason) == KR_OK) {
+        return;
+    }
+
     first = strchr(error, '"');
     last = strrchr(error, '"');
 
@@ -166,6 +172,56 @@ kr_url_error(char *error, char *reason)
         snprintf(reason, KR_CONFIG_REASON, "%.*s\"...%s",
                  (int) (first - error), error, last);
     }
+}
+
+
+/*
+ * Names a parameter of other programs' URIs, such as Prisma's schema.
+ * KR_DECLINED: the error is another one, or the name may be a piece of the
+ * password: an '@' follows, or a parameter before it has the password.
+ */
+static int
+kr_url_parameter(const char *error, const char *url, char *reason)
+{
+    size_t       len;
+    const char  *query, *name, *p;
+
+    static const char  text[] = "invalid URI query parameter: \"";
+
+    if (strncmp(error, text, sizeof(text) - 1) != 0) {
+        return KR_DECLINED;
+    }
+
+    name = error + sizeof(text) - 1;
+    len = strcspn(name, "\"");
+
+    query = strrchr(url, '@');
+    query = strchr((query != NULL) ? query : url, '?');
+
+    for (p = query; p != NULL; p = strchr(p + 1, '&')) {
+
+        if (strncmp(p + 1, name, len) == 0 && p[1 + len] == '=') {
+            break;
+        }
+
+        /* a name in other letters may be any */
+        if (strncmp(p + 1, "pass", 4) == 0
+            || strcspn(p, "%") < strcspn(p, "="))
+        {
+            return KR_DECLINED;
+        }
+    }
+
+    if (p == NULL || len == 0) {
+        return KR_DECLINED;
+    }
+
+    snprintf(reason, KR_CONFIG_REASON, "it has the parameter \"%.*s\", which "
+             "libpq does not know: leave it out%s", (int) len, name,
+             (len == 6 && memcmp(name, "schema", 6) == 0)
+             ? " (options=-csearch_path%3D... sets the schema)" : "");
+
+    return KR_OK;
 }
 
 

@@ -92,6 +92,10 @@ static const kr_pg_lasting_t  kr_pg_lastings[] = {
 
     { "22023", "option", KR_PG_WAL2JSON },
 
+    { NULL, "unsupported startup parameter", "name PostgreSQL itself in "
+      "DATABASE_URL, not a pooler such as pgbouncer, which cannot pass a "
+      "replication stream on" },
+
     { NULL, "no password supplied", "give the password in PASSWORD, "
       "DATABASE_URL, PGPASSWORD or a passfile" },
 

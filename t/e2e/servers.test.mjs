@@ -311,6 +311,31 @@ describe('several hosts', () => {
 });
 
 
+describe('a pooler', () => {
+    /* as pgbouncer 1.18 answers, and with "options" passed over */
+    for (const refused of [['options', 'replication'], ['replication']]) {
+        test(`that refuses ${refused.join(' and ')}`, async (t) => {
+            const port = await proxy(t, { startup: (params) => {
+                const name = refused.find((key) => params[key]);
+
+                return name && { code: '08P01', message: 'unsupported startup'
+                                                + ` parameter: ${name}` };
+            } });
+            const ADVICE = /name PostgreSQL itself in DATABASE_URL, not a pooler such as pgbouncer/;
+            const ran = run(url(port));
+
+            await ran.line(ADVICE);
+            assert.equal(await ran.code(), 1);
+
+            const [fault, ...more] = await faults(url(port));
+
+            assert.match(fault, ADVICE);
+            assert.deepEqual(more, []);
+        });
+    }
+});
+
+
 /* The catalog as another version has it, in the test's own database. */
 async function catalog(...statements) {
     await admin.query(['set allow_system_table_mods = on', ...statements,

@@ -505,7 +505,21 @@ test_wrong(void **state)
         { "--database-url", "host=h replication=database",
           "it sets \"replication\"" },
         { "--database-url", "ecto://u:secret@h/x?pool_size=5",
-          "invalid URI query parameter" },
+          "it has the parameter \"pool_size\", which libpq does not know: "
+          "leave it out\n" },
+        { "--database-url", "postgres://u:secret@h/x?schema=public",
+          "it has the parameter \"schema\", which libpq does not know: leave "
+          "it out (options=-csearch_path%3D... sets the schema)\n" },
+        { "--database-url",
+          "postgres://u:secret@h/x?sslmode=require&connection_limit=5",
+          "\"connection_limit\"" },
+
+        /* what may be a piece of the password */
+        { "--database-url", "postgres://u:a@b?secret=1@h/x", "\"...\"" },
+        { "--database-url", "postgres://h/x?password=a&secret=1", "\"...\"" },
+        { "--database-url", "postgres://h/x?passwor%64=a&secret=1",
+          "\"...\"" },
+        { "--database-url", "postgres://h/x?secret=a&secret@=1", "\"...\"" },
         { "--database-url", "host=x pass\"secret\"x=5", "\"...\"" }
     };
 
