@@ -62,6 +62,10 @@ kr_judge(const kr_facts_t *fa, const kr_shape_t *shape,
 
     rc = kr_judge_key(&jd);
 
+    if (rc == KR_OK) {
+        rc = kr_judge_output(&jd);
+    }
+
     return rc == KR_OK ? kr_judge_identity(&jd) : rc;
 }
 

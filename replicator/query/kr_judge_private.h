@@ -51,6 +51,13 @@ int kr_judge_named(kr_judge_t *jd, const kr_str_t *table, kr_found_t *found);
 int kr_judge_key(kr_judge_t *jd);
 
 /*
+ * kr_judge_output.c: whether the rows, and the key that the target has by
+ * then, leave room for the member that the replicator adds.  KR_OK, or
+ * KR_DECLINED with a sentence.
+ */
+int kr_judge_output(kr_judge_t *jd);
+
+/*
  * kr_judge_name.c: the table that the topic names, wherever the query reads
  * it; the query's first, if the topic names none, or an item.  NULL: the
  * query does not read it.

@@ -9,6 +9,8 @@
 
 static int kr_sql_from_merges(const PgQuery__Node *from);
 static void kr_sql_out_str(kr_str_t *s, const char *text);
+static void kr_sql_out_field(kr_sql_out_t *out,
+    const PgQuery__AIndirection *in);
 static void kr_sql_out_column(kr_sql_out_t *out,
     const PgQuery__ColumnRef *ref);
 
@@ -32,12 +34,29 @@ kr_sql_out(const kr_sql_t *sql, size_t place, kr_sql_out_t *out)
     memset(out, 0, sizeof(kr_sql_out_t));
     kr_sql_out_str(&out->name, kr_sql_output_name(target));
 
-    while (val != NULL && val->node_case == PG_QUERY__NODE__NODE_TYPE_CAST) {
-        val = val->type_cast->arg;
+    for ( ;; ) {
+        if (val != NULL && val->node_case == PG_QUERY__NODE__NODE_TYPE_CAST) {
+            val = val->type_cast->arg;
+
+        } else if (val != NULL
+                   && val->node_case == PG_QUERY__NODE__NODE_COLLATE_CLAUSE)
+        {
+            val = val->collate_clause->arg;
+
+        } else {
+            break;
+        }
     }
 
-    if (val != NULL && val->node_case == PG_QUERY__NODE__NODE_COLUMN_REF) {
+    if (val == NULL) {
+        return;
+    }
+
+    if (val->node_case == PG_QUERY__NODE__NODE_COLUMN_REF) {
         kr_sql_out_column(out, val->column_ref);
+
+    } else if (val->node_case == PG_QUERY__NODE__NODE_A_INDIRECTION) {
+        kr_sql_out_field(out, val->a_indirection);
     }
 }
 
@@ -80,6 +99,21 @@ kr_sql_out_str(kr_str_t *s, const char *text)
 {
     s->data = text;
     s->len = strlen(text);
+}
+
+
+/* (table).column is a column too; (column).field is none */
+static void
+kr_sql_out_field(kr_sql_out_t *out, const PgQuery__AIndirection *in)
+{
+    if (in->n_indirection == 1 && in->arg != NULL
+        && in->arg->node_case == PG_QUERY__NODE__NODE_COLUMN_REF
+        && in->arg->column_ref->n_fields == 1)
+    {
+        kr_sql_out_str(&out->table,
+                       kr_sql_name(in->arg->column_ref->fields[0]));
+        kr_sql_out_str(&out->column, kr_sql_name(in->indirection[0]));
+    }
 }
 
 

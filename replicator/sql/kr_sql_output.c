@@ -36,6 +36,9 @@ static int kr_sql_itself(const kr_sql_search_t *s);
 static const PgQuery__ColumnRef *kr_sql_ref_of(const PgQuery__Node *target);
 static const char *kr_sql_field(const PgQuery__ColumnRef *ref, size_t from);
 static int kr_sql_is_star(const PgQuery__ColumnRef *ref);
+static const char *kr_sql_named(const PgQuery__Node *val);
+static const char *kr_sql_named_field(const PgQuery__AIndirection *in);
+static const char *kr_sql_named_select(const PgQuery__SubLink *link);
 
 
 int
@@ -304,30 +307,88 @@ kr_sql_is_star(const PgQuery__ColumnRef *ref)
 const char *
 kr_sql_output_name(const PgQuery__ResTarget *target)
 {
-    const PgQuery__Node  *val;
+    return *target->name != '\0' ? target->name : kr_sql_named(target->val);
+}
 
-    if (*target->name != '\0') {
-        return target->name;
-    }
 
-    val = target->val;
-
-    while (val != NULL && val->node_case == PG_QUERY__NODE__NODE_TYPE_CAST) {
-        val = val->type_cast->arg;
-    }
-
+/* As PostgreSQL's FigureColname(), for names that come from the query. */
+static const char *
+kr_sql_named(const PgQuery__Node *val)
+{
     if (val == NULL) {
         return "";
     }
 
-    if (val->node_case == PG_QUERY__NODE__NODE_COLUMN_REF) {
-        return kr_sql_field(val->column_ref, 1);
-    }
+    switch (val->node_case) {
 
-    if (val->node_case == PG_QUERY__NODE__NODE_FUNC_CALL) {
+    case PG_QUERY__NODE__NODE_TYPE_CAST:
+        return kr_sql_named(val->type_cast->arg);
+
+    case PG_QUERY__NODE__NODE_COLLATE_CLAUSE:
+        return kr_sql_named(val->collate_clause->arg);
+
+    case PG_QUERY__NODE__NODE_CASE_EXPR:
+        return kr_sql_named(val->case_expr->defresult);
+
+    case PG_QUERY__NODE__NODE_COLUMN_REF:
+        return kr_sql_field(val->column_ref, 1);
+
+    case PG_QUERY__NODE__NODE_FUNC_CALL:
         return kr_sql_name(val->func_call
                            ->funcname[val->func_call->n_funcname - 1]);
+
+    case PG_QUERY__NODE__NODE_A_INDIRECTION:
+        return kr_sql_named_field(val->a_indirection);
+
+    case PG_QUERY__NODE__NODE_SUB_LINK:
+        return kr_sql_named_select(val->sub_link);
+
+    default:
+        return "";
+    }
+}
+
+
+/* The last field, or without one (array[1]) what it is of. */
+static const char *
+kr_sql_named_field(const PgQuery__AIndirection *in)
+{
+    size_t       i;
+    const char  *name;
+
+    for (i = in->n_indirection; i != 0; i--) {
+        name = kr_sql_name(in->indirection[i - 1]);
+
+        if (*name != '\0') {
+            return name;
+        }
     }
 
-    return "";
+    return kr_sql_named(in->arg);
+}
+
+
+/* A sub-select that is a value is called like its column. */
+static const char *
+kr_sql_named_select(const PgQuery__SubLink *link)
+{
+    const PgQuery__Node        *sub;
+    const PgQuery__SelectStmt  *stmt;
+
+    sub = link->subselect;
+
+    if (link->sub_link_type != PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK
+        || sub == NULL || sub->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
+    {
+        return "";
+    }
+
+    stmt = sub->select_stmt;
+
+    while (stmt->larg != NULL) {
+        stmt = stmt->larg;
+    }
+
+    return stmt->n_target_list == 0
+           ? "" : kr_sql_output_name(stmt->target_list[0]->res_target);
 }

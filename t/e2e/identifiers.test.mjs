@@ -47,6 +47,12 @@ before(async () => {
         create function public."json_scalar"(text) returns text immutable
             language sql as $$ select 'own ' || $1 $$;
 
+        create table ops (id int primary key, database_op text);
+        alter table ops replica identity full;
+        create table keyed_ops (database_op int primary key, id int unique
+                                not null);
+        alter table keyed_ops replica identity full;
+
         create table ${'x'.repeat(63)} (id int primary key,
                                         ${'y'.repeat(63)} int);
         alter table ${'x'.repeat(63)} replica identity full;` });
@@ -403,5 +409,58 @@ describe('words that later versions of PostgreSQL reserve', () => {
         assert.deepEqual(await live.next(),
                          [{ id: 2, word: 'own b', database_op: 'insert' }]);
         await stack.sql('delete from words');
+    });
+});
+
+
+/* each row has a member of that name, in which JSON.parse keeps the last */
+describe('a column called database_op', () => {
+    const REASON = /the query has a column "database_op", .* another name/;
+
+    for (const query of [
+        'select * from ops',
+        'select ops.* from ops, posts p where p.id = ops.id',
+        'select id, case id when 1 then null else database_op end from ops',
+        'select id, (select o.database_op from ops o limit 1) from ops',
+        'select id, database_op collate "C" from ops',
+        'select id, database_op from ops',
+        "select id, 'x' as database_op from ops",
+        'select id, (ops).database_op from ops',
+        'select * from (select id, database_op from ops) ops',
+        'select id, max(database_op) as database_op from ops group by id',
+        'select id, database_op from ops union select id, name from users',
+    ]) {
+        test(`is refused: ${query}`, async () => {
+            await refused(Live.open(stack.base, 'ops', 'id', '1', {
+                query, topic: null, pk: /, posts/.test(query) ? 'ops.id' : 'id',
+                table_field: /, posts/.test(query) ? 'ops.id' : 'id' }), REASON);
+        });
+    }
+
+    test('is refused as a key', async () => {
+        await refused(Live.open(stack.base, 'keyed_ops', 'id', '1', {
+            query: 'select id, 1 as a from keyed_ops', pk: 'database_op' }),
+                      /the key has a column "database_op"/);
+    });
+
+    test('is read under another name, and filters', async (t) => {
+        const live = await open(t, 'ops', 'database_op', 'x', {
+            query: 'select id, database_op as op from ops'
+                   + " where database_op <> ''" });
+
+        await stack.sql("insert into ops values (1, 'x')");
+        assert.deepEqual(await live.next(),
+                         [{ id: 1, op: 'x', database_op: 'insert' }]);
+        await stack.sql('delete from ops');
+        assert.deepEqual(await live.next(),
+                         [{ id: 1, database_op: 'delete' }]);
+    });
+
+    test('of another table does no harm', async (t) => {
+        const live = await open(t, 'users', 'id', '9', {
+            query: 'select u.*, o.database_op as op from users u'
+                   + ' join ops o on o.id = u.id', topic: 'u:id' });
+
+        assert.equal(live.rows.size, 0);
     });
 });

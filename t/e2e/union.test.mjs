@@ -574,6 +574,11 @@ describe('a WITH or a sub-select is all that there is', () => {
                              `select p.id, u.* from posts p ${join}`,
                              'select p.userid as id from posts p',
                              'select p.id + 1 as id from posts p',
+                             'select case userid when 1 then 2 else id end'
+                             + ' from posts p',
+                             'select (select q.id from posts q limit 1)'
+                             + ' from posts p',
+                             'select (q).id from posts p, posts q',
                              'select p.*, q.* from posts p, posts q',
                              'select * from posts p'
                              + ' join (select 1 as id) s on true']) {
@@ -585,6 +590,7 @@ describe('a WITH or a sub-select is all that there is', () => {
                              'select * from posts p join users u using (id)',
                              'select * from posts p natural join banned b',
                              'select id::text, content from posts p',
+                             'select (p).id, content from posts p',
                              `select content from posts p ${join}`]) {
             const live = await open(t, query, '1', more);
 

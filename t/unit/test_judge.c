@@ -1,5 +1,5 @@
 /* sources: kr_judge.c kr_judge_column.c kr_judge_guard.c kr_judge_key.c */
-/* sources: kr_judge_name.c kr_facts.c kr_spec.c kr_json.c */
+/* sources: kr_judge_output.c kr_judge_name.c kr_facts.c kr_spec.c kr_json.c */
 /* sources: kr_sql.c kr_sql_collect.c kr_sql_resolve.c kr_sql_name.c */
 /* sources: kr_sql_output.c kr_sql_out.c kr_sql_rerun.c kr_sql_frame.c */
 /* sources: kr_sql_tree.c */

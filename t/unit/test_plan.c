@@ -1,6 +1,6 @@
 /* sources: kr_plan_make.c kr_plan_key.c kr_plan_spec.c kr_arena.c */
 /* sources: kr_judge.c kr_judge_column.c kr_judge_guard.c kr_judge_key.c */
-/* sources: kr_judge_name.c kr_facts.c kr_spec.c kr_json.c */
+/* sources: kr_judge_output.c kr_judge_name.c kr_facts.c kr_spec.c kr_json.c */
 /* sources: kr_sql.c kr_sql_collect.c kr_sql_resolve.c kr_sql_name.c */
 /* sources: kr_sql_output.c kr_sql_out.c kr_sql_rerun.c kr_sql_frame.c */
 /* sources: kr_sql_template.c kr_sql_tree.c kr_match_predicate.c */
