@@ -32,6 +32,9 @@ static void ngx_http_kairos_session_shutdown(
 static void ngx_http_kairos_session_goodbye(ngx_http_kairos_session_t *ks,
     ngx_uint_t code, const char *reason);
 static void ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks);
+static void ngx_http_kairos_session_silent(ngx_http_kairos_session_t *ks);
+static ngx_uint_t ngx_http_kairos_session_unread(
+    ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_turn(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_end(ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_session_shut(ngx_http_kairos_session_t *ks);
@@ -457,11 +460,45 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
         return;
     }
 
-    if (now - ks->active_msec >= ks->limits->idle_timeout) {
-        ks->slot->counters->idle++;
-        ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
-                                      "idle for too long");
-        return;
+    ngx_http_kairos_session_silent(ks);
+}
+
+
+void
+ngx_http_kairos_session_heard(ngx_http_kairos_session_t *ks, size_t len)
+{
+    ks->active_msec = ngx_current_msec;
+    ks->pinged = 0;
+    ks->slot->counters->bytes_in += len;
+}
+
+
+/*
+ * Closes the session if no byte has come for idle_timeout, and pings its
+ * client once after half of that time.
+ */
+static void
+ngx_http_kairos_session_silent(ngx_http_kairos_session_t *ks)
+{
+    ngx_msec_t  silence, limit;
+
+    limit = ks->limits->idle_timeout;
+    silence = ngx_current_msec - ks->active_msec;
+
+    if (silence >= limit / 2 && !ks->pinged) {
+        ks->pinged = 1;
+        ks->transport->ping(ks);
+
+    } else if (silence >= limit) {
+
+        if (!ngx_http_kairos_session_unread(ks)) {
+            ks->slot->counters->idle++;
+            ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_CLOSE_PROTOCOL,
+                                          "idle for too long");
+            return;
+        }
+
+        ngx_http_kairos_session_heard(ks, 0);
     }
 
     ngx_http_kairos_session_arm(ks);
@@ -469,8 +506,29 @@ ngx_http_kairos_session_timed_out(ngx_http_kairos_session_t *ks)
 
 
 /*
+ * Returns 1 if the kernel has bytes of the client that the worker did not read
+ * yet, else 0.  The worker may have been stopped or busy, and nginx calls the
+ * handlers of timers before those of all sockets that can be read.
+ */
+static ngx_uint_t
+ngx_http_kairos_session_unread(ngx_http_kairos_session_t *ks)
+{
+#if (NGX_HAVE_FIONREAD)
+    int  n;
+
+    n = 0;
+
+    return ngx_socket_nread(ks->connection->fd, &n) != -1 && n > 0;
+#else
+    return 0;
+#endif
+}
+
+
+/*
  * Sets the timer to the earliest of the session's times.  Input does not move
- * the timer, only active_msec, which the timer's handler reads.
+ * the timer, only active_msec, which the timer's handler reads.  The time of a
+ * paused session's silence does not run, because the session is not read.
  */
 void
 ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
@@ -478,10 +536,21 @@ ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
     time_t           seconds;
     ngx_time_t      *tp;
     ngx_event_t     *rev;
-    ngx_msec_int_t   left, drain, pause;
+    ngx_msec_t       silence;
+    ngx_msec_int_t   left, drain;
 
-    left = (ngx_msec_int_t) (ks->active_msec + ks->limits->idle_timeout
-                             - ngx_current_msec);
+    if (ks->paused) {
+        left = (ngx_msec_int_t) ngx_http_kairos_session_wait(ks);
+
+    } else {
+        silence = ks->limits->idle_timeout;
+
+        if (!ks->pinged) {
+            silence /= 2;
+        }
+
+        left = (ngx_msec_int_t) (ks->active_msec + silence - ngx_current_msec);
+    }
 
     if (ks->draining) {
         drain = (ngx_msec_int_t) (ks->drain_at_msec - ngx_current_msec);
@@ -501,17 +570,14 @@ ngx_http_kairos_session_arm(ngx_http_kairos_session_t *ks)
 
     rev = ks->connection->read;
 
-    if (ks->paused) {
-        pause = (ngx_msec_int_t) ngx_http_kairos_session_wait(ks);
-        left = ngx_min(left, pause);
+    /* else nginx does not move it by less than 300 ms */
 
-        /*
-         * else nginx keeps the old time if the two differ by less than 300 ms
-         */
+    /*
+     * else nginx keeps the old time if the two differ by less than 300 ms
+     */
 
-        if (rev->timer_set) {
-            ngx_del_timer(rev);
-        }
+    if (ks->paused && rev->timer_set) {
+        ngx_del_timer(rev);
     }
 
     ngx_add_timer(rev, (ngx_msec_t) ngx_max(left, 1));

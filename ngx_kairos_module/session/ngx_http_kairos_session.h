@@ -91,6 +91,7 @@ struct ngx_http_kairos_session_s {
     unsigned                      rate_logged:1;   /* "sends more than" was */
     unsigned                      awaits_ring:1;   /* its last message made
                                                       the ring backlogged */
+    unsigned                      pinged:1;     /* since its last byte */
     uint32_t                      queue_len;
 
     ngx_connection_t             *connection;
@@ -104,7 +105,8 @@ struct ngx_http_kairos_session_s {
     uint32_t                      queue_head;
     size_t                        queue_sent;   /* bytes of the head */
     size_t                        queue_bytes;  /* of all */
-    ngx_msec_t                    active_msec;  /* last byte in or out */
+    ngx_msec_t                    active_msec;  /* of the last byte that came,
+                                                   or of the end of a pause */
     ngx_http_kairos_slot_t       *slot;      /* where it is counted */
     ngx_log_t                    *log;       /* the connection's */
 

@@ -39,6 +39,12 @@ void ngx_http_kairos_session_spend(ngx_http_kairos_session_t *ks);
 void ngx_http_kairos_session_resume(ngx_http_kairos_session_t *ks);
 
 /*
+ * Notes that len bytes have come from the client.  Nothing else is a sign of
+ * life: the kernel accepts bytes for a client that is gone, for many minutes.
+ */
+void ngx_http_kairos_session_heard(ngx_http_kairos_session_t *ks, size_t len);
+
+/*
  * Ends the session without a close and without waiting: the connection is
  * dead.
  */

@@ -123,6 +123,7 @@ ngx_http_kairos_session_resume(ngx_http_kairos_session_t *ks)
 
         /* a session that was not read was not idle */
         ks->active_msec = ngx_current_msec;
+        ks->pinged = 0;
 
         ngx_post_event(ks->connection->read, &ngx_posted_events);
     }

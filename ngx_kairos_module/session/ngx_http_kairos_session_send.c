@@ -274,7 +274,6 @@ ngx_http_kairos_session_write(ngx_http_kairos_session_t *ks)
     }
 
     if (sent != 0) {
-        ks->active_msec = ngx_current_msec;
         ngx_http_kairos_session_sent(ks, sent);
     }
 
@@ -308,7 +307,6 @@ ngx_http_kairos_session_write_one(ngx_http_kairos_session_t *ks)
     }
 
     if (n > 0) {
-        ks->active_msec = ngx_current_msec;
         ngx_http_kairos_session_sent(ks, n);
     }
 

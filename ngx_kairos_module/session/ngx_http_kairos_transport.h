@@ -41,6 +41,12 @@ typedef struct {
     ngx_int_t  (*flush)(ngx_http_kairos_session_t *ks);
 
     /*
+     * Queues what each client of this transport answers, by itself.  Without
+     * memory the session ends.
+     */
+    void       (*ping)(ngx_http_kairos_session_t *ks);
+
+    /*
      * Queues what tells the client that the session ends, by ks->code and
      * ks->reason.  NGX_ERROR: no memory.
      */

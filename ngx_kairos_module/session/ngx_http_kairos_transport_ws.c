@@ -28,6 +28,7 @@ typedef struct {
 static void ngx_http_kairos_transport_ws_open(ngx_http_kairos_session_t *ks);
 static ngx_int_t ngx_http_kairos_transport_ws_read(
     ngx_http_kairos_session_t *ks);
+static void ngx_http_kairos_transport_ws_ping(ngx_http_kairos_session_t *ks);
 static ngx_int_t ngx_http_kairos_transport_ws_close(
     ngx_http_kairos_session_t *ks);
 static void ngx_http_kairos_transport_ws_free(ngx_http_kairos_session_t *ks);
@@ -39,8 +40,9 @@ static void ngx_http_kairos_transport_ws_data(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_ws_event_t *ev);
 static void ngx_http_kairos_transport_ws_control(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_ws_event_t *ev);
-static void ngx_http_kairos_transport_ws_pong(ngx_http_kairos_session_t *ks,
-    ngx_http_kairos_ws_event_t *ev);
+static void ngx_http_kairos_transport_ws_send_control(
+    ngx_http_kairos_session_t *ks, ngx_uint_t opcode, u_char *data,
+    size_t len);
 
 
 const ngx_http_kairos_transport_t  ngx_http_kairos_transport_ws = {
@@ -48,6 +50,7 @@ const ngx_http_kairos_transport_t  ngx_http_kairos_transport_ws = {
     ngx_http_kairos_transport_ws_open,
     ngx_http_kairos_transport_ws_read,
     ngx_http_kairos_session_write_queue,
+    ngx_http_kairos_transport_ws_ping,
     ngx_http_kairos_transport_ws_close,
     ngx_http_kairos_transport_ws_free
 };
@@ -101,8 +104,7 @@ ngx_http_kairos_transport_ws_read(ngx_http_kairos_session_t *ks)
             return NGX_ERROR;
         }
 
-        ks->active_msec = ngx_current_msec;
-        ks->slot->counters->bytes_in += n;
+        ngx_http_kairos_session_heard(ks, n);
 
         pos = ks->sessions->buffer;
         last = pos + n;
@@ -122,6 +124,14 @@ ngx_http_kairos_transport_ws_read(ngx_http_kairos_session_t *ks)
     ngx_http_kairos_transport_ws_go_on(ks);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_kairos_transport_ws_ping(ngx_http_kairos_session_t *ks)
+{
+    ngx_http_kairos_transport_ws_send_control(ks, NGX_HTTP_KAIROS_WS_PING,
+                                              NULL, 0);
 }
 
 
@@ -288,7 +298,9 @@ ngx_http_kairos_transport_ws_control(ngx_http_kairos_session_t *ks,
 
     case NGX_HTTP_KAIROS_WS_PING:
         ngx_http_kairos_session_spend(ks);
-        ngx_http_kairos_transport_ws_pong(ks, ev);
+        ngx_http_kairos_transport_ws_send_control(ks,
+                                                  NGX_HTTP_KAIROS_WS_PONG,
+                                                  ev->data, ev->len);
         break;
 
     case NGX_HTTP_KAIROS_WS_CLOSE:
@@ -307,22 +319,24 @@ ngx_http_kairos_transport_ws_control(ngx_http_kairos_session_t *ks,
 
 
 static void
-ngx_http_kairos_transport_ws_pong(ngx_http_kairos_session_t *ks,
-    ngx_http_kairos_ws_event_t *ev)
+ngx_http_kairos_transport_ws_send_control(ngx_http_kairos_session_t *ks,
+    ngx_uint_t opcode, u_char *data, size_t len)
 {
     u_char                 *p;
     ngx_http_kairos_msg_t  *msg;
 
-    msg = ngx_http_kairos_msg_alloc(
-                       ngx_http_kairos_ws_header_size(ev->len) + ev->len,
-                       ks->log);
+    msg = ngx_http_kairos_msg_alloc(ngx_http_kairos_ws_header_size(len) + len,
+                                    ks->log);
     if (msg == NULL) {
         ngx_http_kairos_session_fail(ks);
         return;
     }
 
-    p = ngx_http_kairos_ws_header(msg->data, NGX_HTTP_KAIROS_WS_PONG, ev->len);
-    ngx_memcpy(p, ev->data, ev->len);
+    p = ngx_http_kairos_ws_header(msg->data, opcode, len);
+
+    if (len > 0) {
+        ngx_memcpy(p, data, len);
+    }
 
     ngx_http_kairos_session_send(ks, msg);
     ngx_http_kairos_msg_release(msg);
