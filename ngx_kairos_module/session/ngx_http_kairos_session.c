@@ -68,6 +68,10 @@ ngx_http_kairos_session_read_handler(ngx_event_t *rev)
 
     c->log->action = "reading from the client";
 
+    if (ks->paused) {
+        ngx_http_kairos_session_abandon(ks);
+    }
+
     if ((!ks->paused && ks->transport->read(ks) != NGX_OK)
         || ngx_handle_read_event(rev, rev->eof ? NGX_CLOSE_EVENT : 0)
            != NGX_OK)

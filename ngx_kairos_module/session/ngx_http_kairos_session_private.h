@@ -32,6 +32,12 @@ ngx_msec_t ngx_http_kairos_session_wait(ngx_http_kairos_session_t *ks);
  */
 ngx_uint_t ngx_http_kairos_session_pause(ngx_http_kairos_session_t *ks);
 
+/*
+ * Ends a session that kairos_message_rate holds up if the client has closed
+ * the connection: what was not read of it is dropped.
+ */
+void ngx_http_kairos_session_abandon(ngx_http_kairos_session_t *ks);
+
 /* Takes a message of the client, of any kind, from kairos_message_rate. */
 void ngx_http_kairos_session_spend(ngx_http_kairos_session_t *ks);
 

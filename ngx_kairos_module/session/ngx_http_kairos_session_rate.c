@@ -55,8 +55,24 @@ ngx_http_kairos_session_pause(ngx_http_kairos_session_t *ks)
     }
 
     ngx_http_kairos_session_arm(ks);
+    ngx_http_kairos_session_abandon(ks);
 
     return 1;
+}
+
+
+/*
+ * A sender that is gone has had no reply to what was not read, and would else
+ * publish for hours, as a member of its topics that takes a place of its
+ * user's quota.  A pause for the ring is short, and the sender did not cause
+ * it: behind such a pause all is published.
+ */
+void
+ngx_http_kairos_session_abandon(ngx_http_kairos_session_t *ks)
+{
+    if (!ks->awaits_ring && ks->connection->read->pending_eof) {
+        ngx_http_kairos_session_lose(ks);
+    }
 }
 
 

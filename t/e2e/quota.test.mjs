@@ -350,6 +350,35 @@ test('a paused socket does not grow the server, and its end is seen',
 });
 
 
+test('who is gone publishes nothing more of what kairos_message_rate held up',
+     async (t) => {
+    const stack = await start(t, 'kairos_message_rate 10;', { workers: 1 });
+    const hears = await Client.connect(stack.base);
+    const raw = await open(t, stack);
+
+    t.after(() => hears.ws.terminate());
+    await hears.join('room');
+
+    const pushes = Array.from({ length: 100 }, (_, i) => frame(
+        TEXT, `["1",null,"room","e",{"body":${i}}]`));
+
+    raw.send(frame(TEXT, '["1","1","room","phx_join",{}]'), ...pushes);
+    await hears.event('room', 'e');
+    raw.tcp.end();
+
+    await until(async () => (await stack.nginx.status()).sockets == 1,
+                'the socket is gone');
+
+    /* a burst of two seconds passes, and not what waits for eight more */
+    const heard = await hears.pending();
+
+    assert.ok(heard.length < 40, `${heard.length} of 100`);
+    assert.deepEqual(heard.map((text) => JSON.parse(text)[4].body),
+                     heard.map((_, i) => i + 1));
+    await within(raw.ended, 'the end');
+});
+
+
 test('a close frame is answered, though a pause was before it', async (t) => {
     const stack = await start(t, 'kairos_message_rate 5;', { workers: 1 });
     const raw = await open(t, stack);

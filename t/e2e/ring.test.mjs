@@ -279,6 +279,41 @@ async function asking(t, stack, worker) {
 }
 
 
+test('what a slow worker held up is published, though its sender is gone',
+     async (t) => {
+    const stack = await small(t);
+    const [a, b] = await apart(t, stack);
+    const n = 50;
+
+    await a.join('room');
+    await b.join('room');
+    process.kill(b.worker, 'SIGSTOP');
+
+    try {
+        /* more than half of the ring, and less than all of it */
+        for (let i = 0; i < n; i++) {
+            a.send([a.joins.room, null, 'room', 'e',
+                    { body: { i, x: 'x'.repeat(4000) } }]);
+        }
+
+        await a.event('room', 'e');
+        a.ws._socket.end();
+
+    } finally {
+        process.kill(b.worker, 'SIGCONT');
+    }
+
+    for (let i = 0; i < n; i++) {
+        assert.equal((await b.event('room', 'e')).body.i, i);
+    }
+
+    const { overruns, held } = await stack.nginx.status('/status/small');
+
+    assert.equal(overruns, 0);
+    assert.ok(held > 0);
+});
+
+
 test('more workers than the zone has places for hear each other',
      async (t) => {
     /* 35 sanitizers look for leaks longer than nginx waits at the end */
