@@ -14,6 +14,8 @@
 #define NGX_HTTP_KAIROS_LOG_MAX      64
 
 
+static ngx_uint_t ngx_http_kairos_channel_is_push(
+    const ngx_http_kairos_phx_msg_t *m);
 static void ngx_http_kairos_channel_send_system(ngx_http_kairos_channel_t *ch,
     const char *event, const ngx_str_t *payload);
 static void ngx_http_kairos_channel_send(ngx_http_kairos_session_t *ks,
@@ -58,10 +60,13 @@ ngx_http_kairos_channel_find(ngx_http_kairos_session_t *ks,
 
 ngx_http_kairos_channel_t *
 ngx_http_kairos_channel_open(ngx_http_kairos_session_t *ks,
-    const ngx_str_t *topic, const ngx_str_t *join_ref)
+    const ngx_http_kairos_phx_msg_t *join)
 {
     u_char                     *p;
+    const ngx_str_t            *join_ref;
     ngx_http_kairos_channel_t  *ch;
+
+    join_ref = (join->join_ref.len > 0) ? &join->join_ref : &join->ref;
 
     ch = ngx_alloc(sizeof(ngx_http_kairos_channel_t) + join_ref->len,
                    ks->log);
@@ -69,8 +74,8 @@ ngx_http_kairos_channel_open(ngx_http_kairos_session_t *ks,
         return NULL;
     }
 
-    ch->topic = ngx_http_kairos_topic_add(&ks->client->hub->topics, topic,
-                                          &ch->member);
+    ch->topic = ngx_http_kairos_topic_add(&ks->client->hub->topics,
+                                          &join->message.topic, &ch->member);
     if (ch->topic == NULL) {
         ngx_free(ch);
         return NULL;
@@ -119,7 +124,7 @@ ngx_http_kairos_channel_reply(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_msg_t      *msg;
     ngx_http_kairos_phx_msg_t   m;
 
-    if (req->ref.len == 0) {
+    if (req->ref.len == 0 && ngx_http_kairos_channel_is_push(req)) {
         return;
     }
 
@@ -217,6 +222,20 @@ ngx_http_kairos_channel_end_topic(ngx_http_kairos_topic_t *tp,
         ngx_http_kairos_channel_send_error(ch, reason);
         ngx_http_kairos_channel_close(ch);
     }
+}
+
+
+/* Whether the message is none of those that Phoenix itself answers. */
+static ngx_uint_t
+ngx_http_kairos_channel_is_push(const ngx_http_kairos_phx_msg_t *m)
+{
+    const ngx_str_t  *event;
+
+    event = &m->message.event;
+
+    return !ngx_http_kairos_is(event, "phx_join")
+           && !ngx_http_kairos_is(event, "phx_leave")
+           && !ngx_http_kairos_is(event, "heartbeat");
 }
 
 

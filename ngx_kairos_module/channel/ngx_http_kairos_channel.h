@@ -23,7 +23,8 @@ typedef struct {
     ngx_http_kairos_encoding_e  encoding;   /* of ks->client, kept here for
                                                the loop of a delivery */
     ngx_http_kairos_topic_t    *topic;
-    ngx_str_t                   join_ref;   /* raw JSON token, owned */
+    ngx_str_t                   join_ref;   /* raw JSON token, owned; empty: a
+                                               join without any ref */
 } ngx_http_kairos_channel_t;
 
 
@@ -32,20 +33,21 @@ ngx_http_kairos_channel_t *ngx_http_kairos_channel_find(
     ngx_http_kairos_session_t *ks, const ngx_str_t *topic);
 
 /*
- * Makes the socket a member of the topic.  The socket is no member yet, or the
- * caller closes the older channel right after.  Copies topic and join_ref.
- * Sends nothing.  NULL: no memory (logged).
+ * Makes the socket a member of the join's topic.  The socket is no member yet,
+ * or the caller closes the older channel right after.  If the join has no
+ * join_ref, as those of the oldest clients, its ref is the channel's join_ref.
+ * Copies topic and join_ref.  Sends nothing.  NULL: no memory (logged).
  */
 ngx_http_kairos_channel_t *ngx_http_kairos_channel_open(
-    ngx_http_kairos_session_t *ks, const ngx_str_t *topic,
-    const ngx_str_t *join_ref);
+    ngx_http_kairos_session_t *ks, const ngx_http_kairos_phx_msg_t *join);
 
 /* Ends the membership and frees the channel (and an empty topic). */
 void ngx_http_kairos_channel_close(ngx_http_kairos_channel_t *ch);
 
 /*
- * Sends a phx_reply: req gives join_ref, ref and topic (its ref empty: the
- * client asked for no answer, nothing is sent).  response is JSON.
+ * Sends a phx_reply: req gives join_ref, ref, topic and event.  A push without
+ * a ref wants no reply, and nothing is sent; a heartbeat, a join and a leave
+ * are answered all the same, as in Phoenix.  response is JSON.
  */
 void ngx_http_kairos_channel_reply(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *req, ngx_uint_t ok,

@@ -16,11 +16,6 @@
 #include "ngx_http_kairos_token.h"
 
 
-#define ngx_http_kairos_is(s, text)                                          \
-    ((s)->len == sizeof(text) - 1                                            \
-     && ngx_memcmp((s)->data, text, sizeof(text) - 1) == 0)
-
-
 static void ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
     ngx_uint_t binary, u_char *data, size_t len);
 static void ngx_http_kairos_dispatch_gone(ngx_http_kairos_session_t *ks);
@@ -210,9 +205,7 @@ static void
 ngx_http_kairos_dispatch_join_plain(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_phx_msg_t *m, ngx_http_kairos_channel_t *old)
 {
-    if (ngx_http_kairos_channel_open(ks, &m->message.topic, &m->join_ref)
-        == NULL)
-    {
+    if (ngx_http_kairos_channel_open(ks, m) == NULL) {
         ngx_http_kairos_channel_refuse(ks, m, "the server is out of memory");
         return;
     }
@@ -340,7 +333,7 @@ ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
 
 /*
  * Returns 1 if the message has the join_ref of another join of the topic than
- * the channel's, else 0.  A message without a join_ref is for the open
+ * the channel's, else 0; 0 also if the channel's join had no ref at all.  A message without a join_ref is for the open
  * channel, and gets that channel's join_ref, for the reply: a copy in buf, of
  * NGX_HTTP_KAIROS_PHX_MAX_REF bytes, because a push may close the channel
  * before the reply is made.
@@ -355,6 +348,10 @@ ngx_http_kairos_dispatch_stale(ngx_http_kairos_channel_t *ch,
         m->join_ref.len = ch->join_ref.len;
         m->join_ref.data = buf;
 
+        return 0;
+    }
+
+    if (ch->join_ref.len == 0) {
         return 0;
     }
 

@@ -438,8 +438,7 @@ ngx_http_kairos_query_open(ngx_http_kairos_query_t *q,
         return "too many channels joined";
     }
 
-    ch = ngx_http_kairos_channel_open(ks, &rq->m.message.topic,
-                                      &rq->m.join_ref);
+    ch = ngx_http_kairos_channel_open(ks, &rq->m);
     if (ch == NULL) {
         return "the server is out of memory";
     }

@@ -131,6 +131,13 @@ ngx_http_kairos_request_add(ngx_http_kairos_requests_t *rqs,
     rq->number = ++rqs->number;
     rq->join = (join != 0);
 
+    if (join) {
+        ngx_str_set(&rq->m.message.event, "phx_join");
+
+    } else {
+        ngx_str_set(&rq->m.message.event, "subscribe");
+    }
+
     rq->node.key = (ngx_rbtree_key_t) rq->number;
     ngx_rbtree_insert(&rqs->requests, &rq->node);
     rqs->nrequests++;

@@ -24,7 +24,8 @@ typedef struct {
     uint64_t                    socket;
     uint64_t                    client;
     ngx_http_kairos_requester_t *requester; /* NULL: the socket is gone */
-    ngx_http_kairos_phx_msg_t   m;          /* join_ref, ref, topic: owned */
+    ngx_http_kairos_phx_msg_t   m;          /* join_ref, ref, topic: owned;
+                                               event: static text */
     ngx_msec_t                  asked_msec;
     unsigned                    join:1;
     unsigned                    waited:1;   /* the client is to be answered;

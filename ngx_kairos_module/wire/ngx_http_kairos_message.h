@@ -10,6 +10,12 @@
 #include <ngx_core.h>
 
 
+/* Whether a topic, an event or a payload is this literal. */
+#define ngx_http_kairos_is(s, text)                                          \
+    ((s)->len == sizeof(text) - 1                                            \
+     && ngx_memcmp((s)->data, text, sizeof(text) - 1) == 0)
+
+
 typedef struct {
     ngx_str_t    topic;       /* decoded UTF-8, as is event */
     ngx_str_t    event;

@@ -48,6 +48,7 @@ static ngx_int_t ngx_http_kairos_phx_parse_parts(
     const char **reason);
 static ngx_int_t ngx_http_kairos_phx_parse_ref(ngx_http_kairos_json_t *field,
     ngx_str_t *ref, const char **reason);
+static void ngx_http_kairos_phx_parse_escapes(ngx_str_t *ref);
 static void ngx_http_kairos_phx_parse_string(ngx_http_kairos_json_t *field,
     ngx_str_t *s);
 static ngx_int_t ngx_http_kairos_phx_parse_binary(u_char *data, size_t len,
@@ -393,12 +394,34 @@ ngx_http_kairos_phx_parse_ref(ngx_http_kairos_json_t *field, ngx_str_t *ref,
         }
 
         *ref = field->raw;
+        ngx_http_kairos_phx_parse_escapes(ref);
         return NGX_OK;
 
     default:
         *reason = "message has a ref that is no string, number or null";
         return NGX_ERROR;
     }
+}
+
+
+/*
+ * Writes the ref, of at most NGX_HTTP_KAIROS_PHX_MAX_REF bytes, anew in its
+ * place: with the escapes that it needs, which makes it no longer.
+ */
+static void
+ngx_http_kairos_phx_parse_escapes(ngx_str_t *ref)
+{
+    u_char     buf[NGX_HTTP_KAIROS_PHX_MAX_REF];
+    ngx_str_t  text;
+
+    if (memchr(ref->data, '\\', ref->len) == NULL) {
+        return;
+    }
+
+    text.data = buf;
+    text.len = ngx_http_kairos_json_unescape(buf, ref) - buf;
+
+    ref->len = ngx_http_kairos_json_string(ref->data, &text) - ref->data;
 }
 
 

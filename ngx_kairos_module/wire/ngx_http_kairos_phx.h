@@ -30,9 +30,10 @@ typedef enum {
 
 
 /*
- * A message with Phoenix' refs.  join_ref and ref are raw JSON tokens, strings
- * or numbers, as the client wrote them ("5" and 5 differ and are echoed as
- * they came); len 0 stands for null, or for a ref that is not there.  A binary
+ * A message with Phoenix' refs.  join_ref and ref are JSON tokens, strings or
+ * numbers ("5" and 5 differ and are echoed as they came); a string has no
+ * escape that it does not need, as Phoenix writes it, so that equal refs are
+ * equal bytes; len 0 stands for null, or for a ref that is not there.  A binary
  * push carries its refs as bare text: the parser puts the quotes around them,
  * so that they compare equal to, and are echoed like, those of a text message,
  * and the writer of a binary message takes them off again.
@@ -47,7 +48,8 @@ typedef struct {
 /*
  * Parses a client's text message (V1 or V2) or, with binary set, a V2 binary
  * push.  Slices of *m point into data, which is changed: topic and event are
- * unescaped in place, the refs of a binary push are quoted over its header.
+ * unescaped in place, needless escapes of the refs as well, and the refs of a
+ * binary push are quoted over its header.
  * The payload is validated in full and not touched.
  *
  * V1 is an object: topic, event and payload must be there, join_ref and ref

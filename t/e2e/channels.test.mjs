@@ -43,7 +43,9 @@ describe('heartbeat', () => {
         ['["9","hb","phoenix","heartbeat",{"x":1}]', '"hb"'],
         [' [ null , "1" , "phoenix" , "heartbeat" , { } ] ', '"1"'],
         ['[null,7,"phoenix","heartbeat",{}]', '7'],
-        ['[null,"\\u0031","phoenix","heartbeat",{}]', '"\\u0031"'],
+        ['[null,"\\u0031","phoenix","heartbeat",{}]', '"1"'],
+        ['[null,null,"phoenix","heartbeat",{}]', 'null'],
+        ['["1",null,"phoenix","heartbeat",{}]', 'null'],
         ['[null,"1","ph\\u006fenix","heartb\\u0065at",{}]', '"1"'],
     ]) {
         test(sent, async (t) => {
@@ -86,6 +88,55 @@ describe('join and leave', () => {
         c.send('[29,32,"room:n","phx_leave",{}]');
         assert.equal(await c.text(), `[29,32,"room:n","phx_reply",${OK}]`);
         assert.equal(await c.text(), '[29,29,"room:n","phx_close",{}]');
+    });
+
+    test('without a ref they are answered all the same', async (t) => {
+        const c = await client(t);
+
+        assert.equal(await exchange(c, '["5",null,"room:8","phx_join",{}]'),
+                     `["5",null,"room:8","phx_reply",${OK}]`);
+        assert.equal(await exchange(c, '["5",null,"room:8","phx_leave",{}]'),
+                     `["5",null,"room:8","phx_reply",${OK}]`);
+        assert.equal(await c.text(), '["5","5","room:8","phx_close",{}]');
+        assert.equal(await exchange(c, '[null,null,"room:8","phx_leave",{}]'),
+                     `[null,null,"room:8","phx_reply",${OK}]`);
+        assert.match(await exchange(c, '["6",null,"room:8","phx_join",1]'),
+                     /^\["6",null,"room:8",.*"status":"error"/);
+    });
+
+    test('a join_ref is the same however it is escaped', async (t) => {
+        const c = await client(t);
+
+        assert.equal(
+            await exchange(c, '["\\u0061\\/\\"","1","room:9","phx_join",{}]'),
+            `["a/\\"","1","room:9","phx_reply",${OK}]`);
+        c.send('["a/\\u0022","2","room:9","e",{"body":1}]');
+        assert.equal(await c.text(), '[null,null,"room:9","e",{"body":1}]');
+        assert.equal(await c.text(),
+                     `["a/\\"","2","room:9","phx_reply",${OK}]`);
+    });
+
+    test('a join without a join_ref has its ref as the channel\'s',
+         async (t) => {
+        const c = await client(t);
+
+        assert.equal(await exchange(c, '[null,"5","room:10","phx_join",{}]'),
+                     `[null,"5","room:10","phx_reply",${OK}]`);
+        c.send('["4","6","room:10","e",{"body":"stale"}]');
+        assert.deepEqual(await c.pending(), []);
+        c.send('["5",null,"room:10","e",{"body":1}]');
+        assert.equal(await c.text(), '[null,null,"room:10","e",{"body":1}]');
+        assert.equal(await exchange(c, '[null,"7","room:10","phx_leave",{}]'),
+                     `["5","7","room:10","phx_reply",${OK}]`);
+        assert.equal(await c.text(), '["5","5","room:10","phx_close",{}]');
+    });
+
+    test('a join with neither: any join_ref is for its channel', async (t) => {
+        const c = await client(t);
+
+        await exchange(c, '[null,null,"room:11","phx_join",{}]');
+        c.send('["5",null,"room:11","e",{"body":1}]');
+        assert.equal(await c.text(), '[null,null,"room:11","e",{"body":1}]');
     });
 
     test('a second join closes the first channel', async (t) => {

@@ -75,7 +75,7 @@ describe('a client that knows no join_ref', () => {
         c.send(message('a', 'phx_leave', {}, '3'));
         assert.equal(await c.text(), reply('a', '"3"'));
         assert.equal(await c.text(), '{"event":"phx_close","payload":{},'
-                                     + '"ref":null,"topic":"a"}');
+                                     + '"ref":"1","topic":"a"}');
         assert.equal(await exchange(c, message('a', 'e', { body: 1 }, '4')),
                      reply('a', '"4"', UNMATCHED));
     });
@@ -87,13 +87,25 @@ describe('a client that knows no join_ref', () => {
         await exchange(c, message('a', 'phx_join', {}, '1'));
         c.send(message('a', 'phx_join', {}, '2'));
         assert.equal(await c.text(), reply('a', '"2"'));
-        assert.match(await c.text(), /"phx_close"/);
+
+        /* with the old one's ref, so that it is not taken for the new one's */
+        assert.equal(await c.text(), '{"event":"phx_close","payload":{},'
+                                     + '"ref":"1","topic":"a"}');
 
         c.send(message('a', 'e', { body: 1 }, null));
         assert.match(await c.text(), /"body":1/);
         assert.equal(await exchange(c, message('phoenix', 'heartbeat', {},
                                                '3')),
                      reply('phoenix', '"3"'));
+    });
+
+    test('is heard when it sends the ref of its join as one', async (t) => {
+        const c = await client(t);
+
+        await exchange(c, message('a', 'phx_join', {}, '1'));
+        c.send('{"topic":"a","event":"e","payload":{"body":1},"ref":null,'
+               + '"join_ref":"1"}');
+        assert.match(await c.text(), /"body":1/);
     });
 
     test('has a ref that is a number, and one that is not there', async (t) => {
