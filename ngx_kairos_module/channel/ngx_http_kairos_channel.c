@@ -14,7 +14,7 @@
 #define NGX_HTTP_KAIROS_LOG_MAX      64
 
 
-static ngx_uint_t ngx_http_kairos_channel_is_push(
+static ngx_uint_t ngx_http_kairos_channel_replies(
     const ngx_http_kairos_phx_msg_t *m);
 static void ngx_http_kairos_channel_send_system(ngx_http_kairos_channel_t *ch,
     const char *event, const ngx_str_t *payload);
@@ -124,7 +124,7 @@ ngx_http_kairos_channel_reply(ngx_http_kairos_session_t *ks,
     ngx_http_kairos_msg_t      *msg;
     ngx_http_kairos_phx_msg_t   m;
 
-    if (req->ref.len == 0 && ngx_http_kairos_channel_is_push(req)) {
+    if (!ngx_http_kairos_channel_replies(req)) {
         return;
     }
 
@@ -158,6 +158,10 @@ ngx_http_kairos_channel_refuse(ngx_http_kairos_session_t *ks,
 
     response.data = buf;
     response.len = ngx_http_kairos_channel_reason(buf, &text) - buf;
+
+    if (!ngx_http_kairos_channel_replies(req)) {
+        ks->slot->counters->unanswered++;
+    }
 
     ngx_http_kairos_channel_log_refusal(ks, req, &text);
     ngx_http_kairos_channel_reply(ks, req, 0, &response);
@@ -225,17 +229,18 @@ ngx_http_kairos_channel_end_topic(ngx_http_kairos_topic_t *tp,
 }
 
 
-/* Whether the message is none of those that Phoenix itself answers. */
+/* Whether the message gets a reply: not a push without a ref. */
 static ngx_uint_t
-ngx_http_kairos_channel_is_push(const ngx_http_kairos_phx_msg_t *m)
+ngx_http_kairos_channel_replies(const ngx_http_kairos_phx_msg_t *m)
 {
     const ngx_str_t  *event;
 
     event = &m->message.event;
 
-    return !ngx_http_kairos_is(event, "phx_join")
-           && !ngx_http_kairos_is(event, "phx_leave")
-           && !ngx_http_kairos_is(event, "heartbeat");
+    return m->ref.len != 0
+           || ngx_http_kairos_is(event, "phx_join")
+           || ngx_http_kairos_is(event, "phx_leave")
+           || ngx_http_kairos_is(event, "heartbeat");
 }
 
 

@@ -53,7 +53,10 @@ void ngx_http_kairos_channel_reply(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *req, ngx_uint_t ok,
     const ngx_str_t *response);
 
-/* The same with {"reason": text}; text is UTF-8, cut at 512 bytes. */
+/*
+ * The same with {"reason": text}; text is UTF-8, cut at 512 bytes.  The log
+ * gets a line at level info, and if there is no reply, unanswered counts it.
+ */
 void ngx_http_kairos_channel_refuse(ngx_http_kairos_session_t *ks,
     const ngx_http_kairos_phx_msg_t *req, const char *reason);
 

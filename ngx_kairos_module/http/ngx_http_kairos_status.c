@@ -50,6 +50,7 @@ static const ngx_http_kairos_status_counter_t
     ngx_http_kairos_status_counter(refused_user),
     ngx_http_kairos_status_counter(refused_channels),
     ngx_http_kairos_status_counter(refused_pending),
+    ngx_http_kairos_status_counter(unanswered),
     ngx_http_kairos_status_counter(uncounted),
     ngx_http_kairos_status_counter(paused),
     ngx_http_kairos_status_counter(held),

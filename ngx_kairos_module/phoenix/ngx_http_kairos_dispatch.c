@@ -1,7 +1,8 @@
 /*
- * Every message that carries a ref is answered, with one exception, which is
- * Phoenix' own: a message with the join_ref of an earlier join of its topic is
- * dropped, because its client has joined the topic anew.
+ * Every message that carries a ref is answered, also one that cannot be
+ * served, with one exception, which is Phoenix' own: a message with the
+ * join_ref of an earlier join of its topic is dropped, because its client has
+ * joined the topic anew.
  */
 
 #include <ngx_config.h>
@@ -20,6 +21,8 @@ static void ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
     ngx_uint_t binary, u_char *data, size_t len);
 static void ngx_http_kairos_dispatch_gone(ngx_http_kairos_session_t *ks);
 
+static void ngx_http_kairos_dispatch_malformed(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m, const char *reason);
 static ngx_uint_t ngx_http_kairos_dispatch_refuse(
     ngx_http_kairos_session_t *ks, ngx_http_kairos_phx_msg_t *m,
     ngx_http_kairos_access_action_e action);
@@ -59,16 +62,22 @@ ngx_http_kairos_dispatch_message(ngx_http_kairos_session_t *ks,
     ngx_uint_t binary, u_char *data, size_t len)
 {
     u_char                      join_ref[NGX_HTTP_KAIROS_PHX_MAX_REF];
+    ngx_int_t                   rc;
     const char                 *reason;
     ngx_http_kairos_phx_msg_t   m;
 
-    if (ngx_http_kairos_encoding_parse(ks->client->encoding, binary, data, len,
-                                       &m, &reason)
-        != NGX_OK)
-    {
-        /* Phoenix closes the socket, too: its serializer raises an error */
+    rc = ngx_http_kairos_encoding_parse(ks->client->encoding, binary, data,
+                                        len, &m, &reason);
+
+    if (rc == NGX_ERROR) {
+        /* as Phoenix does: nothing else of this client would be understood */
         ngx_http_kairos_session_close(ks, NGX_HTTP_KAIROS_CLOSE_INTERNAL,
                                       reason);
+        return;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_kairos_dispatch_malformed(ks, &m, reason);
         return;
     }
 
@@ -117,6 +126,23 @@ ngx_http_kairos_dispatch_gone(ngx_http_kairos_session_t *ks)
 
     ngx_http_kairos_query_gone(ks);
     ngx_http_kairos_client_free(ks);
+}
+
+
+/*
+ * Refuses a message of which m has what could be read.  If that is not the
+ * topic, the reply comes on the topic of the connection itself.
+ */
+static void
+ngx_http_kairos_dispatch_malformed(ngx_http_kairos_session_t *ks,
+    ngx_http_kairos_phx_msg_t *m, const char *reason)
+{
+    if (m->message.topic.data == NULL) {
+        ngx_str_set(&m->message.topic, "phoenix");
+        ngx_str_null(&m->join_ref);
+    }
+
+    ngx_http_kairos_channel_refuse(ks, m, reason);
 }
 
 
@@ -333,10 +359,10 @@ ngx_http_kairos_dispatch_publish(ngx_http_kairos_session_t *ks,
 
 /*
  * Returns 1 if the message has the join_ref of another join of the topic than
- * the channel's, else 0; 0 also if the channel's join had no ref at all.  A message without a join_ref is for the open
- * channel, and gets that channel's join_ref, for the reply: a copy in buf, of
- * NGX_HTTP_KAIROS_PHX_MAX_REF bytes, because a push may close the channel
- * before the reply is made.
+ * the channel's, else 0; 0 also if the channel's join had no ref at all.  A
+ * message without a join_ref is for the open channel, and gets that channel's
+ * join_ref, for the reply: a copy in buf, of NGX_HTTP_KAIROS_PHX_MAX_REF
+ * bytes, because a push may close the channel before the reply is made.
  */
 static ngx_uint_t
 ngx_http_kairos_dispatch_stale(ngx_http_kairos_channel_t *ch,

@@ -1,8 +1,8 @@
 /*
  * JSON, RFC 8259: validate, find slices.
  *
- * Values nest without recursion: one bit per open bracket, in a word, says
- * whether it is an object's; so the depth is bounded by the word.
+ * Values nest without recursion: the reader keeps one byte per open bracket,
+ * so the depth takes nothing of the stack but that.
  */
 
 #include <ngx_config.h>
@@ -32,12 +32,15 @@ typedef struct {
     u_char       *last;
     const char   *reason;
     ngx_str_t     name;           /* of the member whose value is next */
-    uint64_t      objects;        /* lowest bit: the innermost bracket is '{',
-                                     the next: the one around it */
     ngx_uint_t    depth;
+    u_char        close[NGX_HTTP_KAIROS_JSON_MAX_DEPTH];   /* for each open
+                                                    bracket the one that
+                                                    closes it; set to depth */
 } ngx_http_kairos_json_reader_t;
 
 
+static void ngx_http_kairos_json_start(ngx_http_kairos_json_reader_t *rd,
+    u_char *pos, u_char *last);
 static ngx_int_t ngx_http_kairos_json_read(ngx_http_kairos_json_reader_t *rd);
 static ngx_int_t ngx_http_kairos_json_read_begin(
     ngx_http_kairos_json_reader_t *rd);
@@ -75,10 +78,7 @@ ngx_http_kairos_json_value(u_char **pos, u_char *last,
     ngx_int_t                       rc;
     ngx_http_kairos_json_reader_t   rd;
 
-    ngx_memzero(&rd, sizeof(ngx_http_kairos_json_reader_t));
-
-    rd.pos = *pos;
-    rd.last = last;
+    ngx_http_kairos_json_start(&rd, *pos, last);
 
     rc = ngx_http_kairos_json_skip_space(&rd);
     start = rd.pos;
@@ -107,10 +107,7 @@ ngx_http_kairos_json_end(u_char *pos, u_char *last, const char **reason)
 {
     ngx_http_kairos_json_reader_t  rd;
 
-    ngx_memzero(&rd, sizeof(ngx_http_kairos_json_reader_t));
-
-    rd.pos = pos;
-    rd.last = last;
+    ngx_http_kairos_json_start(&rd, pos, last);
 
     if (ngx_http_kairos_json_skip_space(&rd) == NGX_OK) {
         *reason = "JSON is followed by something else";
@@ -142,12 +139,9 @@ ngx_http_kairos_json_walk(const ngx_http_kairos_json_t *in, u_char **pos,
     ngx_int_t                      rc;
     ngx_http_kairos_json_reader_t  rd;
 
-    ngx_memzero(&rd, sizeof(ngx_http_kairos_json_reader_t));
-
-    rd.last = in->raw.data + in->raw.len;
-
     if (*pos == NULL) {
-        rd.pos = in->raw.data;
+        ngx_http_kairos_json_start(&rd, in->raw.data,
+                                   in->raw.data + in->raw.len);
         rc = ngx_http_kairos_json_skip_space(&rd);
 
         if (rc == NGX_OK && ngx_http_kairos_json_type(*rd.pos) != in->type) {
@@ -159,9 +153,9 @@ ngx_http_kairos_json_walk(const ngx_http_kairos_json_t *in, u_char **pos,
         }
 
     } else {
-        rd.pos = *pos;
+        ngx_http_kairos_json_start(&rd, *pos, in->raw.data + in->raw.len);
         rd.depth = 1;
-        rd.objects = (in->type == NGX_HTTP_KAIROS_JSON_OBJECT) ? 1 : 0;
+        rd.close[0] = (in->type == NGX_HTTP_KAIROS_JSON_OBJECT) ? '}' : ']';
         rc = ngx_http_kairos_json_read_after(&rd);
     }
 
@@ -179,6 +173,48 @@ ngx_http_kairos_json_walk(const ngx_http_kairos_json_t *in, u_char **pos,
     *name = rd.name;
 
     return ngx_http_kairos_json_value(pos, rd.last, value, reason);
+}
+
+
+ngx_int_t
+ngx_http_kairos_json_piece(u_char **pos, u_char *last, ngx_str_t *piece)
+{
+    u_char      *p, *end;
+    ngx_uint_t   quoted, depth;
+
+    if (*pos == last) {
+        return NGX_DONE;
+    }
+
+    quoted = 0;
+    depth = 0;
+    end = NULL;
+
+    for (p = *pos; p < last && end == NULL; p++) {
+
+        if (*p == '"') {
+            quoted = !quoted;
+
+        } else if (quoted) {
+            p += (*p == '\\' && p + 1 < last);
+
+        } else if (*p == '[' || *p == '{') {
+            depth++;
+
+        } else if (depth == 0 && (*p == ',' || *p == ']' || *p == '}')) {
+            end = p;
+
+        } else if (*p == ']' || *p == '}') {
+            depth--;
+        }
+    }
+
+    piece->data = *pos;
+    piece->len = ((end != NULL) ? end : last) - *pos;
+
+    *pos = (end != NULL && *end == ',') ? end + 1 : last;
+
+    return NGX_OK;
 }
 
 
@@ -207,6 +243,20 @@ ngx_http_kairos_json_member(const ngx_http_kairos_json_t *object,
     }
 
     return rc;
+}
+
+
+/* Sets the reader up, all but what it keeps of open brackets. */
+static void
+ngx_http_kairos_json_start(ngx_http_kairos_json_reader_t *rd, u_char *pos,
+    u_char *last)
+{
+    rd->pos = pos;
+    rd->last = last;
+    rd->reason = NULL;
+    rd->depth = 0;
+
+    ngx_str_null(&rd->name);
 }
 
 
@@ -280,8 +330,7 @@ ngx_http_kairos_json_read_open(ngx_http_kairos_json_reader_t *rd)
 
     close = (*rd->pos == '{') ? '}' : ']';
 
-    rd->objects = rd->objects << 1 | (close == '}');
-    rd->depth++;
+    rd->close[rd->depth++] = close;
     rd->pos++;
 
     if (ngx_http_kairos_json_skip_space(rd) != NGX_OK) {
@@ -289,7 +338,6 @@ ngx_http_kairos_json_read_open(ngx_http_kairos_json_reader_t *rd)
     }
 
     if (*rd->pos == close) {
-        rd->objects >>= 1;
         rd->depth--;
         rd->pos++;
         return NGX_DONE;
@@ -317,12 +365,11 @@ ngx_http_kairos_json_read_after(ngx_http_kairos_json_reader_t *rd)
         return ngx_http_kairos_json_read_item(rd);
     }
 
-    if (*rd->pos != ((rd->objects & 1) ? '}' : ']')) {
+    if (*rd->pos != rd->close[rd->depth - 1]) {
         return ngx_http_kairos_json_fail(rd, "JSON lacks a comma or a "
                                              "closing bracket");
     }
 
-    rd->objects >>= 1;
     rd->depth--;
     rd->pos++;
 
@@ -336,7 +383,7 @@ ngx_http_kairos_json_read_item(ngx_http_kairos_json_reader_t *rd)
 {
     u_char  *start;
 
-    if (!(rd->objects & 1)) {
+    if (rd->close[rd->depth - 1] != '}') {
         return NGX_OK;
     }
 

@@ -14,7 +14,7 @@
 #include "ngx_http_kairos_utf8.h"
 
 
-#define NGX_HTTP_KAIROS_JSON_MAX_DEPTH  64
+#define NGX_HTTP_KAIROS_JSON_MAX_DEPTH  512
 
 
 typedef enum {
@@ -69,6 +69,15 @@ ngx_int_t ngx_http_kairos_json_next(const ngx_http_kairos_json_t *in,
 ngx_int_t ngx_http_kairos_json_walk(const ngx_http_kairos_json_t *in,
     u_char **pos, ngx_str_t *name, ngx_http_kairos_json_t *value,
     const char **reason);
+
+/*
+ * Cuts text that is no JSON into what may be elements of an array or members
+ * of an object: at the commas that are in no string and no inner bracket, up
+ * to the closing bracket or last.  Start with *pos behind the opening bracket.
+ * NGX_OK: the next piece, which may be empty or no JSON; NGX_DONE: none left.
+ */
+ngx_int_t ngx_http_kairos_json_piece(u_char **pos, u_char *last,
+    ngx_str_t *piece);
 
 /*
  * Finds the member of a validated object by name (compared decoded; the LAST

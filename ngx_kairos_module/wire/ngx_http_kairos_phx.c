@@ -43,18 +43,23 @@ static ngx_int_t ngx_http_kairos_phx_split_v1(const ngx_str_t *text,
     ngx_http_kairos_phx_parts_t *parts, const char **reason);
 static ngx_int_t ngx_http_kairos_phx_split_v2(const ngx_str_t *text,
     ngx_http_kairos_phx_parts_t *parts, const char **reason);
-static ngx_int_t ngx_http_kairos_phx_parse_parts(
-    ngx_http_kairos_phx_parts_t *parts, ngx_http_kairos_phx_msg_t *m,
-    const char **reason);
-static ngx_int_t ngx_http_kairos_phx_parse_ref(ngx_http_kairos_json_t *field,
-    ngx_str_t *ref, const char **reason);
+static u_char *ngx_http_kairos_phx_begin(ngx_uint_t vsn,
+    const ngx_str_t *text);
+static void ngx_http_kairos_phx_salvage(ngx_uint_t vsn, u_char *pos,
+    u_char *last, ngx_http_kairos_phx_parts_t *parts);
+static ngx_uint_t ngx_http_kairos_phx_salvage_name(ngx_str_t *piece);
+static ngx_uint_t ngx_http_kairos_phx_field(const ngx_str_t *name);
+static const char *ngx_http_kairos_phx_parse_parts(
+    ngx_http_kairos_phx_parts_t *parts, ngx_http_kairos_phx_msg_t *m);
+static const char *ngx_http_kairos_phx_parse_ref(
+    ngx_http_kairos_json_t *field, ngx_str_t *ref);
 static void ngx_http_kairos_phx_parse_escapes(ngx_str_t *ref);
-static void ngx_http_kairos_phx_parse_string(ngx_http_kairos_json_t *field,
-    ngx_str_t *s);
+static ngx_uint_t ngx_http_kairos_phx_parse_string(
+    ngx_http_kairos_json_t *field, ngx_str_t *s);
 static ngx_int_t ngx_http_kairos_phx_parse_binary(u_char *data, size_t len,
     ngx_http_kairos_phx_msg_t *m, const char **reason);
-static ngx_int_t ngx_http_kairos_phx_check_binary(
-    ngx_http_kairos_phx_msg_t *m, const char **reason);
+static const char *ngx_http_kairos_phx_check_binary(ngx_str_t *s,
+    ngx_uint_t is_ref);
 static u_char *ngx_http_kairos_phx_quote(u_char *p, ngx_str_t *ref);
 static size_t ngx_http_kairos_phx_binary_size(
     const ngx_http_kairos_phx_msg_t *m);
@@ -81,6 +86,7 @@ ngx_http_kairos_phx_parse(ngx_uint_t vsn, ngx_uint_t binary,
     u_char *data, size_t len, ngx_http_kairos_phx_msg_t *m,
     const char **reason)
 {
+    u_char                      *begin;
     ngx_int_t                    rc;
     ngx_str_t                    text;
     ngx_http_kairos_phx_parts_t  parts;
@@ -109,11 +115,23 @@ ngx_http_kairos_phx_parse(ngx_uint_t vsn, ngx_uint_t binary,
         rc = ngx_http_kairos_phx_split_v2(&text, &parts, reason);
     }
 
-    if (rc != NGX_OK) {
+    if (rc == NGX_OK) {
+        *reason = ngx_http_kairos_phx_parse_parts(&parts, m);
+        return (*reason == NULL) ? NGX_OK : NGX_DECLINED;
+    }
+
+    begin = ngx_http_kairos_phx_begin(vsn, &text);
+
+    if (begin == NULL) {
         return NGX_ERROR;
     }
 
-    return ngx_http_kairos_phx_parse_parts(&parts, m, reason);
+    ngx_memzero(&parts, sizeof(ngx_http_kairos_phx_parts_t));
+
+    ngx_http_kairos_phx_salvage(vsn, begin + 1, data + len, &parts);
+    (void) ngx_http_kairos_phx_parse_parts(&parts, m);
+
+    return NGX_DECLINED;
 }
 
 
@@ -272,14 +290,10 @@ ngx_http_kairos_phx_split_v1(const ngx_str_t *text,
             break;
         }
 
-        for (i = 0; i < NGX_HTTP_KAIROS_PHX_NFIELDS; i++) {
+        i = ngx_http_kairos_phx_field(&name);
 
-            if (ngx_http_kairos_json_equal(&name,
-                                           ngx_http_kairos_phx_names[i]))
-            {
-                parts->field[i] = value;
-                break;
-            }
+        if (i < NGX_HTTP_KAIROS_PHX_NFIELDS) {
+            parts->field[i] = value;
         }
     }
 
@@ -331,75 +345,193 @@ ngx_http_kairos_phx_split_v2(const ngx_str_t *text,
 }
 
 
-/* Data is changed only here, when nothing of it is to be read again. */
-static ngx_int_t
-ngx_http_kairos_phx_parse_parts(ngx_http_kairos_phx_parts_t *parts,
-    ngx_http_kairos_phx_msg_t *m, const char **reason)
+/*
+ * Returns where the array or object of a message begins; NULL: the text is
+ * something else, and its sender speaks another protocol.
+ */
+static u_char *
+ngx_http_kairos_phx_begin(ngx_uint_t vsn, const ngx_str_t *text)
 {
+    u_char  *p, *last;
+
+    last = text->data + text->len;
+
+    for (p = text->data; p < last; p++) {
+
+        if (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r') {
+            continue;
+        }
+
+        return (*p == ((vsn == NGX_HTTP_KAIROS_PHX_V1) ? '{' : '[')) ? p
+                                                                     : NULL;
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Finds what can be read of a message that is no valid JSON: the fields before
+ * and, in V1, behind the fault, but the payload.  pos: behind the opening
+ * bracket; parts: zeroed.
+ */
+static void
+ngx_http_kairos_phx_salvage(ngx_uint_t vsn, u_char *pos, u_char *last,
+    ngx_http_kairos_phx_parts_t *parts)
+{
+    u_char                  *p, *end;
+    ngx_str_t                piece;
+    ngx_uint_t               i, n;
+    const char              *reason;
+    ngx_http_kairos_json_t   value;
+
+    for (n = 0; ngx_http_kairos_json_piece(&pos, last, &piece) == NGX_OK; n++)
+    {
+        i = (vsn == NGX_HTTP_KAIROS_PHX_V1)
+            ? ngx_http_kairos_phx_salvage_name(&piece) : n;
+
+        if (i >= NGX_HTTP_KAIROS_PHX_PAYLOAD) {
+            continue;
+        }
+
+        p = piece.data;
+        end = p + piece.len;
+
+        if (ngx_http_kairos_json_value(&p, end, &value, &reason) != NGX_OK
+            || ngx_http_kairos_json_end(p, end, &reason) != NGX_OK)
+        {
+            ngx_memzero(&value, sizeof(ngx_http_kairos_json_t));
+        }
+
+        parts->field[i] = value;
+    }
+}
+
+
+/*
+ * Takes the name and the colon from a member of V1's object.  Returns the
+ * field that it names, NGX_HTTP_KAIROS_PHX_NFIELDS if it names none.
+ */
+static ngx_uint_t
+ngx_http_kairos_phx_salvage_name(ngx_str_t *piece)
+{
+    u_char                  *p, *end;
+    const char              *reason;
+    ngx_http_kairos_json_t   name;
+
+    p = piece->data;
+    end = p + piece->len;
+
+    if (ngx_http_kairos_json_value(&p, end, &name, &reason) != NGX_OK
+        || name.type != NGX_HTTP_KAIROS_JSON_STRING)
+    {
+        return NGX_HTTP_KAIROS_PHX_NFIELDS;
+    }
+
+    while (p < end && *p != ':') {
+        p++;
+    }
+
+    if (p == end) {
+        return NGX_HTTP_KAIROS_PHX_NFIELDS;
+    }
+
+    piece->data = p + 1;
+    piece->len = end - piece->data;
+
+    return ngx_http_kairos_phx_field(&name.raw);
+}
+
+
+/* The field of this name; NGX_HTTP_KAIROS_PHX_NFIELDS: there is none. */
+static ngx_uint_t
+ngx_http_kairos_phx_field(const ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_KAIROS_PHX_NFIELDS; i++) {
+
+        if (ngx_http_kairos_json_equal(name, ngx_http_kairos_phx_names[i])) {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+/*
+ * Fills m with all fields that are right.  Returns NULL, or what is wrong with
+ * the first of the others.  Data is changed only here, when nothing of it is
+ * to be read again.
+ */
+static const char *
+ngx_http_kairos_phx_parse_parts(ngx_http_kairos_phx_parts_t *parts,
+    ngx_http_kairos_phx_msg_t *m)
+{
+    const char              *reason, *other;
     ngx_http_kairos_json_t  *field;
 
     field = parts->field;
 
-    if (ngx_http_kairos_phx_parse_ref(&field[NGX_HTTP_KAIROS_PHX_JOIN_REF],
-                                      &m->join_ref, reason)
-        != NGX_OK
-        || ngx_http_kairos_phx_parse_ref(&field[NGX_HTTP_KAIROS_PHX_REF],
-                                         &m->ref, reason)
-           != NGX_OK)
+    reason = ngx_http_kairos_phx_parse_ref(
+                         &field[NGX_HTTP_KAIROS_PHX_JOIN_REF], &m->join_ref);
+    other = ngx_http_kairos_phx_parse_ref(&field[NGX_HTTP_KAIROS_PHX_REF],
+                                          &m->ref);
+    if (reason == NULL) {
+        reason = other;
+    }
+
+    if (!ngx_http_kairos_phx_parse_string(&field[NGX_HTTP_KAIROS_PHX_TOPIC],
+                                          &m->message.topic)
+        && reason == NULL)
     {
-        return NGX_ERROR;
+        reason = "message has a topic that is no string, or none";
     }
 
-    if (field[NGX_HTTP_KAIROS_PHX_TOPIC].type != NGX_HTTP_KAIROS_JSON_STRING) {
-        *reason = "message has a topic that is no string, or none";
-        return NGX_ERROR;
+    if (!ngx_http_kairos_phx_parse_string(&field[NGX_HTTP_KAIROS_PHX_EVENT],
+                                          &m->message.event)
+        && reason == NULL)
+    {
+        reason = "message has an event that is no string, or none";
     }
-
-    if (field[NGX_HTTP_KAIROS_PHX_EVENT].type != NGX_HTTP_KAIROS_JSON_STRING) {
-        *reason = "message has an event that is no string, or none";
-        return NGX_ERROR;
-    }
-
-    if (field[NGX_HTTP_KAIROS_PHX_PAYLOAD].raw.len == 0) {
-        *reason = "message has no payload";
-        return NGX_ERROR;
-    }
-
-    ngx_http_kairos_phx_parse_string(&field[NGX_HTTP_KAIROS_PHX_TOPIC],
-                                     &m->message.topic);
-    ngx_http_kairos_phx_parse_string(&field[NGX_HTTP_KAIROS_PHX_EVENT],
-                                     &m->message.event);
 
     m->message.payload = field[NGX_HTTP_KAIROS_PHX_PAYLOAD].raw;
 
-    return NGX_OK;
+    if (m->message.payload.len == 0 && reason == NULL) {
+        reason = "message has no payload";
+    }
+
+    return reason;
 }
 
 
-static ngx_int_t
-ngx_http_kairos_phx_parse_ref(ngx_http_kairos_json_t *field, ngx_str_t *ref,
-    const char **reason)
+/*
+ * Returns NULL, or what is wrong with the ref.  A ref that is too long is set
+ * all the same, as it came, so that the refusal can carry it.
+ */
+static const char *
+ngx_http_kairos_phx_parse_ref(ngx_http_kairos_json_t *field, ngx_str_t *ref)
 {
     switch (field->type) {
 
     case NGX_HTTP_KAIROS_JSON_NULL:
-        return NGX_OK;
+        return NULL;
 
     case NGX_HTTP_KAIROS_JSON_NUMBER:
     case NGX_HTTP_KAIROS_JSON_STRING:
 
-        if (field->raw.len > NGX_HTTP_KAIROS_PHX_MAX_REF) {
-            *reason = "message has a too long ref";
-            return NGX_ERROR;
+        *ref = field->raw;
+
+        if (ref->len > NGX_HTTP_KAIROS_PHX_MAX_REF) {
+            return "message has a too long ref";
         }
 
-        *ref = field->raw;
         ngx_http_kairos_phx_parse_escapes(ref);
-        return NGX_OK;
+        return NULL;
 
     default:
-        *reason = "message has a ref that is no string, number or null";
-        return NGX_ERROR;
+        return "message has a ref that is no string, number or null";
     }
 }
 
@@ -425,11 +557,18 @@ ngx_http_kairos_phx_parse_escapes(ngx_str_t *ref)
 }
 
 
-static void
+/* Returns 0 if the field is no string; s is left as it is then. */
+static ngx_uint_t
 ngx_http_kairos_phx_parse_string(ngx_http_kairos_json_t *field, ngx_str_t *s)
 {
+    if (field->type != NGX_HTTP_KAIROS_JSON_STRING) {
+        return 0;
+    }
+
     s->data = field->raw.data;
     s->len = ngx_http_kairos_json_unescape(s->data, &field->raw) - s->data;
+
+    return 1;
 }
 
 
@@ -441,6 +580,7 @@ ngx_http_kairos_phx_parse_binary(u_char *data, size_t len,
     u_char      *p;
     ngx_str_t   *field[4];
     ngx_uint_t   i;
+    const char  *fault;
 
     field[0] = &m->join_ref;
     field[1] = &m->ref;
@@ -460,11 +600,14 @@ ngx_http_kairos_phx_parse_binary(u_char *data, size_t len,
     p = data + NGX_HTTP_KAIROS_PHX_HEADER;
     left = len - NGX_HTTP_KAIROS_PHX_HEADER;
 
+    m->message.binary = 1;
+    *reason = NULL;
+
     for (i = 0; i < 4; i++) {
 
         if (data[1 + i] > left) {
             *reason = "binary message is too short";
-            return NGX_ERROR;
+            break;
         }
 
         field[i]->data = p;
@@ -472,54 +615,43 @@ ngx_http_kairos_phx_parse_binary(u_char *data, size_t len,
 
         p += field[i]->len;
         left -= field[i]->len;
+
+        fault = ngx_http_kairos_phx_check_binary(field[i], i < 2);
+
+        if (fault != NULL) {
+            *reason = fault;
+            ngx_str_null(field[i]);
+        }
     }
 
     m->message.payload.data = p;
     m->message.payload.len = left;
-    m->message.binary = 1;
-
-    if (ngx_http_kairos_phx_check_binary(m, reason) != NGX_OK) {
-        return NGX_ERROR;
-    }
 
     /* five bytes of header make room for four quotes */
 
     p = ngx_http_kairos_phx_quote(data, &m->join_ref);
     (void) ngx_http_kairos_phx_quote(p, &m->ref);
 
-    return NGX_OK;
+    return (*reason == NULL) ? NGX_OK : NGX_DECLINED;
 }
 
 
-static ngx_int_t
-ngx_http_kairos_phx_check_binary(ngx_http_kairos_phx_msg_t *m,
-    const char **reason)
+/*
+ * Returns NULL, or what is wrong with a field, each of which is judged by
+ * itself: a character must not reach from one into the next.
+ */
+static const char *
+ngx_http_kairos_phx_check_binary(ngx_str_t *s, ngx_uint_t is_ref)
 {
-    const ngx_str_t  *topic, *event;
-
-    topic = &m->message.topic;
-    event = &m->message.event;
-
-    /* each by itself: a character must not reach from one into the next */
-
-    if (ngx_http_kairos_utf8_check(m->join_ref.data, m->join_ref.len)
-        != NGX_OK
-        || ngx_http_kairos_utf8_check(m->ref.data, m->ref.len) != NGX_OK
-        || ngx_http_kairos_utf8_check(topic->data, topic->len) != NGX_OK
-        || ngx_http_kairos_utf8_check(event->data, event->len) != NGX_OK)
-    {
-        *reason = "binary message has a field that is not UTF-8";
-        return NGX_ERROR;
+    if (ngx_http_kairos_utf8_check(s->data, s->len) != NGX_OK) {
+        return "binary message has a field that is not UTF-8";
     }
 
-    if (ngx_http_kairos_json_string_size(&m->join_ref) != m->join_ref.len + 2
-        || ngx_http_kairos_json_string_size(&m->ref) != m->ref.len + 2)
-    {
-        *reason = "binary message has a ref with a character to escape";
-        return NGX_ERROR;
+    if (is_ref && ngx_http_kairos_json_string_size(s) != s->len + 2) {
+        return "binary message has a ref with a character to escape";
     }
 
-    return NGX_OK;
+    return NULL;
 }
 
 

@@ -33,10 +33,10 @@ typedef enum {
  * A message with Phoenix' refs.  join_ref and ref are JSON tokens, strings or
  * numbers ("5" and 5 differ and are echoed as they came); a string has no
  * escape that it does not need, as Phoenix writes it, so that equal refs are
- * equal bytes; len 0 stands for null, or for a ref that is not there.  A binary
- * push carries its refs as bare text: the parser puts the quotes around them,
- * so that they compare equal to, and are echoed like, those of a text message,
- * and the writer of a binary message takes them off again.
+ * equal bytes; len 0 stands for null, or for a ref that is not there.  A
+ * binary push carries its refs as bare text: the parser puts the quotes around
+ * them, so that they compare equal to, and are echoed like, those of a text
+ * message, and the writer of a binary message takes them off again.
  */
 typedef struct {
     ngx_http_kairos_message_t  message;
@@ -56,8 +56,11 @@ typedef struct {
  * need not be, other names are ignored, the last of equal names counts.  V2
  * is an array of five elements or more, of which five count.
  *
- * NGX_OK; NGX_ERROR: not a message, *reason is static text (the connection
- * is to be closed).
+ * NGX_OK.  NGX_DECLINED: a message that cannot be served; the refs, topic and
+ * event that could be read are set, the others are empty, and topic and event
+ * have no data then; a ref may be longer than NGX_HTTP_KAIROS_PHX_MAX_REF.
+ * NGX_ERROR: not a message of this serializer at all, no array, no object, no
+ * binary push (the connection is to be closed).  *reason is static text.
  */
 ngx_int_t ngx_http_kairos_phx_parse(ngx_uint_t vsn, ngx_uint_t binary,
     u_char *data, size_t len, ngx_http_kairos_phx_msg_t *m,

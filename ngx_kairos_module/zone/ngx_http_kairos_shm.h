@@ -65,6 +65,8 @@ typedef struct {
     ngx_atomic_t     bytes_in;      /* after the upgrade, without TLS */
     ngx_atomic_t     bytes_out;
 
+    ngx_atomic_t     unanswered;    /* messages that were refused, and had no
+                                       ref to answer */
     ngx_atomic_t     unknown_records;   /* of a kind that the reader does not
                                            know, passed over */
 } ngx_http_kairos_counters_t;

@@ -226,10 +226,6 @@ describe('what is no push closes its socket', () => {
         ['a reply', push('1', '1', 'a', 'b', 'x', 1)],
         ['a broadcast', push('1', '1', 'a', 'b', 'x', 2)],
         ['an unknown kind', push('1', '1', 'a', 'b', 'x', 3)],
-        ['fields that are not there', [0, 1, 1, 255, 1, 49, 50, 97]],
-        ['a topic that is no UTF-8', push('1', '1', [0xff], 'b', 'x')],
-        ['a character over two fields', push('1', '1', [0xc3], [0xa9], 'x')],
-        ['a ref with a quote', push('1', '"', 'a', 'b', 'x')],
     ]) {
         test(what, async (t) => {
             const c = await client(t);
@@ -238,4 +234,41 @@ describe('what is no push closes its socket', () => {
             assert.equal((await within(c.closed, 'the close')).code, 1011);
         });
     }
+});
+
+
+describe('a malformed push is answered', () => {
+    for (const [what, data, answer] of [
+        ['fields that are not there', [0, 1, 1, 255, 1, 49, 50, 97],
+         '[null,"2","phoenix"'],
+        ['a topic that is no UTF-8', push('1', '2', [0xff], 'b', 'x'),
+         '[null,"2","phoenix"'],
+        ['a character over two fields', push('1', '2', [0xc3], [0xa9], 'x'),
+         '[null,"2","phoenix"'],
+        ['an event that is no UTF-8', push('1', '2', 'a', [0xff], 'x'),
+         '["1","2","a"'],
+        ['a join_ref with a quote', push('"', '2', 'a', 'b', 'x'),
+         '[null,"2","a"'],
+    ]) {
+        test(what, async (t) => {
+            const c = await client(t);
+
+            c.send(Buffer.from(data));
+
+            const reply = await c.text();
+
+            assert.ok(reply.startsWith(`${answer},"phx_reply",`), reply);
+            assert.equal(JSON.parse(reply)[4].status, 'error');
+            assert.deepEqual(await c.pending(), []);
+        });
+    }
+
+    test('or counted, if its ref cannot be read', async (t) => {
+        const c = await client(t);
+        const { unanswered } = await stack.nginx.status();
+
+        c.send(Buffer.from(push('1', '"', 'a', 'b', 'x')));
+        assert.deepEqual(await c.pending(), []);
+        assert.equal((await stack.nginx.status()).unanswered, unanswered + 1);
+    });
 });

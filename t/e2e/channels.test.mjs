@@ -359,15 +359,9 @@ describe('push', () => {
 });
 
 
-describe('a malformed message closes its socket, and no other', () => {
-    for (const text of [
-        'nonsense', '', '{}', '[]', '42', '[null,"1","phoenix","heartbeat"]',
-        '[null,"1","phoenix","heartbeat",{}', '[null,"1","a","b",{"x":01}]',
-        '[null,"1","a","b",{"x":"\\ud800"}]', '[null,"1","a","b",{"x":"\t"}]',
-        '[null,"1","a","b",{}] x', '[null,"1",5,"b",{}]',
-        '[null,"1","a",5,{}]', `[null,"1","a","b",${'['.repeat(5000)}]`,
-    ]) {
-        test(JSON.stringify(text.slice(0, 60)), async (t) => {
+describe('a message of another protocol closes its socket alone', () => {
+    for (const text of ['nonsense', '', ' ', '{}', '42', '"x"', 'null']) {
+        test(JSON.stringify(text), async (t) => {
             const [a, b] = [await client(t), await client(t)];
 
             await b.join('bystander');
@@ -380,6 +374,95 @@ describe('a malformed message closes its socket, and no other', () => {
             assert.deepEqual(await b.event('bystander', 'e'), { body: 1 });
         });
     }
+});
+
+
+describe('a malformed message is answered, and its socket stays', () => {
+    const deep = '['.repeat(513) + ']'.repeat(513);
+
+    for (const [text, refs, reason] of [
+        ['["1","2","a","e"]', '"1","2","a"', /less than five elements/],
+        ['["1","2","a","e",{}', '"1","2","a"', /ends too early/],
+        ['["1","2","a","e",{"x":01}]', '"1","2","a"', /comma/],
+        ['["1","2","a","e",{"body":"\\ud800"}]', '"1","2","a"',
+         /half a surrogate pair/],
+        ['["1","2","a","e",{"x":"\t"}]', '"1","2","a"', /control character/],
+        ['["1","2","a","e",{"x":"\0"}]', '"1","2","a"', /control character/],
+        ['["1","2","a","e",{}] x', '"1","2","a"', /something else/],
+        ['["1","2","a",5,{}]', '"1","2","a"', /an event that is no string/],
+        [`["1","2","a","e",{"body":${deep}}]`, '"1","2","a"', /too deeply/],
+        [`["1","2","a","e",${'['.repeat(9000)}]`, '"1","2","a"', /too deeply/],
+        ['[[],"2","a","e",{}]', 'null,"2","a"', /a ref that is no string/],
+        [`["1","${'x'.repeat(256)}","a","e",{}]`,
+         `"1","${'x'.repeat(256)}","a"`, /a too long ref/],
+        ['["3","2","b","phx_join",{"x":"\\ud800"}]', '"3","2","b"',
+         /half a surrogate pair/],
+        /* of a topic that cannot be read: on that of the connection */
+        ['["1","2",5,"e",{}]', 'null,"2","phoenix"', /topic that is no/],
+        ['["1","2","\\ud800","e",{}]', 'null,"2","phoenix"', /half a/],
+    ]) {
+        test(JSON.stringify(text.slice(0, 60)), async (t) => {
+            const c = await client(t);
+            const { unanswered } = await stack.nginx.status();
+
+            await exchange(c, '["1","1","a","phx_join",{}]');
+
+            const reply = await exchange(c, text);
+
+            assert.equal(reply.slice(0, refs.length + 15),
+                         `[${refs},"phx_reply",{`);
+            assert.equal(JSON.parse(reply)[4].status, 'error');
+            assert.match(JSON.parse(reply)[4].response.reason, reason);
+
+            /* the channel is there */
+            c.send('["1",null,"a","e",{"body":1}]');
+            assert.equal(await c.text(), '[null,null,"a","e",{"body":1}]');
+            assert.equal((await stack.nginx.status()).unanswered, unanswered);
+        });
+    }
+
+    for (const text of [
+        '[]', '[', '["1"]', '["1",null,"a","e",{"body":"\\ud800"}]',
+        '["1",{},"a","e",{}]', '["1","2', '[,,,,]',
+        /* not malformed, and refused */
+        '["1",null,"a","e",{}]',
+    ]) {
+        test(`${text}: counted, if it has no ref`, async (t) => {
+            const c = await client(t);
+            const { unanswered } = await stack.nginx.status();
+
+            await exchange(c, '["1","1","a","phx_join",{}]');
+            c.send(text);
+            assert.deepEqual(await c.pending(), []);
+            assert.equal((await stack.nginx.status()).unanswered,
+                         unanswered + 1);
+            c.send('["1",null,"a","e",{"body":1}]');
+            assert.equal(await c.text(), '[null,null,"a","e",{"body":1}]');
+        });
+    }
+
+    test('with a line in the log', async (t) => {
+        const c = await client(t);
+
+        c.send('[null,null,"logged","e\n",{}]');
+        c.send('[null,null,"logged","e",{"x":"\\ud800"}]');
+        await c.pending();
+        assert.match(stack.nginx.errorLog(), new RegExp(
+            '\\[info\\].* kairos refused "e" on topic "logged": JSON string '
+            + 'has half a surrogate pair'));
+        assert.match(stack.nginx.errorLog(), new RegExp(
+            '\\[info\\].* kairos refused "" on topic "logged": JSON string '
+            + 'has a control character'));
+    });
+
+    test('JSON of 512 levels is served', async (t) => {
+        const c = await client(t);
+        const body = '['.repeat(511) + ']'.repeat(511);
+
+        await exchange(c, '["1","1","deep","phx_join",{}]');
+        c.send(`["1",null,"deep","e",{"body":${body}}]`);
+        assert.equal(await c.text(), `[null,null,"deep","e",{"body":${body}}]`);
+    });
 });
 
 

@@ -193,10 +193,43 @@ describe('what is refused', () => {
                            + '"too many channels joined"},"status":"error"}'));
     });
 
+    for (const [bad, topic, reason] of [
+        ['{"topic":"a","event":"e","ref":"1"}', 'a', /no payload/],
+        ['{"topic":"a","event":"e","payload":{"x":"\\ud800"},"ref":"1"}', 'a',
+         /half a surrogate pair/],
+        ['{"topic":1,"event":"e","payload":{},"ref":"1"}', 'phoenix',
+         /a topic that is no string/],
+        ['{"ref":"1","topic":"a","event":"e","payload":{}} {}', 'a',
+         /something else/],
+    ]) {
+        test(`${bad} is answered`, async (t) => {
+            const c = await client(t);
+            const m = JSON.parse(await exchange(c, bad));
+
+            assert.deepEqual([m.event, m.ref, m.topic],
+                             ['phx_reply', '1', topic]);
+            assert.equal(m.payload.status, 'error');
+            assert.match(m.payload.response.reason, reason);
+            assert.equal(await exchange(c, message('a', 'phx_join', {}, '2')),
+                         reply('a', '"2"'));
+        });
+    }
+
+    for (const bad of ['{}', '{"topic":"a"}', '{"topic":"a","event":"e"']) {
+        test(`${bad} has no ref, and is counted`, async (t) => {
+            const c = await client(t);
+            const { unanswered } = await stack.nginx.status();
+
+            c.send(bad);
+            assert.equal(await exchange(c, message('a', 'phx_join', {}, '2')),
+                         reply('a', '"2"'));
+            assert.equal((await stack.nginx.status()).unanswered,
+                         unanswered + 1);
+        });
+    }
+
     for (const bad of [
-        '[null,"1","phoenix","heartbeat",{}]', '{}', '{"topic":"a"}', '"x"',
-        '{"topic":"a","event":"e","ref":"1"}', '{"topic":1,"event":"e",'
-        + '"payload":{}}', '{"topic":"a","event":"e","payload":{}} {}',
+        '[null,"1","phoenix","heartbeat",{}]', '"x"',
         Buffer.from([0, 0, 0, 1, 1, 97, 97]),
     ]) {
         test(`${JSON.stringify(bad)} closes the socket`, async (t) => {

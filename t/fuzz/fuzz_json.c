@@ -106,9 +106,9 @@ check_string(const ngx_str_t *raw)
 static void
 check_value(const ngx_http_kairos_json_t *in)
 {
-    u_char                  *pos;
+    u_char                  *pos, *rest;
     ngx_int_t                rc;
-    ngx_str_t                name;
+    ngx_str_t                name, piece;
     const char              *reason;
     ngx_http_kairos_json_t   value;
 
@@ -122,6 +122,7 @@ check_value(const ngx_http_kairos_json_t *in)
     }
 
     pos = NULL;
+    rest = in->raw.data + 1;
 
     for ( ;; ) {
         rc = ngx_http_kairos_json_walk(in, &pos, &name, &value, &reason);
@@ -138,10 +139,45 @@ check_value(const ngx_http_kairos_json_t *in)
             check_string(&name);
         }
 
+        /* the text of valid JSON is cut where its elements end */
+
+        if (ngx_http_kairos_json_piece(&rest, in->raw.data + in->raw.len,
+                                       &piece)
+            != NGX_OK
+            || value.raw.data < piece.data
+            || value.raw.data + value.raw.len > piece.data + piece.len)
+        {
+            abort();
+        }
+
         check_value(&value);
     }
 
     if (rc != NGX_DONE || pos != in->raw.data + in->raw.len) {
+        abort();
+    }
+}
+
+
+/* Any text is cut into pieces, each behind the one before. */
+static void
+check_pieces(u_char *pos, u_char *last)
+{
+    u_char     *end;
+    ngx_str_t   piece;
+
+    end = pos;
+
+    while (ngx_http_kairos_json_piece(&pos, last, &piece) == NGX_OK) {
+
+        if (piece.data < end || piece.data + piece.len > last) {
+            abort();
+        }
+
+        end = piece.data + piece.len;
+    }
+
+    if (pos != last) {
         abort();
     }
 }
@@ -161,6 +197,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     memcpy(text, data, size);
+
+    check_pieces(text, text + size);
 
     pos = text;
     rc = ngx_http_kairos_json_value(&pos, text + size, &value, &reason);

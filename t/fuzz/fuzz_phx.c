@@ -2,9 +2,10 @@
 /* sources: ngx_http_kairos_json_string.c ngx_http_kairos_utf8.c */
 
 /*
- * Any bytes as a client's message; the first says of which kind.  What is
- * taken is written in all forms, each of the size that was told, and, where
- * a client could send that form, is read back as it was.
+ * Any bytes as a client's message; the first says of which kind.  What can be
+ * read of a malformed one can be written into its refusal.  What is taken is
+ * written in all forms, each of the size that was told, and, where a client
+ * could send that form, is read back as it was.
  */
 
 #include <stdint.h>
@@ -137,6 +138,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     u_char                      *text;
+    ngx_int_t                    rc;
     ngx_str_t                    payload = ngx_string("{}"), got;
     const char                  *reason;
     ngx_http_kairos_phx_msg_t    m;
@@ -153,11 +155,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     vsn = (data[0] & 1) ? V2 : V1;
     reason = NULL;
 
-    if (ngx_http_kairos_phx_parse(vsn, data[0] & 2, text, size - 1, &m,
-                                  &reason)
-        != NGX_OK)
-    {
+    rc = ngx_http_kairos_phx_parse(vsn, data[0] & 2, text, size - 1, &m,
+                                   &reason);
+
+    if (rc != NGX_OK) {
         check(reason != NULL);
+
+        if (rc == NGX_DECLINED
+            && m.ref.len <= NGX_HTTP_KAIROS_PHX_MAX_REF
+            && m.join_ref.len <= NGX_HTTP_KAIROS_PHX_MAX_REF)
+        {
+            m.message.binary = 0;
+            m.message.payload = payload;
+            check_reply(V1, &m);
+            check_reply(V2, &m);
+        }
+
         free(text);
         return 0;
     }

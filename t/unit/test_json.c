@@ -178,7 +178,8 @@ static void
 test_json_depth(void **state)
 {
     size_t                   i, n, max;
-    u_char                   text[65 * 6 + 1], *pos;
+    u_char                   text[6 * NGX_HTTP_KAIROS_JSON_MAX_DEPTH + 7];
+    u_char                  *pos;
     ngx_int_t                rc;
     const char              *reason;
     ngx_http_kairos_json_t   value;
@@ -192,6 +193,7 @@ test_json_depth(void **state)
     };
 
     max = NGX_HTTP_KAIROS_JSON_MAX_DEPTH;
+    assert_true(max >= 512);
 
     for (i = 0; i < 2; i++) {
         for (n = 1; n <= max + 1; n++) {
@@ -213,25 +215,29 @@ test_json_depth(void **state)
 }
 
 
+/* half of the most brackets, twice */
+#define MIXED  (NGX_HTTP_KAIROS_JSON_MAX_DEPTH / 2)
+
+
 /* Brackets of both kinds, closed each by its own, down to the last level. */
 static void
 test_json_depth_mixed(void **state)
 {
     size_t                   n;
-    u_char                   text[32 * 8 + 1], *p, *pos;
+    u_char                   text[MIXED * 8 + 1], *p, *pos;
     const char              *reason;
     ngx_http_kairos_json_t   value;
 
     p = text;
 
-    for (n = 0; n < 32; n++) {
+    for (n = 0; n < MIXED; n++) {
         memcpy(p, "[{\"a\":", 6);
         p += 6;
     }
 
     *p++ = '1';
 
-    for (n = 0; n < 32; n++) {
+    for (n = 0; n < MIXED; n++) {
         *p++ = '}';
         *p++ = ']';
     }
@@ -241,7 +247,7 @@ test_json_depth_mixed(void **state)
                      NGX_OK);
     assert_ptr_equal(pos, p);
 
-    for (n = 1; n < 64; n++) {
+    for (n = 1; n < 2 * MIXED; n++) {
         text[sizeof(text) - n] ^= '}' ^ ']';
         pos = text;
         assert_int_equal(ngx_http_kairos_json_value(&pos, p, &value, &reason),
@@ -388,6 +394,57 @@ test_json_next(void **state)
     assert_int_equal(value.type, NUMBER);
     assert_int_equal(ngx_http_kairos_json_next(&in, &pos, &name, &value),
                      NGX_DONE);
+}
+
+
+/* Text that is no JSON, behind its opening bracket, and its pieces. */
+static void
+test_json_piece(void **state)
+{
+    size_t      i, len;
+    char        line[128];
+    u_char     *text, *pos;
+    ngx_str_t   piece;
+
+    static const struct {
+        const char  *text;
+        const char  *pieces;
+    } cases[] = {
+        { "", "" },
+        { "]", "<>" },
+        { "1,2]", "<1><2>" },
+        { " 1 , \"a\" ] x", "< 1 >< \"a\" >" },
+        { "[1,2],{\"a\":[3,4]},5}6,7", "<[1,2]><{\"a\":[3,4]}><5>" },
+        { "\",]}\",\"\\\",\",\"\\\\\",1]",
+          "<\",]}\"><\"\\\",\"><\"\\\\\"><1>" },
+        { "1,,2,", "<1><><2>" },
+        { "1,\"no end,2]", "<1><\"no end,2]>" },
+        { "1,\"\\", "<1><\"\\>" },
+        { "[[[[,1],2", "<[[[[,1],2>" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        len = strlen(cases[i].text);
+
+        /* in a block of just its size, for the sanitizer */
+        text = malloc(len + 1);
+        assert_non_null(text);
+        memcpy(text + 1, cases[i].text, len);
+
+        pos = text + 1;
+        line[0] = '\0';
+
+        while (ngx_http_kairos_json_piece(&pos, text + 1 + len, &piece)
+               == NGX_OK)
+        {
+            sprintf(line + strlen(line), "<%.*s>", (int) piece.len,
+                    (char *) piece.data);
+        }
+
+        assert_string_equal(line, cases[i].pieces);
+        assert_ptr_equal(pos, text + 1 + len);
+        free(text);
+    }
 }
 
 
@@ -577,6 +634,7 @@ main(void)
         cmocka_unit_test(test_json_depth_mixed),
         cmocka_unit_test(test_json_walk),
         cmocka_unit_test(test_json_next),
+        cmocka_unit_test(test_json_piece),
         cmocka_unit_test(test_json_member),
         cmocka_unit_test(test_json_unescape),
         cmocka_unit_test(test_json_string),

@@ -98,55 +98,114 @@ static const parse_case_t  parse_cases[] = {
 };
 
 
+/* not a message of this serializer at all */
 static const struct {
     const char                 *name;
     ngx_http_kairos_phx_vsn_e   vsn;
     const char                 *text;
-} parse_errors[] = {
+} foreign_cases[] = {
     { "nothing", V2, "" },
     { "V1 nothing", V1, "" },
+    { "white space", V2, " \n" },
     { "no JSON", V2, "hello" },
     { "V2 object", V2, "{\"topic\":\"t\",\"event\":\"e\",\"payload\":1}" },
     { "V1 array", V1, "[null,null,\"t\",\"e\",{}]" },
     { "V2 number", V2, "5" },
     { "V2 string", V2, "\"[null,null,\"" },
-    { "V1 null", V1, "null" },
-    { "V2 empty", V2, "[]" },
-    { "V2 four elements", V2, "[null,null,\"t\",\"e\"]" },
-    { "V2 topic is a number", V2, "[null,\"2\",5,\"e\",{}]" },
-    { "V2 topic is null", V2, "[null,\"2\",null,\"e\",{}]" },
-    { "V2 event is null", V2, "[null,\"2\",\"t\",null,{}]" },
-    { "V2 event is an object", V2, "[null,\"2\",\"t\",{},{}]" },
-    { "V2 join_ref is an object", V2, "[{},\"2\",\"t\",\"e\",{}]" },
-    { "V2 ref is an array", V2, "[null,[],\"t\",\"e\",{}]" },
-    { "V2 ref is true", V2, "[null,true,\"t\",\"e\",{}]" },
-    { "V2 too long join_ref", V2, "[\"" LONG_255 "x\",null,\"t\",\"e\",1]" },
-    { "V2 too long ref", V2, "[null,\"" LONG_255 "x\",\"t\",\"e\",1]" },
-    { "V2 too long number", V2, "[null," LONG_255 "678,\"t\",\"e\",1]" },
-    { "V2 invalid payload", V2, "[null,null,\"t\",\"e\",{]]" },
-    { "V2 payload with a lone surrogate", V2,
-      "[null,null,\"t\",\"e\",\"\\ud83d\"]" },
-    { "V2 topic with a lone surrogate", V2,
-      "[null,null,\"\\ude00\",\"e\",1]" },
-    { "V2 payload not UTF-8", V2, "[null,null,\"t\",\"e\",\"\xff\"]" },
-    { "V2 invalid sixth element", V2, "[null,null,\"t\",\"e\",1,01]" },
-    { "V2 without an end", V2, "[null,null,\"t\",\"e\",1" },
-    { "V2 something behind", V2, "[null,null,\"t\",\"e\",1] 2" },
-    { "V2 two messages", V2,
-      "[null,null,\"t\",\"e\",1][null,null,\"t\",\"e\",1]" },
-    { "V1 no topic", V1, "{\"event\":\"e\",\"payload\":1}" },
-    { "V1 no event", V1, "{\"topic\":\"t\",\"payload\":1}" },
-    { "V1 no payload", V1, "{\"topic\":\"t\",\"event\":\"e\"}" },
+    { "V1 null", V1, "null" }
+};
+
+
+/* messages that cannot be served, and what can be read; NULL: nothing */
+static const struct {
+    const char                 *name;
+    ngx_http_kairos_phx_vsn_e   vsn;
+    const char                 *text;
+    const char                 *join_ref;
+    const char                 *ref;
+    const char                 *topic;
+    const char                 *event;
+} malformed_cases[] = {
+    { "V2 empty", V2, "[]", "", "", NULL, NULL },
+    { "V2 one element", V2, "[1]", "1", "", NULL, NULL },
+    { "V2 four elements", V2, "[null,\"2\",\"t\",\"e\"]",
+      "", "\"2\"", "t", "e" },
+    { "V2 topic is a number", V2, "[1,\"2\",5,\"e\",{}]",
+      "1", "\"2\"", NULL, "e" },
+    { "V2 topic is null", V2, "[null,\"2\",null,\"e\",{}]",
+      "", "\"2\"", NULL, "e" },
+    { "V2 event is null", V2, "[null,\"2\",\"t\",null,{}]",
+      "", "\"2\"", "t", NULL },
+    { "V2 event is an object", V2, "[null,\"2\",\"t\",{},{}]",
+      "", "\"2\"", "t", NULL },
+    { "V2 join_ref is an object", V2, "[{},\"2\",\"t\",\"e\",{}]",
+      "", "\"2\"", "t", "e" },
+    { "V2 ref is an array", V2, "[\"1\",[],\"t\",\"e\",{}]",
+      "\"1\"", "", "t", "e" },
+    { "V2 ref is true", V2, "[null,true,\"t\",\"e\",{}]",
+      "", "", "t", "e" },
+    { "V2 too long join_ref", V2, "[\"" LONG_255 "x\",2,\"t\",\"e\",1]",
+      "\"" LONG_255 "x\"", "2", "t", "e" },
+    { "V2 too long ref", V2, "[null,\"" LONG_255 "x\",\"t\",\"e\",1]",
+      "", "\"" LONG_255 "x\"", "t", "e" },
+    { "V2 too long number", V2, "[null,1" LONG_255 "67,\"t\",\"e\",1]",
+      "", "1" LONG_255 "67", "t", "e" },
+    { "V2 invalid payload", V2, "[null,2,\"t\",\"e\",{]]",
+      "", "2", "t", "e" },
+    { "V2 payload with half a surrogate pair", V2,
+      "[\"\\u0031\",2,\"\\u0074\",\"e\",\"\\ud83d\"]",
+      "\"1\"", "2", "t", "e" },
+    { "V2 topic with half a surrogate pair", V2,
+      "[null,2,\"\\ude00\",\"e\",1]", "", "2", NULL, "e" },
+    { "V2 ref with half a surrogate pair", V2,
+      "[3,\"\\ude00\",\"t\",\"e\",1]", "3", "", "t", "e" },
+    { "V2 NUL", V2, "[1,2,\"t\",\"e\",\"\1\"]", "1", "2", "t", "e" },
+    { "V2 payload not UTF-8", V2, "[null,2,\"t\",\"e\",\"\xff\"]",
+      "", "2", "t", "e" },
+    { "V2 invalid sixth element", V2, "[null,2,\"t\",\"e\",1,01]",
+      "", "2", "t", "e" },
+    { "V2 without an end", V2, "[null,2,\"t\",\"e\",1", "", "2", "t", "e" },
+    { "V2 cut in the payload", V2, "[1,2,\"t\",\"e\",{\"a,b",
+      "1", "2", "t", "e" },
+    { "V2 cut in the event", V2, "[1,2,\"t\",\"e", "1", "2", "t", NULL },
+    { "V2 something behind", V2, "[null,2,\"t\",\"e\",1] 2",
+      "", "2", "t", "e" },
+    { "V2 two messages", V2, "[null,2,\"t\",\"e\",1][null,3,\"u\",\"f\",1]",
+      "", "2", "t", "e" },
+    { "V2 commas and brackets within", V2,
+      " [ \"a,]\" , \"\\\"\" , \"t[\" , \"e\" , [{\"x\":[,]}] ]",
+      "\"a,]\"", "\"\\\"\"", "t[", "e" },
+    { "V1 empty", V1, "{}", "", "", NULL, NULL },
+    { "V1 no topic", V1, "{\"event\":\"e\",\"payload\":1,\"ref\":2}",
+      "", "2", NULL, "e" },
+    { "V1 no event", V1, "{\"topic\":\"t\",\"payload\":1}",
+      "", "", "t", NULL },
+    { "V1 no payload", V1, "{\"topic\":\"t\",\"event\":\"e\"}",
+      "", "", "t", "e" },
     { "V1 topic is a number", V1,
-      "{\"topic\":1,\"event\":\"e\",\"payload\":1}" },
+      "{\"topic\":1,\"event\":\"e\",\"payload\":1}", "", "", NULL, "e" },
     { "V1 the last topic is a number", V1,
-      "{\"topic\":\"t\",\"topic\":1,\"event\":\"e\",\"payload\":1}" },
+      "{\"topic\":\"t\",\"topic\":1,\"event\":\"e\",\"payload\":1}",
+      "", "", NULL, "e" },
+    { "V1 the last topic is no JSON", V1,
+      "{\"topic\":\"t\",\"topic\":x,\"event\":\"e\",\"payload\":1}",
+      "", "", NULL, "e" },
     { "V1 event is null", V1,
-      "{\"topic\":\"t\",\"event\":null,\"payload\":1}" },
+      "{\"topic\":\"t\",\"event\":null,\"payload\":1}",
+      "", "", "t", NULL },
     { "V1 ref is an object", V1,
-      "{\"topic\":\"t\",\"event\":\"e\",\"payload\":1,\"ref\":{}}" },
+      "{\"topic\":\"t\",\"event\":\"e\",\"payload\":1,\"ref\":{}}",
+      "", "", "t", "e" },
+    { "V1 a bad payload before the ref", V1,
+      "{ \"topic\" : \"t\",\"event\":\"e\",\"payload\":{\"a\":\"\\ud800\","
+      "\"ref\":9},\"ref\" : \"3\" ,\"join_ref\":4}",
+      "4", "\"3\"", "t", "e" },
+    { "V1 a bad name, and what is none", V1,
+      "{\"\\ud800\":1,topic:\"x\",\"ref\"2,\"ref\",\"ref\":3,,"
+      "\"topic\":\"t\"}", "", "3", "t", NULL },
     { "V1 something behind", V1,
-      "{\"topic\":\"t\",\"event\":\"e\",\"payload\":1}}" }
+      "{\"topic\":\"t\",\"event\":\"e\",\"payload\":1}}",
+      "", "", "t", "e" }
 };
 
 
@@ -211,26 +270,74 @@ test_phx_parse(void **state)
 
 
 static void
-test_phx_parse_errors(void **state)
+test_phx_parse_foreign(void **state)
 {
     size_t                      i, len;
     u_char                     *data;
     const char                 *reason;
     ngx_http_kairos_phx_msg_t   m;
 
-    for (i = 0; i < sizeof(parse_errors) / sizeof(parse_errors[0]); i++) {
-        len = strlen(parse_errors[i].text);
-        data = copy(parse_errors[i].text, len);
+    for (i = 0; i < sizeof(foreign_cases) / sizeof(foreign_cases[0]); i++) {
+        len = strlen(foreign_cases[i].text);
+        data = copy(foreign_cases[i].text, len);
         reason = NULL;
 
-        if (ngx_http_kairos_phx_parse(parse_errors[i].vsn, 0, data, len, &m,
+        if (ngx_http_kairos_phx_parse(foreign_cases[i].vsn, 0, data, len, &m,
                                       &reason)
             != NGX_ERROR)
         {
-            fail_msg("%s: is taken", parse_errors[i].name);
+            fail_msg("%s: is taken", foreign_cases[i].name);
         }
 
         assert_non_null(reason);
+        free(data);
+    }
+}
+
+
+/* text NULL: the part was not read, which is not the same as an empty one */
+static void
+expect_part(const char *name, const char *what, const ngx_str_t *s,
+    const char *text)
+{
+    if (text == NULL) {
+        assert_null(s->data);
+        text = "";
+    }
+
+    expect(name, what, s, text, strlen(text));
+}
+
+
+static void
+test_phx_parse_malformed(void **state)
+{
+    size_t                      i, len;
+    u_char                     *data;
+    const char                 *name, *reason;
+    ngx_http_kairos_phx_msg_t   m;
+
+    for (i = 0; i < sizeof(malformed_cases) / sizeof(malformed_cases[0]); i++)
+    {
+        name = malformed_cases[i].name;
+        len = strlen(malformed_cases[i].text);
+        data = copy(malformed_cases[i].text, len);
+        reason = NULL;
+
+        if (ngx_http_kairos_phx_parse(malformed_cases[i].vsn, 0, data, len,
+                                      &m, &reason)
+            != NGX_DECLINED)
+        {
+            fail_msg("%s: is taken", name);
+        }
+
+        assert_non_null(reason);
+        expect(name, "join_ref", &m.join_ref, malformed_cases[i].join_ref,
+               strlen(malformed_cases[i].join_ref));
+        expect(name, "ref", &m.ref, malformed_cases[i].ref,
+               strlen(malformed_cases[i].ref));
+        expect_part(name, "topic", &m.message.topic, malformed_cases[i].topic);
+        expect_part(name, "event", &m.message.event, malformed_cases[i].event);
         free(data);
     }
 }
@@ -255,7 +362,7 @@ test_phx_parse_cut(void **state)
 
             if (ngx_http_kairos_phx_parse(parse_cases[i].vsn, 0, data, len,
                                           &m, &reason)
-                != NGX_ERROR)
+                == NGX_OK)
             {
                 fail_msg("%s: is taken when cut at %d", parse_cases[i].name,
                          (int) len);
@@ -340,7 +447,7 @@ test_phx_parse_binary(void **state)
 
 
 static void
-test_phx_parse_binary_errors(void **state)
+test_phx_parse_binary_foreign(void **state)
 {
     size_t                      i;
     u_char                     *data;
@@ -351,7 +458,7 @@ test_phx_parse_binary_errors(void **state)
         const char  *name;
         const char  *wire;
         size_t       len;
-    } errors[] = {
+    } cases[] = {
         { "nothing", bytes("") },
         { "a kind alone", bytes("\0") },
         { "a header that is cut", bytes("\0\1\1\1") },
@@ -359,33 +466,17 @@ test_phx_parse_binary_errors(void **state)
         { "a broadcast", bytes("\2\1\1" "1234") },
         { "a user's broadcast", bytes("\3\1\1\1\1\0\1" "1234{}") },
         { "an unknown kind", bytes("\xff\1\1\1\1" "1234") },
-        { "join_ref reaches too far", bytes("\0\5\0\0\0" "1234") },
-        { "ref reaches too far", bytes("\0\1\4\0\0" "1234") },
-        { "topic reaches too far", bytes("\0\1\1\3\0" "1234") },
-        { "event reaches too far", bytes("\0\1\1\1\2" "1234") },
-        { "join_ref not UTF-8", bytes("\0\1\0\0\0" "\xff") },
-        { "ref not UTF-8", bytes("\0\0\1\0\0" "\x80") },
-        { "topic not UTF-8", bytes("\0\0\0\2\0" "\xc0\x80") },
-        { "event not UTF-8", bytes("\0\0\0\0\1" "\xe2") },
-        { "a character from topic into event",
-          bytes("\0\0\0\1\1" "\xc3\xa9") },
-        { "a quote in a join_ref", bytes("\0\1\0\0\0" "\"") },
-        { "a backslash in a ref", bytes("\0\0\1\0\0" "\\") },
-        { "a line feed in a ref", bytes("\0\0\1\0\0" "\n") },
-        { "a quote in the one, room in the other",
-          bytes("\0\1\1\0\0" "\"a") },
         { "text", bytes("[null,null,\"t\",\"e\",1]") }
     };
 
-    for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-        data = copy(errors[i].wire, errors[i].len);
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        data = copy(cases[i].wire, cases[i].len);
         reason = NULL;
 
-        if (ngx_http_kairos_phx_parse(V2, 1, data, errors[i].len, &m,
-                                      &reason)
+        if (ngx_http_kairos_phx_parse(V2, 1, data, cases[i].len, &m, &reason)
             != NGX_ERROR)
         {
-            fail_msg("%s: is taken", errors[i].name);
+            fail_msg("%s: is taken", cases[i].name);
         }
 
         assert_non_null(reason);
@@ -398,6 +489,74 @@ test_phx_parse_binary_errors(void **state)
                      NGX_ERROR);
     assert_non_null(reason);
     free(data);
+}
+
+
+static void
+test_phx_parse_binary_malformed(void **state)
+{
+    size_t                      i;
+    u_char                     *data;
+    const char                 *name, *reason;
+    ngx_http_kairos_phx_msg_t   m;
+
+    /* topic and event NULL: not read */
+    static const struct {
+        const char  *name;
+        const char  *wire;
+        size_t       len;
+        const char  *join_ref;
+        const char  *ref;
+        const char  *topic;
+        const char  *event;
+    } cases[] = {
+        { "join_ref reaches too far", bytes("\0\5\0\0\0" "1234"),
+          "", "", NULL, NULL },
+        { "ref reaches too far", bytes("\0\1\4\0\0" "1234"),
+          "\"1\"", "", NULL, NULL },
+        { "topic reaches too far", bytes("\0\1\1\3\0" "1234"),
+          "\"1\"", "\"2\"", NULL, NULL },
+        { "event reaches too far", bytes("\0\1\1\1\2" "1234"),
+          "\"1\"", "\"2\"", "3", NULL },
+        { "join_ref not UTF-8", bytes("\0\1\1\1\1" "\xff" "234"),
+          "", "\"2\"", "3", "4" },
+        { "ref not UTF-8", bytes("\0\1\1\1\1" "1\x80" "34"),
+          "\"1\"", "", "3", "4" },
+        { "topic not UTF-8", bytes("\0\1\1\2\1" "12\xc0\x80" "4"),
+          "\"1\"", "\"2\"", NULL, "4" },
+        { "event not UTF-8", bytes("\0\1\1\1\1" "123\xe2"),
+          "\"1\"", "\"2\"", "3", NULL },
+        { "a character from topic into event",
+          bytes("\0\1\1\1\1" "12\xc3\xa9"), "\"1\"", "\"2\"", NULL, NULL },
+        { "a quote in a join_ref", bytes("\0\1\1\1\1" "\"234"),
+          "", "\"2\"", "3", "4" },
+        { "a backslash in a ref", bytes("\0\1\1\1\1" "1\\34"),
+          "\"1\"", "", "3", "4" },
+        { "a line feed in a ref", bytes("\0\0\1\0\0" "\n"),
+          "", "", "", "" },
+        { "a quote in the one, room in the other",
+          bytes("\0\1\1\0\0" "\"a"), "", "\"a\"", "", "" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        name = cases[i].name;
+        data = copy(cases[i].wire, cases[i].len);
+        reason = NULL;
+
+        if (ngx_http_kairos_phx_parse(V2, 1, data, cases[i].len, &m, &reason)
+            != NGX_DECLINED)
+        {
+            fail_msg("%s: is taken", name);
+        }
+
+        assert_non_null(reason);
+        expect(name, "join_ref", &m.join_ref, cases[i].join_ref,
+               strlen(cases[i].join_ref));
+        expect(name, "ref", &m.ref, cases[i].ref, strlen(cases[i].ref));
+        expect_part(name, "topic", &m.message.topic, cases[i].topic);
+        expect_part(name, "event", &m.message.event, cases[i].event);
+        free(data);
+    }
 }
 
 
@@ -597,10 +756,12 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_phx_parse),
-        cmocka_unit_test(test_phx_parse_errors),
+        cmocka_unit_test(test_phx_parse_foreign),
+        cmocka_unit_test(test_phx_parse_malformed),
         cmocka_unit_test(test_phx_parse_cut),
         cmocka_unit_test(test_phx_parse_binary),
-        cmocka_unit_test(test_phx_parse_binary_errors),
+        cmocka_unit_test(test_phx_parse_binary_foreign),
+        cmocka_unit_test(test_phx_parse_binary_malformed),
         cmocka_unit_test(test_phx_write),
         cmocka_unit_test(test_phx_binary_refs)
     };
