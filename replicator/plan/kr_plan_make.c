@@ -472,6 +472,7 @@ kr_plan_table(kr_plan_t *pl, kr_route_table_t *w, const kr_table_t *t,
     w->table.name = t->name;
     w->main = (main != 0);
     w->parted = (t->kind == 'p');
+    w->shape = t->shape.data;
 
     if (!w->parted || t->nleaves == 0) {
         return KR_OK;

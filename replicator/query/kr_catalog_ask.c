@@ -7,6 +7,7 @@
 
 #include "kr_catalog_private.h"
 #include "kr_sql_uses.h"
+#include "kr_table_shape.h"
 
 
 static int kr_ask_tables(kr_ask_t *ask, const kr_sql_t *sql, kr_str_t *s);
@@ -63,7 +64,8 @@ static const char  kr_ask_tables_sql[] =
     "SELECT n.nspname, c.relname, c.relkind, c.relpersistence,"
     " pg_catalog.has_any_column_privilege(c.oid, 'SELECT'),"
     " EXISTS (SELECT FROM pg_catalog.pg_inherits i"
-    "  WHERE i.inhparent = c.oid)"
+    "  WHERE i.inhparent = c.oid),"
+    " CASE WHEN c.oid IS NOT NULL THEN" KR_TABLE_SHAPE " END"
     KR_ASK_FROM
     " LEFT" KR_ASK_CLASS
     " LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -233,12 +235,17 @@ kr_ask_job(const kr_ask_t *ask, kr_job_t *job)
     int  i;
 
     static const char *const  texts[] = {
-        kr_ask_tables_sql, kr_ask_columns_sql, kr_ask_keys_sql,
-        kr_ask_leaves_sql, kr_ask_functions_sql, kr_ask_implicit_sql
+        KR_TABLE_SHAPE_SETTING, kr_ask_tables_sql, kr_ask_columns_sql,
+        kr_ask_keys_sql, kr_ask_leaves_sql, kr_ask_functions_sql,
+        kr_ask_implicit_sql
     };
 
     for (i = 0; i < KR_ASKS; i++) {
         kr_job_query(job, texts[i]);
+
+        if (i == KR_ASK_SETTING) {
+            continue;
+        }
 
         if (i == KR_ASK_FUNCTIONS) {
             kr_job_param(job, ask->schemas.data);

@@ -11,7 +11,8 @@
 
 /* the statements of a question */
 enum {
-    KR_ASK_TABLES = 0,
+    KR_ASK_SETTING = 0,
+    KR_ASK_TABLES,
     KR_ASK_COLUMNS,
     KR_ASK_KEYS,
     KR_ASK_LEAVES,

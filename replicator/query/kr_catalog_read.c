@@ -165,6 +165,7 @@ kr_facts_table(kr_facts_read_t *rd, kr_table_t *t, int row)
     t->persistence = *PQgetvalue(res, row, 3);
     t->readable = kr_facts_true(res, row, 4) != 0;
     t->parent = kr_facts_true(res, row, 5) != 0;
+    kr_facts_string(rd, &t->shape, res, row, 6);
 }
 
 

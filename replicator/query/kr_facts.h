@@ -54,6 +54,7 @@ typedef struct {
     char                 persistence;
     kr_str_t             schema;
     kr_str_t             name;
+    kr_str_t             shape;         /* see kr_table_shape.h */
     size_t               ncolumns;
     kr_table_column_t   *columns;
     size_t               nkeys;

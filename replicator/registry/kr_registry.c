@@ -5,9 +5,10 @@
 
 
 static int kr_registry_topic(const kr_route_def_t *def, char *topic);
-static int kr_registry_index(kr_registry_t *reg, kr_route_t *rt);
+static int kr_registry_index(kr_registry_t *reg, kr_route_t *rt,
+    const kr_route_def_t *def);
 static int kr_registry_watch(kr_registry_t *reg, kr_route_t *rt,
-    const kr_route_table_t *w);
+    const kr_route_table_t *w, const char *shape);
 static void kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt,
     size_t ntables);
 
@@ -109,7 +110,7 @@ kr_registry_add(kr_registry_t *reg, const kr_route_def_t *def,
     rc = KR_ERROR;
 
     if (rt->hh.tbl != NULL) {
-        rc = kr_registry_index(reg, rt);
+        rc = kr_registry_index(reg, rt, def);
 
         if (rc != KR_OK) {
             HASH_DELETE(hh, reg->routes, rt);
@@ -207,7 +208,8 @@ kr_registry_topic(const kr_route_def_t *def, char *topic)
 
 /* Makes the index know the route: all or nothing. */
 static int
-kr_registry_index(kr_registry_t *reg, kr_route_t *rt)
+kr_registry_index(kr_registry_t *reg, kr_route_t *rt,
+    const kr_route_def_t *def)
 {
     int     rc;
     size_t  i;
@@ -216,7 +218,7 @@ kr_registry_index(kr_registry_t *reg, kr_route_t *rt)
          : kr_match_add(reg->match, &rt->predicate, rt);
 
     for (i = 0; rc == KR_OK && i < rt->ntables; i++) {
-        rc = kr_registry_watch(reg, rt, &rt->tables[i]);
+        rc = kr_registry_watch(reg, rt, &rt->tables[i], def->tables[i].shape);
 
         if (rc != KR_OK) {
             kr_registry_unindex(reg, rt, i);
@@ -229,9 +231,9 @@ kr_registry_index(kr_registry_t *reg, kr_route_t *rt)
 
 static int
 kr_registry_watch(kr_registry_t *reg, kr_route_t *rt,
-    const kr_route_table_t *w)
+    const kr_route_table_t *w, const char *shape)
 {
-    if (kr_watched_table_add(reg, &w->table) != KR_OK) {
+    if (kr_watched_table_add(reg, &w->table, shape) != KR_OK) {
         return KR_ERROR;
     }
 

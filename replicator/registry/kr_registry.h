@@ -138,7 +138,8 @@ struct kr_registry_s {
     kr_route_t          *routes;
     kr_template_t       *templates;
     kr_worker_t         *workers;
-    kr_watched_table_t  *watched;
+    kr_watched_table_t  *watched;        /* in the order of their numbers */
+    uint64_t             watches;        /* the highest number */
     kr_parent_t         *parents;
     kr_leaf_t           *leaves;
     size_t               nonpartitions;  /* leaves without a parent */

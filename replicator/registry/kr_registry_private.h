@@ -28,8 +28,13 @@ kr_template_t *kr_template_get(kr_registry_t *reg,
 /* Takes the route out of its template, and frees it after the last. */
 void kr_template_leave(kr_registry_t *reg, kr_route_t *rt);
 
-/* A route reads a table, or does not any more. */
-int kr_watched_table_add(kr_registry_t *reg, const kr_relation_t *table);
+/*
+ * A route reads a table, or does not any more.  A table that is watched
+ * already keeps its shape, which may be an older one: what happened since is
+ * still to be noticed for its other routes.
+ */
+int kr_watched_table_add(kr_registry_t *reg, const kr_relation_t *table,
+    const char *shape);
 void kr_watched_table_leave(kr_registry_t *reg, const kr_relation_t *table);
 
 /* The name of a table for the hashes; to be freed. */

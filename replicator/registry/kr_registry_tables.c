@@ -9,18 +9,20 @@
 
 
 static kr_watched_table_t *kr_watched_table_create(kr_registry_t *reg,
-    const kr_relation_t *table);
+    const kr_relation_t *table, const char *shape);
+static void kr_watched_table_free(kr_watched_table_t *wt);
 
 
 int
-kr_watched_table_add(kr_registry_t *reg, const kr_relation_t *table)
+kr_watched_table_add(kr_registry_t *reg, const kr_relation_t *table,
+    const char *shape)
 {
     kr_watched_table_t  *wt;
 
     wt = kr_watched_table_find(reg, table);
 
     if (wt == NULL) {
-        wt = kr_watched_table_create(reg, table);
+        wt = kr_watched_table_create(reg, table, shape);
     }
 
     if (wt == NULL) {
@@ -45,9 +47,28 @@ kr_watched_table_leave(kr_registry_t *reg, const kr_relation_t *table)
     }
 
     HASH_DELETE(hh, reg->watched, wt);
+    kr_watched_table_free(wt);
+}
+
+
+int
+kr_watched_table_shape(kr_watched_table_t *wt, const char *shape)
+{
+    char  *copy;
+
+    if (wt->shape != NULL && strcmp(wt->shape, shape) == 0) {
+        return KR_OK;
+    }
+
+    copy = strdup(shape);
+    if (copy == NULL) {
+        return KR_ERROR;
+    }
+
     free(wt->shape);
-    free(wt->name);
-    free(wt);
+    wt->shape = copy;
+
+    return KR_OK;
 }
 
 
@@ -73,7 +94,8 @@ kr_relation_name(const kr_relation_t *r, size_t *len)
 
 
 static kr_watched_table_t *
-kr_watched_table_create(kr_registry_t *reg, const kr_relation_t *table)
+kr_watched_table_create(kr_registry_t *reg, const kr_relation_t *table,
+    const char *shape)
 {
     kr_watched_table_t  *wt;
 
@@ -84,15 +106,16 @@ kr_watched_table_create(kr_registry_t *reg, const kr_relation_t *table)
 
     wt->name = kr_relation_name(table, &wt->name_len);
 
-    if (wt->name != NULL) {
+    if (wt->name != NULL && kr_watched_table_shape(wt, shape) == KR_OK) {
         HASH_ADD_KEYPTR(hh, reg->watched, wt->name, wt->name_len, wt);
     }
 
     if (wt->hh.tbl == NULL) {
-        free(wt->name);
-        free(wt);
+        kr_watched_table_free(wt);
         return NULL;
     }
+
+    wt->number = ++reg->watches;
 
     wt->table.schema.data = wt->name;
     wt->table.schema.len = table->schema.len;
@@ -100,6 +123,15 @@ kr_watched_table_create(kr_registry_t *reg, const kr_relation_t *table)
     wt->table.name.len = table->name.len;
 
     return wt;
+}
+
+
+static void
+kr_watched_table_free(kr_watched_table_t *wt)
+{
+    free(wt->shape);
+    free(wt->name);
+    free(wt);
 }
 
 

@@ -43,6 +43,8 @@ typedef struct {
     unsigned          parted:1;      /* partitioned: changes name its leaves */
     size_t            nleaves;       /* when the query was planned */
     kr_relation_t    *leaves;
+    const char       *shape;         /* likewise, see kr_table_shape.h; of a
+                                        definition alone, a route has NULL */
 } kr_route_table_t;
 
 
@@ -52,7 +54,11 @@ struct kr_watched_table_s {
     size_t            name_len;
     kr_relation_t     table;         /* points into name */
     unsigned          refs;          /* routes */
-    char             *shape;         /* kr_alter.c's, by malloc(); or NULL */
+    uint64_t          number;        /* each has a higher one than those that
+                                        were watched before */
+    char             *shape;         /* the last one that was seen and did not
+                                        count, see kr_table_shape.h; by
+                                        malloc() */
     UT_hash_handle    hh;
 };
 
@@ -82,6 +88,9 @@ struct kr_leaf_s {
 /* The watched table of this name, or NULL. */
 kr_watched_table_t *kr_watched_table_find(kr_registry_t *reg,
     const kr_relation_t *table);
+
+/* Keeps a copy of the shape in place of the old one.  KR_ERROR: no memory. */
+int kr_watched_table_shape(kr_watched_table_t *wt, const char *shape);
 
 /*
  * Appends PostgreSQL's array of the quoted names of n tables and of their

@@ -1,8 +1,8 @@
 /*
- * Looks now and then at the tables that routes read, for what no change
- * tells: that one was dropped, renamed or altered, or lost a key, or lost or
- * gained a partition.  Its routes are reset then.  What a change tells is
- * noticed with it, and not here: see kr_hit_t.blind.
+ * The sweep: compares the shapes of the tables that routes read with those
+ * that the routes were planned with, and resets the routes of a table whose
+ * difference counts, see kr_table_shape.h.  DDL that a change of the stream
+ * shows first is noticed with the change, see kr_hit_t.blind.
  */
 
 #ifndef _KR_ALTER_H_INCLUDED_
@@ -16,9 +16,10 @@
 #include "kr_registry.h"
 
 
-#define KR_ALTER_EVERY  5      /* seconds */
-#define KR_ALTER_MAX    1000   /* tables of one question; with more, those of
-                                  a question in turn */
+#define KR_ALTER_EVERY  2      /* seconds */
+#define KR_ALTER_MAX    1000   /* tables of one question; of more, the next
+                                  ones in turn: PostgreSQL works for some
+                                  150 ms */
 
 
 typedef struct kr_alters_s  kr_alters_t;
@@ -28,12 +29,6 @@ typedef struct kr_alters_s  kr_alters_t;
 kr_alters_t *kr_alters_create(struct event_base *base, kr_pool_t *pool,
     kr_registry_t *reg, kr_changes_t *cs);
 void kr_alters_free(kr_alters_t *al);
-
-/*
- * Compares what was seen of a table with what is seen now (NULL: nothing);
- * both as kr_alter.c's query prints them.  The reason for a reset, or NULL.
- */
-const char *kr_alter_judge(const char *before, const char *now);
 
 
 #endif /* _KR_ALTER_H_INCLUDED_ */

@@ -80,7 +80,7 @@ static int kr_probe_leaf(kr_changes_t *cs, const kr_change_t *c,
     kr_txn_t *txn, const kr_leaf_t *leaf, int late);
 
 
-/* attached: as kr_alter.c knows it */
+/* attached: as kr_table_shape.h has it */
 static const char  kr_probe_parents[] =
     "WITH RECURSIVE up(oid, attached) AS ("
     " SELECT i.inhparent, s.xmin <> i.xmin FROM pg_catalog.pg_inherits i"

@@ -117,6 +117,7 @@ facts_table(kr_table_t *t, table_t *st, const kr_str_t *name)
 
     t->schema = facts_str("public");
     t->name = *name;
+    t->shape = facts_str("t 1 r\n");
     t->exists = 1;
     t->readable = 1;
     t->kind = 'r';

@@ -62,6 +62,7 @@ add(kr_registry_t *reg, const kr_relation_t *table, const char *value,
     w.parted = 1;
     w.nleaves = nleaves;
     w.leaves = leaves;
+    w.shape = "t 1 p\n";
 
     v.data = value;
     v.len = strlen(value);

@@ -217,6 +217,8 @@ test_registry_result(void **state)
     w[0].table.name = t;
     w[1].table.schema = s;
     w[1].table.name = u;
+    w[0].shape = "t 1 r\n";
+    w[1].shape = "t 2 r\n";
 
     def.canonical = empty;
     def.plan = &whole;
@@ -241,12 +243,19 @@ test_registry_result(void **state)
     assert_int_equal(match->watches, 2);
     assert_non_null(kr_watched_table_find(reg, &w[0].table));
     assert_non_null(kr_watched_table_find(reg, &w[1].table));
+    assert_string_equal(kr_watched_table_find(reg, &w[1].table)->shape,
+                        "t 2 r\n");
+
+    /* the shape of a later plan is not the one to compare with */
+    w[1].shape = "t 3 r\n";
 
     /* which column it is makes another route */
 
     def.predicate.column = n;
     assert_int_equal(kr_registry_add(reg, &def, 0, 1, &b), KR_OK);
     assert_ptr_not_equal(a, b);
+    assert_string_equal(kr_watched_table_find(reg, &w[1].table)->shape,
+                        "t 2 r\n");
 
     assert_false(b->template->windowed);
 

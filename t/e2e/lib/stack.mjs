@@ -46,6 +46,7 @@ const SUPPRESSIONS = `suppressions=${join(ROOT, 't/lib/lsan.supp')}`
  *   nginxEnv     nginx's environment, over ours
  *   expected     what nginx may complain of, a RegExp
  *   setup        SQL that is run before the replicator starts
+ *   user         the replicator's role, which setup makes
  *
  * Gives {base, httpBase, port, dir, sql(), pool, databaseUrl, slot, nginx,
  * replicator, postgres, stop()}.  stop() ends everything and throws when
@@ -106,6 +107,13 @@ class Stack {
 
             if (o.setup) {
                 await this.sql(o.setup);
+            }
+
+            if (o.user) {
+                const url = new URL(this.databaseUrl);
+
+                url.username = o.user;
+                this.databaseUrl = url.href;
             }
         }
 
