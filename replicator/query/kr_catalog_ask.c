@@ -90,7 +90,7 @@ static const char  kr_ask_columns_sql[] =
     "  AND la.attname = a.attname AND NOT la.attisdropped), true),"
     " COALESCE((SELECT NOT l.collisdeterministic"
     "  FROM pg_catalog.pg_collation l WHERE l.oid = a.attcollation), false),"
-    " " KR_ASK_C ", t.typtype = 'e'"
+    " " KR_ASK_C ", t.typtype = 'e', a.attgenerated = 'v'"
     KR_ASK_FROM
     KR_ASK_CLASS
     " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"

@@ -198,6 +198,7 @@ kr_facts_columns(kr_facts_read_t *rd)
         c->fuzzy = kr_facts_true(res, row, 8) != 0;
         c->c_collation = kr_facts_true(res, row, 9) != 0;
         c->enumerated = kr_facts_true(res, row, 10) != 0;
+        c->computed = kr_facts_true(res, row, 11) != 0;
     }
 }
 

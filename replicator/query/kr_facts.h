@@ -23,6 +23,8 @@ typedef struct {
     unsigned       printed:1;    /* a cast to text prints it as the WAL does,
                                     and JSON as a string of that */
     unsigned       identity:1;   /* in the old row, as the WAL has it */
+    unsigned       computed:1;   /* when it is read: a virtual generated
+                                    column, of which the WAL has nothing */
     unsigned       fuzzy:1;      /* different bytes may be equal */
     unsigned       c_collation:1;    /* see kr_match.h */
 } kr_table_column_t;

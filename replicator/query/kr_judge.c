@@ -191,6 +191,11 @@ kr_judge_field(kr_judge_t *jd)
     {
         kr_buf_str(&why, ", which cannot be compared here");
 
+    } else if (c->computed) {
+        kr_buf_str(&why, " and computed when it is read (GENERATED ALWAYS AS "
+                   "... VIRTUAL): its values are not in the WAL, make it "
+                   "STORED");
+
     } else if (c->fuzzy) {
         kr_buf_str(&why, " with a nondeterministic collation, which cannot be "
                    "compared here");

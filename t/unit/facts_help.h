@@ -5,7 +5,8 @@
  *             doc jsonb, folded text with a nondeterministic collation,
  *             score of a domain over integer; primary key id; unique
  *             (userid, topic)
- *     users   id integer, name text; primary key id
+ *     users   id integer, name text, twice integer, which is virtual; primary
+ *             key id
  *     notes   a bigint, b bigint, c text, without a key
  *
  * cmocka.h comes before it.
@@ -139,6 +140,7 @@ facts_table(kr_table_t *t, table_t *st, const kr_str_t *name)
     } else if (strcmp(name->data, "users") == 0) {
         facts_column(t, "id", KR_OID_INT4, "integer");
         facts_column(t, "name", KR_OID_TEXT, "text");
+        facts_column(t, "twice", KR_OID_INT4, "integer")->computed = 1;
 
         st->parts[0] = &t->columns[0];
         st->keys[0].primary = 1;

@@ -371,6 +371,9 @@ test_field(void **state)
         { "select * from posts", EQ("folded"), "table_field \"folded\" is of "
           "type text with a nondeterministic collation, which cannot be "
           "compared here" },
+        { "select * from users", EQ("twice"), "table_field \"twice\" is of "
+          "type integer and computed when it is read (GENERATED ALWAYS AS ... "
+          "VIRTUAL): its values are not in the WAL, make it STORED" },
         { "select * from posts", "\"equality\":\"contains\","
           "\"table_field\":\"state\"", "table_field \"state\" of type mood: "
           "equality \"contains\" is for text, and this is an enum" },
