@@ -55,6 +55,37 @@ kr_plan_parse(kr_plan_t *pl, const char *json, size_t len, kr_buf_t *reason)
 }
 
 
+int
+kr_plan_qualify(kr_plan_t *pl, kr_buf_t *reason)
+{
+    int                rc;
+    size_t             i;
+    kr_str_t          *schemas;
+    const kr_facts_t  *fa;
+
+    fa = pl->facts;
+
+    schemas = malloc((fa->ntables + 1) * sizeof(kr_str_t));
+    if (schemas == NULL) {
+        return KR_ERROR;
+    }
+
+    for (i = 0; i < fa->ntables; i++) {
+        schemas[i] = fa->tables[i].schema;
+    }
+
+    rc = kr_sql_qualify(pl->sql, schemas);
+    free(schemas);
+
+    if (rc == KR_DECLINED) {
+        kr_buf_str(reason, "the query cannot be rewritten without risk: "
+                   "write its expressions in a simpler way");
+    }
+
+    return rc;
+}
+
+
 void
 kr_plan_cast(const kr_plan_t *pl, kr_buf_t *sql, kr_buf_t *param)
 {

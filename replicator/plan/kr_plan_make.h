@@ -54,6 +54,12 @@ int kr_plan_parse(kr_plan_t *pl, const char *json, size_t len,
     kr_buf_t *reason);
 
 /*
+ * Writes the schemas of the tables, of facts that passed kr_judge_guard(),
+ * into the query.  Otherwise as kr_plan_make().
+ */
+int kr_plan_qualify(kr_plan_t *pl, kr_buf_t *reason);
+
+/*
  * Appends the statement by which PostgreSQL casts the spec's values to the
  * field's type, in their order, and its one parameter.  PostgreSQL alone can
  * decide which value a text stands for, if any.  The plan has a target.

@@ -163,6 +163,10 @@ kr_planner_looked(kr_lookup_t *lk)
                                                 : lk->message);
     } else {
         rc = kr_judge_guard(lk->facts, pn->plan->sql, &reason);
+
+        if (rc == KR_OK) {
+            rc = kr_plan_qualify(pn->plan, &reason);
+        }
     }
 
     if (rc == KR_OK) {

@@ -118,6 +118,7 @@ kr_sql_free(kr_sql_t *sql)
     kr_buf_free(&sql->canonical);
     free(sql->packed.data);
     free(sql->tables);
+    free(sql->names);
     free(sql->functions);
     free(sql->items);
     free(sql);
@@ -148,6 +149,49 @@ kr_sql_items(const kr_sql_t *sql, size_t *n)
     *n = sql->nitems;
 
     return sql->items;
+}
+
+
+/* Names that the client wrote stay, and so does what pg_temp stands for. */
+int
+kr_sql_qualify(kr_sql_t *sql, const kr_str_t *schemas)
+{
+    int                 rc;
+    char               *schema;
+    size_t              i, n;
+    PgQuery__RangeVar  *rv;
+
+    n = 0;
+
+    for (i = 0; i < sql->ntables; i++) {
+        rv = sql->names[i];
+
+        if (*rv->schemaname != '\0') {
+            continue;
+        }
+
+        schema = kr_sql_dup(&schemas[i]);
+        if (schema == NULL) {
+            return KR_ERROR;
+        }
+
+        rv->schemaname = schema;
+        sql->tables[i].schema.data = schema;
+        sql->tables[i].schema.len = schemas[i].len;
+        n++;
+    }
+
+    if (n == 0) {
+        return KR_OK;
+    }
+
+    free(sql->packed.data);
+    sql->packed.data = NULL;
+    kr_buf_reset(&sql->canonical);
+
+    rc = kr_sql_tree_pack(sql->tree, &sql->packed);
+
+    return rc == KR_OK ? kr_sql_tree_text(&sql->packed, &sql->canonical) : rc;
 }
 
 

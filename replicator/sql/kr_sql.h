@@ -127,6 +127,16 @@ const kr_sql_table_t *kr_sql_tables(const kr_sql_t *sql, size_t *n);
 const kr_sql_function_t *kr_sql_functions(const kr_sql_t *sql, size_t *n);
 
 /*
+ * Writes the schema of each table into the query: schemas are those that the
+ * catalog found, in the order of kr_sql_tables().  A table that comes earlier
+ * in the search_path later changes nothing then.  Before any template is made;
+ * a query that has its schemas already stays as it is.  KR_OK.  KR_ERROR: no
+ * memory; KR_DECLINED: cannot be rewritten.  After both sql is only to be
+ * freed.
+ */
+int kr_sql_qualify(kr_sql_t *sql, const kr_str_t *schemas);
+
+/*
  * How the query calls the table at this place of kr_sql_tables(): its alias,
  * or its name.
  */

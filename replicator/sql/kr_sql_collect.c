@@ -43,7 +43,7 @@ static void kr_sql_cte(kr_sql_walk_t *w,
     const PgQuery__CommonTableExpr *cte);
 static int kr_sql_is_cte(const kr_sql_walk_t *w,
     const PgQuery__RangeVar *rv);
-static int kr_sql_table(kr_sql_walk_t *w, const PgQuery__RangeVar *rv);
+static int kr_sql_table(kr_sql_walk_t *w, PgQuery__RangeVar *rv);
 static int kr_sql_function(kr_sql_walk_t *w, const PgQuery__FuncCall *call);
 static unsigned kr_sql_feature(const ProtobufCMessageDescriptor *d);
 static void *kr_sql_room(void *elts, size_t n, size_t *size, size_t elt);
@@ -301,11 +301,12 @@ kr_sql_is_cte(const kr_sql_walk_t *w, const PgQuery__RangeVar *rv)
 
 
 static int
-kr_sql_table(kr_sql_walk_t *w, const PgQuery__RangeVar *rv)
+kr_sql_table(kr_sql_walk_t *w, PgQuery__RangeVar *rv)
 {
-    int              top;
-    kr_sql_t        *sql;
-    kr_sql_table_t  *tables, *tb;
+    int                  top;
+    kr_sql_t            *sql;
+    kr_sql_table_t      *tables, *tb;
+    PgQuery__RangeVar  **names;
 
     top = (w->next < w->ntops && w->tops[w->next] == rv);
     w->next += (size_t) top;
@@ -323,6 +324,15 @@ kr_sql_table(kr_sql_walk_t *w, const PgQuery__RangeVar *rv)
     }
 
     sql->tables = tables;
+
+    names = kr_sql_room(sql->names, sql->ntables, &sql->names_size,
+                        sizeof(PgQuery__RangeVar *));
+    if (names == NULL) {
+        return KR_ERROR;
+    }
+
+    sql->names = names;
+    names[sql->ntables] = rv;
     tb = &tables[sql->ntables++];
 
     kr_sql_str(&tb->schema, rv->schemaname);

@@ -72,6 +72,21 @@ kr_sql_drop(PgQuery__Node **node)
 }
 
 
+char *
+kr_sql_dup(const kr_str_t *s)
+{
+    char  *p;
+
+    p = malloc(s->len + 1);
+    if (p != NULL) {
+        memcpy(p, s->data, s->len);
+        p[s->len] = '\0';
+    }
+
+    return p;
+}
+
+
 void
 kr_sql_column(kr_buf_t *b, const kr_str_t *table, const kr_str_t *column)
 {

@@ -47,6 +47,8 @@ struct kr_sql_s {
     size_t                  ntables;
     size_t                  tables_size;
     kr_sql_table_t         *tables;
+    size_t                  names_size;
+    PgQuery__RangeVar     **names;       /* of the tables, in the tree */
 
     size_t                  nfunctions;
     size_t                  functions_size;
@@ -129,6 +131,9 @@ int kr_sql_frame(const kr_buf_t *text, PgQuery__ParseResult **frame);
 void kr_sql_where(PgQuery__Node **where, PgQuery__Node **condition);
 
 void kr_sql_drop(PgQuery__Node **node);
+
+/* A copy with a '\0' behind it, to be freed; NULL: no memory. */
+char *kr_sql_dup(const kr_str_t *s);
 
 /* Appends the expression that is a column of the named table. */
 void kr_sql_column(kr_buf_t *b, const kr_str_t *table,

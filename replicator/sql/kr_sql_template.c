@@ -29,7 +29,6 @@ static void kr_sql_keys(kr_buf_t *b, const kr_sql_target_t *t);
 static PgQuery__SelectStmt *kr_sql_inner(PgQuery__SelectStmt *frame);
 static int kr_sql_stars(PgQuery__SelectStmt *stmt, const kr_str_t *table);
 static int kr_sql_star(PgQuery__Node *target, const kr_str_t *table);
-static char *kr_sql_dup(const kr_str_t *s);
 
 
 int
@@ -231,19 +230,4 @@ kr_sql_star(PgQuery__Node *target, const kr_str_t *table)
     ref->n_fields = 2;
 
     return name->string->sval == NULL ? KR_ERROR : KR_OK;
-}
-
-
-static char *
-kr_sql_dup(const kr_str_t *s)
-{
-    char  *p;
-
-    p = malloc(s->len + 1);
-    if (p != NULL) {
-        memcpy(p, s->data, s->len);
-        p[s->len] = '\0';
-    }
-
-    return p;
 }

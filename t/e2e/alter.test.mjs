@@ -435,6 +435,25 @@ test('renamed, changed, and renamed back', async (t) => {
 });
 
 
+test('a table of the name comes earlier in the search_path', async (t) => {
+    const { name, live, query } = await followed(t);
+
+    await stack.sql(`create schema postgres`);
+
+    try {
+        /* "$user" is before public */
+        await stack.sql(`create table postgres.${name}
+                         (id int primary key, g int, v int)`);
+        await stack.sql(`update public.${name} set v = v + 1`);
+        await live.converges(query.replace(name, `public.${name}`), stack);
+        assert.equal(live.rows.size, 2);
+
+    } finally {
+        await stack.sql('drop schema postgres cascade');
+    }
+});
+
+
 test('a table of a join is dropped, or loses a column', async (t) => {
     await stack.sql('create table other (id int primary key, name text);'
                     + " insert into other values (1, 'n')");
@@ -455,7 +474,7 @@ test('a table of a join is dropped, or loses a column', async (t) => {
 
     await stack.sql('drop table other');
     await stack.sql(`insert into ${b.name} values (2, 1, 'b')`);
-    await reset(b.live, /"other" does not exist/);
+    await reset(b.live, /"public.other" does not exist/);
 });
 
 

@@ -72,6 +72,10 @@ make(kr_plan_t *pl, world_t *w, const kr_str_t *values, size_t n,
     rc = kr_judge_guard(pl->facts, pl->sql, reason);
 
     if (rc == KR_OK) {
+        rc = kr_plan_qualify(pl, reason);
+    }
+
+    if (rc == KR_OK) {
         rc = kr_judge(pl->facts, &shape, pl->sql, &pl->spec, &pl->target,
                       reason);
     }
@@ -128,7 +132,8 @@ test_rows(void **state)
 
     def = &pl.def;
 
-    check_str(&def->canonical, "SELECT * FROM \"posts\" \"p\" LIMIT 5");
+    check_str(&def->canonical,
+              "SELECT * FROM \"public\".\"posts\" \"p\" LIMIT 5");
     assert_int_equal(def->event.len, 1);
     assert_memory_equal(def->event.data, "e", 1);
     assert_int_equal(def->alias.len, 1);
@@ -169,7 +174,8 @@ test_rows(void **state)
     assert_null(strstr(def->refetch.data, "LIMIT"));
 
     check_str(&def->spec, "{\"equality\":\"eq\",\"exact\":false,"
-              "\"query\":\"SELECT * FROM \\\"posts\\\" \\\"p\\\" LIMIT 5\","
+              "\"query\":\"SELECT * FROM \\\"public\\\".\\\"posts\\\" "
+              "\\\"p\\\" LIMIT 5\","
               "\"table_field\":\"\\\"p\\\".\\\"userid\\\"\","
               "\"pk\":\"\\\"p\\\".\\\"id\\\"\",\"event\":\"e\","
               "\"alias\":\"p\",\"field_value\":[\"4\",\"20\",\"30\"]}");

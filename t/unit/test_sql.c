@@ -536,12 +536,74 @@ test_deep(void **state)
 }
 
 
+/* Each table gets its schema, and nothing else that is called like one. */
+static void
+test_sql_qualify(void **state)
+{
+    size_t     i;
+    kr_str_t   schemas[4];
+    kr_sql_t  *a, *b;
+    kr_buf_t   reason;
+
+    static const struct {
+        const char  *query;
+        const char  *qualified;
+    } cases[] = {
+        { "select * from posts", "select * from s0.posts" },
+        { "select posts.id from posts", "select posts.id from s0.posts" },
+        { "select * from other.posts p join users u on u.id = p.userid",
+          "select * from other.posts p join s1.users u on u.id = p.userid" },
+        { "select * from posts where id in (select id from users)",
+          "select * from s0.posts where id in (select id from s1.users)" },
+        { "with users as (select * from posts) select * from users",
+          "with users as (select * from s0.posts) select * from users" },
+        { "with t as (select * from posts) select * from t, users where "
+          "exists (select from t x) and exists (select from posts)",
+          "with t as (select * from s2.posts) select * from t, s0.users "
+          "where exists (select from t x) and exists (select from s1.posts)" },
+        { "select id from posts union select id from \"a.b\"",
+          "select id from s0.posts union select id from s1.\"a.b\"" }
+    };
+
+    (void) state;
+
+    memset(&reason, 0, sizeof(reason));
+
+    schemas[0].data = "s0";
+    schemas[1].data = "s1";
+    schemas[2].data = "s2";
+    schemas[3].data = "s3";
+
+    for (i = 0; i < 4; i++) {
+        schemas[i].len = 2;
+    }
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(parse(cases[i].query, &a, &reason), KR_OK);
+        assert_int_equal(parse(cases[i].qualified, &b, &reason), KR_OK);
+
+        assert_int_equal(kr_sql_qualify(a, schemas), KR_OK);
+        assert_string_equal(kr_sql_canonical(a), kr_sql_canonical(b));
+
+        /* a query that has its schemas keeps them */
+        assert_int_equal(kr_sql_qualify(b, schemas), KR_OK);
+        assert_string_equal(kr_sql_canonical(a), kr_sql_canonical(b));
+
+        kr_sql_free(a);
+        kr_sql_free(b);
+    }
+
+    kr_buf_free(&reason);
+}
+
+
 int
 main(void)
 {
     int  rc;
 
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_sql_qualify),
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_canonical),
