@@ -163,6 +163,7 @@ kr_plan_reset(kr_plan_t *pl)
     kr_shape_free(pl->shape);
     pl->shape = NULL;
 
+    pl->altered = 0;
     memset(&pl->target, 0, sizeof(kr_target_t));
     memset(&pl->def, 0, sizeof(kr_route_def_t));
     kr_arena_free(&pl->arena);

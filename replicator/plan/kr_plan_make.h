@@ -38,6 +38,10 @@ typedef struct {
     kr_facts_t      *facts;          /* a reference; NULL: not known */
     kr_shape_t      *shape;          /* NULL: not known, or not needed */
 
+    unsigned         altered:1;      /* of_route, and a table has another shape
+                                        than the spec says; set when the plan
+                                        is made */
+
     kr_target_t      target;         /* points into facts and shape */
 
     kr_route_def_t   def;            /* its strings are those of all above, or

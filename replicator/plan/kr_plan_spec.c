@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "kr_plan_private.h"
+#include "kr_table_shape.h"
 
 
+static int kr_plan_spec_shapes(kr_plan_t *pl, kr_buf_t *b);
 static void kr_plan_spec_key(const kr_plan_t *pl, kr_buf_t *b);
 static void kr_plan_spec_name(kr_buf_t *b, const char *name, kr_buf_t *value);
 static void kr_plan_spec_member(kr_buf_t *b, const char *name,
@@ -19,7 +21,7 @@ kr_plan_spec(kr_plan_maker_t *mk)
 {
     size_t                 i;
     kr_buf_t              *b, name;
-    const kr_plan_t       *pl;
+    kr_plan_t             *pl;
     const kr_predicate_t  *p;
     const kr_route_def_t  *def;
 
@@ -43,6 +45,13 @@ kr_plan_spec(kr_plan_maker_t *mk)
 
     kr_plan_spec_member(b, "event", def->event.data, def->event.len);
     kr_plan_spec_member(b, "alias", def->alias.data, def->alias.len);
+
+    if (kr_plan_spec_shapes(pl, &name) != KR_OK) {
+        kr_buf_free(&name);
+        return KR_ERROR;
+    }
+
+    kr_plan_spec_name(b, "table_shapes", &name);
     kr_buf_str(b, ",\"field_value\":[");
 
     for (i = 0; i < p->nvalues; i++) {
@@ -70,6 +79,41 @@ kr_plan_field(const kr_plan_t *pl, kr_buf_t *b)
 
     kr_buf_ident(b, pl->target.field->name.data,
                  pl->target.field->name.len);
+}
+
+
+/*
+ * Appends the marks of the tables' shapes, and compares them with those of the
+ * spec that the plan was made from.  A spec without them is of a version that
+ * had none: whether a table was altered is not known.  KR_ERROR: no memory.
+ */
+static int
+kr_plan_spec_shapes(kr_plan_t *pl, kr_buf_t *b)
+{
+    size_t           i;
+    const kr_str_t  *there;
+
+    for (i = 0; i < pl->def.ntables; i++) {
+        kr_table_shape_mark(b, pl->def.tables[i].shape);
+    }
+
+    if (b->failed) {
+        return KR_ERROR;
+    }
+
+    if (!pl->of_route) {
+        return KR_OK;
+    }
+
+    there = &pl->spec.shapes;
+    pl->altered = (there->len != b->len);
+
+    for (i = 0; !pl->altered && i < b->len; i += KR_TABLE_SHAPE_MARK) {
+        pl->altered = (kr_table_shape_differs(b->data + i, there->data + i)
+                       != 0);
+    }
+
+    return KR_OK;
 }
 
 

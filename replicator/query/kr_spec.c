@@ -41,6 +41,7 @@ static const kr_spec_field_t  kr_spec_fields[] = {
     { "event", offsetof(kr_spec_t, event), 1, 0 },
     { "pk", offsetof(kr_spec_t, pk), 0, 1 },
     { "alias", offsetof(kr_spec_t, alias), 0, 1 },
+    { "table_shapes", offsetof(kr_spec_t, shapes), 0, 1 },
     { NULL, 0, 0, 0 }
 };
 

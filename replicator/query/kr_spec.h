@@ -32,6 +32,9 @@ typedef struct {
     size_t       npks;
     kr_str_t     pks[KR_SPEC_PKS_MAX];   /* its parts, likewise */
     kr_str_t     alias;          /* empty: null or not given */
+    kr_str_t     shapes;         /* of a route's spec: the marks of its
+                                    tables' shapes, kr_table_shape_mark(),
+                                    without a break; empty: not given */
     unsigned     exact:1;        /* ORDER BY and LIMIT hold for events too */
     size_t       nvalues;
     kr_str_t    *values;         /* as written, numbers too: what they are

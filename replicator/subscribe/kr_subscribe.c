@@ -14,6 +14,7 @@
 #define KR_SUBSCRIBES_MAX    10000     /* under way; more are refused */
 
 
+static int kr_resume_same(const kr_route_t *rt, const kairos_slice_t *spec);
 static kr_sub_t *kr_sub_create(kr_subscribes_t *ss, kr_worker_t *wk,
     const kr_sub_kind_t *kind, size_t size);
 static void kr_sub_start(kr_sub_t *sub, const kairos_slice_t *spec);
@@ -105,6 +106,7 @@ kr_resume(kr_subscribes_t *ss, kr_worker_t *wk, const kairos_feed_frame_t *f)
 {
     char         *topic;
     kr_sub_t     *sub;
+    kr_route_t   *rt;
     kr_resume_t  *rs;
 
     topic = malloc(f->topic.len + 1);
@@ -131,10 +133,10 @@ kr_resume(kr_subscribes_t *ss, kr_worker_t *wk, const kairos_feed_frame_t *f)
     wk->resuming++;
 
     sub->plan.of_route = 1;
-    sub->route = kr_registry_find(ss->routes->registry, rs->topic,
-                                  rs->topic_len);
-    if (sub->route != NULL) {
-        kr_route_hold(sub->route);
+    rt = kr_registry_find(ss->routes->registry, rs->topic, rs->topic_len);
+
+    if (rt != NULL && kr_resume_same(rt, &f->spec)) {
+        sub->route = kr_route_hold(rt);
         sub->step = kr_resume_known;
         kr_sub_run(sub);
         return;
@@ -224,6 +226,19 @@ kr_sub_answer(kr_sub_t *sub)
     } else {
         kr_sub_end(sub, rc);
     }
+}
+
+
+/*
+ * Whether the route has the worker's spec.  One that a subscribe made after a
+ * restart may have tables of another shape: then the spec is planned, and the
+ * shapes are compared (1 or 0).
+ */
+static int
+kr_resume_same(const kr_route_t *rt, const kairos_slice_t *spec)
+{
+    return strlen(rt->spec) == spec->len
+           && memcmp(rt->spec, spec->data, spec->len) == 0;
 }
 
 

@@ -234,6 +234,11 @@ kr_resume_finish(kr_sub_t *sub)
                               "again");
     }
 
+    if (sub->plan.altered) {
+        return kr_sub_decline(sub, "the table was altered while the "
+                              "replicator was away: subscribe again");
+    }
+
     kr_route_resume(sub->owner->routes, sub->route, sub->worker, rs->members,
                     &rs->position);
 

@@ -435,6 +435,41 @@ test('renamed, changed, and renamed back', async (t) => {
 });
 
 
+test('altered while the replicator is away', async (t) => {
+    const cases = [
+        [`begin; drop table T;
+          create table T (id int primary key, g int, v int);
+          alter table T replica identity full;
+          insert into T values (50, 1, 5); commit`, /altered/],
+        ['alter table T alter v type int using v * 2', /altered/],
+        ['alter table T rename v to w', /altered/]
+    ];
+
+    const tables = await Promise.all(cases.map(() => followed(t)));
+    const [same, moved] = await Promise.all([followed(t), followed(t)]);
+
+    await stack.replicator.kill();
+
+    for (const [i, [text]] of cases.entries()) {
+        await alter(tables[i], text);
+    }
+
+    await alter(moved, 'vacuum full T');
+
+    await stack.replicator.start();
+    await stack.connected();
+    await stack.streaming();
+
+    await Promise.all(tables.map((table, i) => aware(table, cases[i][1],
+                                                     2 * LIMIT)));
+
+    for (const { name, live, query } of [same, moved]) {
+        await stack.sql(`insert into ${name} values (9, 1, 9)`);
+        await live.converges(query, stack);
+    }
+});
+
+
 test('a table of the name comes earlier in the search_path', async (t) => {
     const { name, live, query } = await followed(t);
 
@@ -474,7 +509,7 @@ test('a table of a join is dropped, or loses a column', async (t) => {
 
     await stack.sql('drop table other');
     await stack.sql(`insert into ${b.name} values (2, 1, 'b')`);
-    await reset(b.live, /"public.other" does not exist/);
+    await reset(b.live, /"public.other" does not exist|dropped or renamed/);
 });
 
 

@@ -1,5 +1,6 @@
 /* sources: kr_plan_make.c kr_plan_key.c kr_plan_spec.c kr_arena.c */
 /* sources: kr_judge.c kr_judge_column.c kr_judge_guard.c kr_judge_key.c */
+/* sources: kr_table_shape.c */
 /* sources: kr_judge_output.c kr_judge_name.c kr_facts.c kr_spec.c kr_json.c */
 /* sources: kr_sql.c kr_sql_collect.c kr_sql_resolve.c kr_sql_name.c */
 /* sources: kr_sql_output.c kr_sql_out.c kr_sql_rerun.c kr_sql_frame.c */
@@ -25,6 +26,9 @@
 static kr_shape_t         shape;
 static kr_table_t         item;
 static kr_table_column_t  result_columns[3], item_columns[3];
+
+/* of the second table of the next make(), if not NULL */
+static const char        *users_shape;
 
 
 static int
@@ -69,6 +73,10 @@ make(kr_plan_t *pl, world_t *w, const kr_str_t *values, size_t n,
 
     pl->facts = &w->facts;
 
+    if (users_shape != NULL) {
+        w->tables[1].shape = facts_str(users_shape);
+    }
+
     rc = kr_judge_guard(pl->facts, pl->sql, reason);
 
     if (rc == KR_OK) {
@@ -101,6 +109,10 @@ check_str(const kr_str_t *s, const char *expected)
     assert_memory_equal(s->data, expected, s->len);
     assert_int_equal(s->data[s->len], '\0');
 }
+
+
+/* kr_table_shape_mark() of the shape "t 1 r\n": no file, no column */
+#define MARK  "cbf29ce484222325cbf29ce48422232577e5e6e7d6ad850c"
 
 
 #define SPEC(query, rest)                                                     \
@@ -178,7 +190,9 @@ test_rows(void **state)
               "\\\"p\\\" LIMIT 5\","
               "\"table_field\":\"\\\"p\\\".\\\"userid\\\"\","
               "\"pk\":\"\\\"p\\\".\\\"id\\\"\",\"event\":\"e\","
-              "\"alias\":\"p\",\"field_value\":[\"4\",\"20\",\"30\"]}");
+              "\"alias\":\"p\","
+              "\"table_shapes\":\"" MARK "\","
+              "\"field_value\":[\"4\",\"20\",\"30\"]}");
 
     end(&pl);
     kr_buf_free(&reason);
@@ -421,6 +435,7 @@ test_again(void **state)
         }
 
         assert_string_equal(one.def.spec.data, two.def.spec.data);
+        assert_false(two.altered);
         assert_string_equal(one.def.canonical.data, two.def.canonical.data);
         assert_string_equal(one.def.snapshot.data, two.def.snapshot.data);
         assert_string_equal(one.def.rerun.data, two.def.rerun.data);
@@ -437,6 +452,69 @@ test_again(void **state)
         end(&one);
         end(&two);
     }
+
+    kr_buf_free(&reason);
+}
+
+
+/* A spec has the shapes of its tables: a plan of others is another one. */
+static void
+test_altered(void **state)
+{
+    size_t     i;
+    world_t    w, v;
+    kr_buf_t   reason;
+    kr_plan_t  one, two;
+
+    static const struct {
+        const char  *shape;
+        unsigned     altered;
+    } cases[] = {
+        { "t 1 r\n", 0 },
+        { "t 2 r\n", 1 },
+        { "t 1 r\nc 1 23 id\n", 1 }
+    };
+
+    static const kr_str_t  values[] = { kr_str("1"), kr_str("2") };
+
+    (void) state;
+
+    memset(&reason, 0, sizeof(reason));
+    memset(&one, 0, sizeof(one));
+
+    assert_int_equal(begin(&one, SPEC("select u.id, p.topic from posts p join "
+                                      "users u on u.id = p.userid",
+                                      "\"table_field\":\"topic\","
+                                      "\"pk\":\"u.id\",\"alias\":\"p\""),
+                           &reason), KR_OK);
+    assert_int_equal(make(&one, &w, values, 2, &reason), KR_OK);
+    assert_false(one.altered);
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&two, 0, sizeof(two));
+        assert_int_equal(begin(&two, one.def.spec.data, &reason), KR_OK);
+        two.of_route = 1;
+
+        users_shape = cases[i].shape;
+        assert_int_equal(make(&two, &v, values, 2, &reason), KR_OK);
+        users_shape = NULL;
+
+        assert_int_equal(two.altered, cases[i].altered);
+        end(&two);
+    }
+
+    end(&one);
+
+    /* a spec of a version that had none */
+
+    memset(&two, 0, sizeof(two));
+    assert_int_equal(begin(&two, SPEC("select * from posts",
+                                      "\"table_field\":\"userid\""), &reason),
+                     KR_OK);
+    two.of_route = 1;
+    assert_int_equal(make(&two, &v, values, 2, &reason), KR_OK);
+    assert_true(two.altered);
+    end(&two);
 
     kr_buf_free(&reason);
 }
@@ -563,6 +641,7 @@ main(void)
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_cast),
         cmocka_unit_test(test_again),
+        cmocka_unit_test(test_altered),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_refused)
     };
