@@ -183,8 +183,8 @@
 /*
  * Compares two shapes of a table; now is NULL if the table is not there.
  * NULL: no query that names its columns returns other rows for what changed,
- * and no change is missing.  Else the reason, a static sentence, why the table's
- * routes cannot go on as they are.
+ * and no change is missing.  Else the reason, a static sentence, why the
+ * table's routes cannot go on as they are.
  */
 const char *kr_table_shape_judge(const char *before, const char *now);
 
