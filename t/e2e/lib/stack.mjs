@@ -157,6 +157,19 @@ class Stack {
                      `the slot ${this.slot} is read`, 3 * LIMIT);
     }
 
+    /*
+     * Waits until the replicator has confirmed to PostgreSQL all that is
+     * committed now: what follows from it was sent.
+     */
+    async confirmed(ms = 3 * LIMIT) {
+        const [{ at }] = await this.sql('select pg_current_wal_lsn() as at');
+
+        await until(() => this.sql(
+            'select from pg_replication_slots where slot_name = $1'
+            + ' and confirmed_flush_lsn >= $2', [this.slot, at])
+            .then((rows) => rows.length), `${at} is confirmed`, ms);
+    }
+
     async stop() {
         const faults = await this.destroy();
 
