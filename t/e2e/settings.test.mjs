@@ -256,7 +256,15 @@ describe('the replicator', () => {
             }
 
             /* opened when a job needs one, and kept */
-            assert.equal(await connections(), expected);
+            await until(async () => await connections() == expected,
+                        'the connections are open');
+
+            for (let id = 6; id <= 10; id++) {
+                await stack.sql('insert into posts values ($1, 7)', [id]);
+                await Promise.all(lives.map((live) => live.next()));
+                assert.equal(await connections(), expected);
+            }
+
             await Promise.all(lives.map((live) => live.close()));
         });
     }
