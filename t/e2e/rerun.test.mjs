@@ -352,6 +352,7 @@ describe('under load', () => {
         const query = 'select p.id, p.userid from posts p join gate g'
                       + ' on g.id = counted(1)';
         const live = await open(t, query, '53', NAMED);
+        const rows = await open(t, 'select id, userid from posts', '53');
         const holder = await stack.pool.connect();
         const one = (sql) => stack.sql(sql).then(([row]) => Number(row.n));
         const runs = () => one('select count(*) as n from pg_locks where'
@@ -366,16 +367,27 @@ describe('under load', () => {
         assert.ok(first > 0);
         await holder.query('begin; lock table gate in access exclusive mode');
 
+        /* the pool lets a run wait for a while, and for ever again */
+        const waits = () => until(async () => {
+            const n = await waiting();
+
+            assert.ok(n <= 1, `${n} runs wait`);
+            return n == 1;
+        }, 'a run waits');
+
         for (let id = 8000; id < 8050; id++) {
             await stack.sql('insert into posts (id, userid) values ($1, 53)',
                             [id]);
 
             if (id == 8000) {
-                await until(async () => await waiting() == 1, 'a run waits');
+                await waits();
             }
         }
 
-        assert.equal(await waiting(), 1);
+        /* all of them have been read from the stream, and asked for a run */
+        await rows.converges('select id, userid from posts where userid = 53',
+                             stack);
+        await waits();
         await holder.query('rollback');
         holder.release();
         await live.converges('select id, userid from posts where userid = 53',
