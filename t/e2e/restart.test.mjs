@@ -339,6 +339,10 @@ describe('nginx', () => {
 
     test('a worker that hangs: its feed is closed, its clients are told',
          async (t) => {
+        /* one that confirms: no worker of the tests before is awaited */
+        await stack.replicator.stop();
+        await stack.replicator.start();
+
         const before = stack.nginx.workers().map(
             (pid) => stack.nginx.connections(pid));
         const live = await open(t);
@@ -373,7 +377,12 @@ describe('nginx', () => {
         assert.deepEqual([after.feeds, after.lost_feeds, after.resets],
                          [2, lost + 1, resets + 1]);
 
-        /* and so it has what there is, though a reply of 80 MB is refused */
+        /*
+         * And so it has what there is, though a reply of 80 MB is refused:
+         * when no more of the large rows are on their way, of which a route
+         * cannot keep many for a join.
+         */
+        await stack.confirmed();
         await stack.sql('update posts set content = id where userid = $1',
                         [user]);
         assert.equal((await live.subscribe()).status, 'ok');
