@@ -31,6 +31,8 @@ kr_plan_key(kr_plan_maker_t *mk)
     for (i = 0; i < key->ncolumns; i++) {
         columns->names[i] = key->columns[i]->name;
         columns->types[i] = key->columns[i]->base;
+        columns->forms[i] = mk->plan->target.key_texts >> i & 1
+                            ? KR_KEY_TEXT : KR_KEY_VALUE;
     }
 
     columns->n = key->ncolumns;
@@ -69,6 +71,13 @@ kr_plan_key_of_result(kr_plan_maker_t *mk)
     }
 
     kr_buf_free(&ref.column);
+
+    if (mk->unnamed) {
+        /* the statement prints an empty text, whatever the key is */
+        mk->plan->def.key.n = 1;
+        mk->plan->def.key.types[0] = KR_OID_TEXT;
+        mk->plan->def.key.forms[0] = KR_KEY_TEXT;
+    }
 
     return rc;
 }
@@ -129,12 +138,12 @@ kr_plan_key_column(kr_plan_maker_t *mk, const kr_sql_ref_t *ref)
 
     if (n == 1) {
         key->names[key->n] = c->name;
-        key->types[key->n++] = c->type;
+        key->types[key->n] = c->type;
+        key->forms[key->n++] = KR_KEY_JSON;
         return KR_OK;
     }
 
     mk->unnamed = 1;
-    key->types[key->n] = KR_OID_TEXT;
 
     return kr_arena_copy(&pl->arena, &ref->column, &key->names[key->n++]);
 }

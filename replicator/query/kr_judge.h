@@ -35,6 +35,8 @@ typedef struct {
     size_t                    key_index;
     const kr_table_t         *key_table;
     const kr_table_key_t     *key;
+    unsigned                  key_texts;    /* bit i: the result has the i-th
+                                               column of the key as a text */
     kr_op_e                   op;
 } kr_target_t;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kr_judge_private.h"
+#include "kr_oid.h"
 #include "kr_template.h"
 #include "kr_value.h"
 
@@ -19,6 +20,7 @@ static int kr_judge_has(const kr_table_column_t *const *columns, size_t n,
     const kr_table_column_t *column);
 static int kr_judge_key_types(kr_judge_t *jd);
 static int kr_judge_seen(kr_judge_t *jd);
+static int kr_judge_form(kr_judge_t *jd, const kr_sql_out_t *out, size_t k);
 static int kr_judge_is_other(const kr_judge_t *jd, const kr_sql_out_t *out,
     const kr_str_t *column);
 static int kr_judge_star(const kr_judge_t *jd, const kr_sql_out_t *out,
@@ -271,6 +273,10 @@ kr_judge_seen(kr_judge_t *jd)
             column = &jd->target->key->columns[k]->name;
 
             if (!kr_judge_is_other(jd, &out, column)) {
+                if (kr_judge_form(jd, &out, k) != KR_OK) {
+                    return KR_DECLINED;
+                }
+
                 continue;
             }
 
@@ -284,6 +290,53 @@ kr_judge_seen(kr_judge_t *jd)
             return KR_DECLINED;
         }
     }
+
+    return KR_OK;
+}
+
+
+/*
+ * Notes how a column of the result prints the k-th column of the key, if it
+ * is that.  Of two columns of one name the last one counts, as it does for
+ * JSON.parse().  The key of a deleted row is known by its texts alone, so the
+ * texts must give what the query prints: KR_DECLINED, with a reason, if a
+ * cast prints something else.
+ */
+static int
+kr_judge_form(kr_judge_t *jd, const kr_sql_out_t *out, size_t k)
+{
+    const kr_str_t           *called;
+    const kr_table_column_t  *c;
+
+    c = jd->target->key->columns[k];
+
+    if (out->star) {
+        called = kr_sql_called(jd->sql, jd->target->key_index);
+
+        if (out->table.len == 0 || kr_same(&out->table, called)) {
+            jd->target->key_texts &= ~(1u << k);
+        }
+
+        return KR_OK;
+    }
+
+    if (!kr_same(&out->name, &c->name)) {
+        return KR_OK;
+    }
+
+    if (out->cast
+        || (out->whole && c->base != KR_OID_INT2 && c->base != KR_OID_INT4
+            && c->base != KR_OID_INT8))
+    {
+        kr_buf_printf(jd->reason, "a cast may change what tells the rows "
+                      "apart, \"%s\": select the column as it is, or as "
+                      "\"%s\"::text, or give the cast another name with AS",
+                      c->name.data, c->name.data);
+        return KR_DECLINED;
+    }
+
+    jd->target->key_texts &= ~(1u << k);
+    jd->target->key_texts |= (unsigned) out->text << k;
 
     return KR_OK;
 }

@@ -314,6 +314,7 @@ kr_template_copy(kr_template_t *t, const kr_route_def_t *def)
 
     for (i = 0; i < def->key.n; i++) {
         t->key.types[i] = def->key.types[i];
+        t->key.forms[i] = def->key.forms[i];
 
         if (kr_str_copy(&t->key.names[i], &def->key.names[i]) != KR_OK) {
             return KR_ERROR;

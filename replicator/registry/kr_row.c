@@ -9,10 +9,14 @@
 
 static void kr_rows_begin(kr_rows_writer_t *r);
 static int kr_rows_mark(kr_rows_writer_t *r, uint32_t xid);
+static int kr_row_by_text(const kr_key_columns_t *key, size_t i);
 static void kr_row_key(kr_buf_t *b, const kr_key_columns_t *key,
     const char *texts);
 static void kr_row_array(kr_buf_t *b, const kr_key_columns_t *key,
     const char *texts);
+static void kr_row_column(kr_buf_t *b, const kr_key_columns_t *key, size_t i,
+    const char *text);
+static void kr_row_text(kr_buf_t *b, uint32_t type, const char *text);
 static void kr_row_value(kr_buf_t *b, uint32_t type, const char *text);
 static void kr_row_time(kr_buf_t *b, const char *text, size_t len, int zone);
 
@@ -75,7 +79,7 @@ kr_key_texts(const kr_key_columns_t *key, const char *text, size_t len,
     kr_buf_t *texts)
 {
     char            *unescaped;
-    size_t           n;
+    size_t           n, nulls;
     kr_str_t         v;
     kr_json_t        j;
     kr_json_type_e   type;
@@ -93,6 +97,7 @@ kr_key_texts(const kr_key_columns_t *key, const char *text, size_t len,
 
     kr_json_init(&j, text, len, unescaped);
     n = 0;
+    nulls = 0;
 
     if (kr_json_value(&j, &type, &v) == KR_OK && type == KR_JSON_ARRAY) {
 
@@ -101,6 +106,9 @@ kr_key_texts(const kr_key_columns_t *key, const char *text, size_t len,
         {
             if (type == KR_JSON_STRING) {
                 kr_buf_append(texts, v.data, v.len);
+
+            } else {
+                nulls++;
             }
 
             kr_buf_append(texts, "", 1);
@@ -110,7 +118,11 @@ kr_key_texts(const kr_key_columns_t *key, const char *text, size_t len,
 
     free(unescaped);
 
-    return n == key->n && !texts->failed ? KR_OK : KR_ERROR;
+    if (n != key->n || texts->failed) {
+        return KR_ERROR;
+    }
+
+    return nulls == n ? KR_DECLINED : KR_OK;
 }
 
 
@@ -124,8 +136,10 @@ kr_key_bytes(const kr_key_columns_t *key, const char *texts, kr_buf_t *out)
         len = strlen(texts);
         begin = out->len;
 
-        if (kr_value_key(key->types[i], texts, len, out) != KR_OK) {
-            /* not of a type that is compared, or not any more */
+        if (kr_row_by_text(key, i)
+            || kr_value_key(key->types[i], texts, len, out) != KR_OK)
+        {
+            /* or not of a type that is compared, or not any more */
             kr_buf_append(out, texts, len);
         }
 
@@ -137,6 +151,20 @@ kr_key_bytes(const kr_key_columns_t *key, const char *texts, kr_buf_t *out)
 
         texts += len + 1;
     }
+}
+
+
+/*
+ * Whether a client tells two texts of one number apart: 1.5 and 1.50 are one
+ * number of JSON, and two strings.
+ */
+static int
+kr_row_by_text(const kr_key_columns_t *key, size_t i)
+{
+    return key->forms[i] == KR_KEY_TEXT
+           && (key->types[i] == KR_OID_NUMERIC
+               || key->types[i] == KR_OID_FLOAT4
+               || key->types[i] == KR_OID_FLOAT8);
 }
 
 
@@ -157,7 +185,7 @@ kr_row_key_parse(const kr_key_columns_t *columns, const char *text,
     }
 
     if (rc != KR_OK) {
-        return KR_ERROR;
+        return rc;
     }
 
     kr_row_key_set(key, &b->texts, &b->bytes);
@@ -271,7 +299,7 @@ kr_row_key(kr_buf_t *b, const kr_key_columns_t *key, const char *texts)
         kr_buf_str(b, id && i == 0 ? "" : ",");
         kr_buf_json(b, key->names[i].data, key->names[i].len);
         kr_buf_str(b, ":");
-        kr_row_value(b, key->types[i], p);
+        kr_row_column(b, key, i, p);
 
         p = p == NULL ? NULL : p + strlen(p) + 1;
     }
@@ -285,8 +313,8 @@ kr_row_array(kr_buf_t *b, const kr_key_columns_t *key, const char *texts)
     size_t       i;
     const char  *p;
 
-    if (key->n == 1 || texts == NULL) {
-        kr_row_value(b, key->types[0], texts);
+    if (key->n == 1) {
+        kr_row_column(b, key, 0, texts);
         return;
     }
 
@@ -294,25 +322,72 @@ kr_row_array(kr_buf_t *b, const kr_key_columns_t *key, const char *texts)
 
     for (i = 0; i < key->n; i++) {
         kr_buf_str(b, i == 0 ? "[" : ",");
-        kr_row_value(b, key->types[i], p);
+        kr_row_column(b, key, i, p);
 
-        p += strlen(p) + 1;
+        p = p == NULL ? NULL : p + strlen(p) + 1;
     }
 
     kr_buf_str(b, "]");
 }
 
 
-/* A value as to_json() prints it; NULL is SQL's NULL. */
+/* A column of a key as the query's rows have it; text NULL: SQL's NULL. */
 static void
-kr_row_value(kr_buf_t *b, uint32_t type, const char *text)
+kr_row_column(kr_buf_t *b, const kr_key_columns_t *key, size_t i,
+    const char *text)
 {
-    size_t  len;
-
     if (text == NULL) {
         kr_buf_str(b, "null");
         return;
     }
+
+    switch (key->forms[i]) {
+
+    case KR_KEY_JSON:
+        /* no JSON is empty: one of several columns is NULL */
+        kr_buf_str(b, *text == '\0' ? "null" : text);
+        return;
+
+    case KR_KEY_TEXT:
+        kr_row_text(b, key->types[i], text);
+        return;
+
+    default: /* KR_KEY_VALUE */
+        kr_row_value(b, key->types[i], text);
+        return;
+    }
+}
+
+
+/*
+ * A value as to_json() prints it when it is cast to text: the cast writes
+ * booleans as words, and takes the blanks of char(n) away.
+ */
+static void
+kr_row_text(kr_buf_t *b, uint32_t type, const char *text)
+{
+    size_t  len;
+
+    if (type == KR_OID_BOOL) {
+        kr_buf_str(b, text[0] == 't' ? "\"true\"" : "\"false\"");
+        return;
+    }
+
+    len = strlen(text);
+
+    while (type == KR_OID_BPCHAR && len != 0 && text[len - 1] == ' ') {
+        len--;
+    }
+
+    kr_buf_json(b, text, len);
+}
+
+
+/* A value as to_json() prints it. */
+static void
+kr_row_value(kr_buf_t *b, uint32_t type, const char *text)
+{
+    size_t  len;
 
     len = strlen(text);
 

@@ -16,8 +16,8 @@
 
 /*
  * The key of a row.  The texts are the text of each of its columns, with its
- * '\0', one behind the other.  The bytes are equal for equal keys, whatever
- * their texts are.  The memory is somebody else's.
+ * '\0', one behind the other.  The bytes are equal for keys that a client
+ * cannot tell apart, whatever their texts are.  The memory is somebody else's.
  */
 typedef struct {
     kr_str_t        texts;
@@ -43,7 +43,7 @@ typedef struct {
 /*
  * Appends a row: as PostgreSQL printed it, an object, with op; or its key
  * alone, as "id", which clients of the original look for, and by the names
- * of its columns.  texts NULL: a key that is SQL's NULL.  error, if it is not
+ * of its columns, each as the query's rows have it.  texts NULL: a key that is SQL's NULL.  error, if it is not
  * NULL, stands beside it.  xid: the transaction without which nobody has it,
  * 0: everybody needs it.  KR_ERROR: no memory.
  */
@@ -58,8 +58,9 @@ void kr_rows_free(kr_rows_writer_t *r);
 
 /*
  * What a statement of kr_sql.h prints as a key to texts, which are appended:
- * of one column its text, of several a JSON array.  KR_OK, KR_ERROR: no
- * memory, or not such.
+ * of one column its text, of several a JSON array.  KR_OK; KR_DECLINED: all of
+ * several columns are NULL, as on the other side of an outer join; KR_ERROR:
+ * no memory, or not such.
  */
 int kr_key_texts(const kr_key_columns_t *key, const char *text, size_t len,
     kr_buf_t *texts);
@@ -70,8 +71,8 @@ void kr_key_bytes(const kr_key_columns_t *key, const char *texts,
 
 /*
  * The key that a statement of kr_sql.h printed, in both forms; key points into
- * b, until b is used again.  KR_OK; KR_ERROR: no memory, or text is no such
- * key.
+ * b, until b is used again.  KR_OK; KR_DECLINED and KR_ERROR as of
+ * kr_key_texts().
  */
 int kr_row_key_parse(const kr_key_columns_t *columns, const char *text,
     size_t len, kr_row_key_buf_t *b, kr_row_key_t *key);

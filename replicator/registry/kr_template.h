@@ -24,11 +24,21 @@ typedef struct kr_template_s  kr_template_t;
 typedef struct kr_pending_s   kr_pending_t;
 
 
+/* how the rows of a query hold a column of their key */
+typedef enum {
+    KR_KEY_VALUE = 0,                /* as to_json() prints the column */
+    KR_KEY_TEXT,                     /* as to_json() prints column::text */
+    KR_KEY_JSON                      /* the key's text is that JSON */
+} kr_key_form_e;
+
+
 /* the columns that name a row */
 typedef struct {
     size_t            n;
     kr_str_t          names[KR_KEY_MAX];
-    uint32_t          types[KR_KEY_MAX];     /* OIDs */
+    uint32_t          types[KR_KEY_MAX];     /* OIDs; of KR_KEY_JSON the
+                                                result's */
+    kr_key_form_e     forms[KR_KEY_MAX];
 } kr_key_columns_t;
 
 

@@ -159,24 +159,26 @@ static int
 kr_compare_key(kr_rerun_t *rr, const PGresult *res, int row,
     kr_row_key_t *key)
 {
+    int                rc;
     kr_row_key_buf_t  *b;
 
     b = &rr->owner->key;
 
-    if (PQgetisnull(res, row, 0)) {
+    rc = PQgetisnull(res, row, 0) ? KR_DECLINED
+         : kr_row_key_parse(&rr->route->template->key,
+                            PQgetvalue(res, row, 0),
+                            (size_t) PQgetlength(res, row, 0), b, key);
+
+    if (rc == KR_ERROR) {
+        return KR_ERROR;
+    }
+
+    if (rc == KR_DECLINED) {
         memset(key, 0, sizeof(kr_row_key_t));
         kr_buf_reset(&b->bytes);
         kr_buf_str(&b->bytes, "n");
 
     } else {
-        if (kr_row_key_parse(&rr->route->template->key,
-                             PQgetvalue(res, row, 0),
-                             (size_t) PQgetlength(res, row, 0), b, key)
-            != KR_OK)
-        {
-            return KR_ERROR;
-        }
-
         kr_buf_str(&b->bytes, "k");
     }
 

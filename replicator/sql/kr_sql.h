@@ -195,14 +195,19 @@ int kr_sql_resolve_result(const kr_sql_t *sql, const kr_str_t *name,
 /*
  * What the query's SELECT list has at a place, in the case that PostgreSQL
  * reads: "p.id AS post" is of the table "p", the column "id" and has the name
- * "post"; a cast of a column is that column.  Empty: nothing is written, and
- * of name: it is not known.  Not of a set operation.
+ * "post"; a cast of a column is that column, and so is one with COLLATE.  Empty:
+ * nothing is written, and of name: it is not known.  Not of a set operation.
  */
 typedef struct {
     kr_str_t      table;
     kr_str_t      column;
     kr_str_t      name;
     unsigned      star:1;     /* all columns, of the table if it is written */
+    unsigned      text:1;     /* the outermost cast is to text, or to varchar
+                                 without a length */
+    unsigned      whole:1;    /* a cast is to an integer, or to numeric without
+                                 a precision */
+    unsigned      cast:1;     /* a cast is to another type */
 } kr_sql_out_t;
 
 size_t kr_sql_outs(const kr_sql_t *sql);
@@ -256,8 +261,9 @@ typedef struct {
  * The refetch, for KR_SQL_ROWWISE: the client's query without ORDER BY, LIMIT
  * and OFFSET, and "pk = ANY ($1)".  Three text columns a row: pk::text;
  * field::text; and the row's JSON (the columns that the client asked for, no
- * others).  A cast to text prints booleans as true and false, and char(n)
- * without its blanks; kr_value_key() knows both forms.
+ * others).  A cast to text prints booleans as true and false, where the WAL has
+ * t and f; kr_value_key() knows both forms.  A char(n) of the key keeps its
+ * blanks.
  *
  * Of several key columns each has a text array, $1 and so on, all of one
  * length, whose elements at one place are a key; the first column of a row
@@ -284,8 +290,8 @@ int kr_sql_refetch(const kr_sql_t *sql, const kr_sql_target_t *t,
  * The key is the primary key's text (of several columns the JSON array, as
  * above), which may be NULL (of the other side of an outer join) and may
  * come more than once (a join's row per pair).  Where rows are not the
- * table's it must be of the result; a result of one row may have none, and
- * its key is empty.
+ * table's it must be of the result, and each of its columns is printed as the
+ * row's JSON has it; a result of one row may have none, and its key is empty.
  *
  * KR_DECLINED: reason, if it is not NULL, gets a sentence.
  */

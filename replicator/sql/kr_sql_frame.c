@@ -148,7 +148,8 @@ kr_sql_pk_table(const kr_sql_target_t *t)
 void
 kr_sql_key(kr_buf_t *b, const kr_sql_target_t *t, const kr_str_t *table)
 {
-    size_t  i, n;
+    size_t           i, n;
+    const kr_str_t  *type;
 
     n = t->npk;
 
@@ -157,9 +158,24 @@ kr_sql_key(kr_buf_t *b, const kr_sql_target_t *t, const kr_str_t *table)
     }
 
     for (i = 0; i < n; i++) {
+        type = &t->pk_types[i];
         kr_buf_str(b, i == 0 ? "" : ", ");
-        kr_sql_column(b, table, &t->pks[i]);
-        kr_buf_str(b, "::pg_catalog.text");
+
+        if (t->key_of_result) {
+            kr_buf_str(b, "pg_catalog.to_json(");
+            kr_sql_column(b, table, &t->pks[i]);
+            kr_buf_str(b, ")::pg_catalog.text");
+
+        } else if (type->len == 6 && memcmp(type->data, "bpchar", 6) == 0) {
+            /* a cast would take its blanks, which the WAL and JSON have */
+            kr_buf_str(b, "pg_catalog.textin(pg_catalog.bpcharout(");
+            kr_sql_column(b, table, &t->pks[i]);
+            kr_buf_str(b, "))");
+
+        } else {
+            kr_sql_column(b, table, &t->pks[i]);
+            kr_buf_str(b, "::pg_catalog.text");
+        }
     }
 
     if (n > 1) {

@@ -10,6 +10,8 @@
 static int kr_sql_wide_enter(void *data, ProtobufCMessage *msg);
 static int kr_sql_is_table(const kr_sql_t *sql,
     const PgQuery__ColumnRef *ref);
+static void kr_sql_out_cast(kr_sql_out_t *out, const PgQuery__TypeName *type,
+    int outermost);
 static int kr_sql_from_merges(const PgQuery__Node *from);
 static void kr_sql_out_str(kr_str_t *s, const char *text);
 static void kr_sql_out_field(kr_sql_out_t *out,
@@ -40,6 +42,7 @@ kr_sql_outs(const kr_sql_t *sql)
 void
 kr_sql_out(const kr_sql_t *sql, size_t place, kr_sql_out_t *out)
 {
+    int                        outermost;
     const PgQuery__Node       *val;
     const PgQuery__ResTarget  *target;
 
@@ -49,8 +52,12 @@ kr_sql_out(const kr_sql_t *sql, size_t place, kr_sql_out_t *out)
     memset(out, 0, sizeof(kr_sql_out_t));
     kr_sql_out_str(&out->name, kr_sql_output_name(target));
 
+    outermost = 1;
+
     for ( ;; ) {
         if (val != NULL && val->node_case == PG_QUERY__NODE__NODE_TYPE_CAST) {
+            kr_sql_out_cast(out, val->type_cast->type_name, outermost);
+            outermost = 0;
             val = val->type_cast->arg;
 
         } else if (val != NULL
@@ -73,6 +80,48 @@ kr_sql_out(const kr_sql_t *sql, size_t place, kr_sql_out_t *out)
     } else if (val->node_case == PG_QUERY__NODE__NODE_A_INDIRECTION) {
         kr_sql_out_field(out, val->a_indirection);
     }
+}
+
+
+/* A type's name counts if it is PostgreSQL's own, and has no modifier. */
+static void
+kr_sql_out_cast(kr_sql_out_t *out, const PgQuery__TypeName *type,
+    int outermost)
+{
+    size_t       i, n;
+    const char  *name;
+
+    static const char *const  types[] = {
+        "text", "varchar", "int2", "int4", "int8", "numeric"
+    };
+
+    n = type->n_names;
+    name = "";
+
+    if (type->n_typmods == 0 && type->n_array_bounds == 0 && !type->pct_type
+        && (n == 1 || (n == 2 && strcmp(kr_sql_name(type->names[0]),
+                                        "pg_catalog") == 0)))
+    {
+        name = kr_sql_name(type->names[n - 1]);
+    }
+
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+
+        if (strcmp(name, types[i]) != 0) {
+            continue;
+        }
+
+        if (i > 1) {
+            out->whole = 1;
+
+        } else if (outermost) {
+            out->text = 1;
+        }
+
+        return;
+    }
+
+    out->cast = 1;
 }
 
 

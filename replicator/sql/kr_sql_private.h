@@ -146,8 +146,9 @@ void kr_sql_predicate(kr_buf_t *b, const kr_sql_target_t *t, size_t n);
 const kr_str_t *kr_sql_pk_table(const kr_sql_target_t *t);
 
 /*
- * Appends the key as text: pk::text, or a JSON array of such.  table may be
- * the name of a sub-select.
+ * Appends the key as text: pk::text, or a JSON array of such.  A key of the
+ * result is printed as its JSON, to_json(pk)::text.  table may be the name of
+ * a sub-select.
  */
 void kr_sql_key(kr_buf_t *b, const kr_sql_target_t *t,
     const kr_str_t *table);

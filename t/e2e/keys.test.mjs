@@ -107,6 +107,17 @@ before(async () => {
             to (20);
         alter table halves_1 replica identity full;
 
+        create table casts (id bigint primary key, g int, b bool not null,
+            c char(4) not null, at timestamptz not null, n numeric not null,
+            d uuid not null, unique (b, c, at), unique (n), unique (d));
+        alter table casts replica identity full;
+        create table groups (g int primary key, name text);
+        alter table groups replica identity full;
+        create type spot as (x int, y text);
+        create table shapes (id int primary key, f int, j jsonb, a int[],
+                             s spot, c char(4), n numeric);
+        alter table shapes replica identity full;
+
         create table computed (id int primary key, f int,
                                double int generated always as (f * 2) stored);
         alter table computed replica identity full;` });
@@ -212,6 +223,188 @@ describe('a key of several columns', () => {
         await refused(Live.open(stack.base, 'five', 'f', '1',
                                 { pk: 'a,b,c,d,e,f,a,b,c' }),
                       /pk has more than 8 columns/);
+    });
+});
+
+
+/* what a client finds a row by: these members, as JSON has them */
+function members(text, names) {
+    return names.map((name) => {
+        const at = text.lastIndexOf(`"${name}":`);
+
+        assert.ok(at >= 0, `${name} in ${text}`);
+        return JSON.stringify(JSON.parse(text)[name]);
+    });
+}
+
+
+/*
+ * Rows of casts come in a snapshot or in an event, and go by a DELETE or a
+ * TRUNCATE: each delete has the members that the row has.
+ */
+async function comesAndGoes(t, table, insert, query, pk, names, more = {}) {
+    const field = more.field ?? 'g';
+
+    for (const end of [`delete from ${table}`, `truncate ${table}`]) {
+        for (const first of ['snapshot', 'event']) {
+            await stack.sql(`delete from ${table}`);
+
+            if (first == 'snapshot') {
+                await stack.sql(insert);
+            }
+
+            const live = await open(t, table, field, more.value ?? '1',
+                                    { pk, query, ...more.payload });
+            let rows = live.response.rows;
+
+            if (first == 'event') {
+                await stack.sql(insert);
+                rows = await live.next();
+            }
+
+            const keyed = new Set();
+
+            for (const row of rows) {
+                keyed.add(`${members(JSON.stringify(row), names)}`);
+            }
+
+            assert.equal(keyed.size, rows.length, JSON.stringify(rows));
+            await stack.sql(end);
+
+            while (keyed.size != 0) {
+                for (const row of await live.next()) {
+                    assert.equal(row.database_op, 'delete');
+                    assert.ok('id' in row);
+                    assert.ok(keyed.delete(
+                        `${members(JSON.stringify(row), names)}`),
+                        `${JSON.stringify(row)} of ${JSON.stringify(rows)}`);
+                }
+            }
+
+            live.client.ws.terminate();
+        }
+    }
+}
+
+
+describe('a delete prints its key as the query prints it:', () => {
+    const two = `insert into casts values
+        (9007199254740993, 1, true, 'ab', '2024-02-03 04:05:06+00', 1.50,
+         '00000000-0000-0000-0000-000000000001'),
+        (9007199254740992, 1, false, '', '-infinity', 2,
+         '00000000-0000-0000-0000-000000000002')`;
+
+    for (const [what, query, pk, names] of [
+        ['a text', 'select id::text as id, g from casts', 'id', ['id']],
+        ['no AS', 'select cast(id as varchar), g from casts', 'id', ['id']],
+        ['wider', 'select id::numeric::text as id, g from casts', 'id',
+         ['id']],
+        ['the last of two', 'select *, id::text as id from casts', 'id',
+         ['id']],
+        ['of several, texts', `select b::text, c::text, at::text, g
+                               from casts`, 'b,c,at', ['b', 'c', 'at']],
+        ['of several, as they are', 'select b, c, at, g from casts',
+         'b,c,at', ['b', 'c', 'at']],
+        ['of several, mixed', `select c::varchar collate "C", b,
+                                      at::text as at from casts`,
+         'b,c,at', ['b', 'c', 'at']],
+        ['numeric', 'select n::text from casts', 'n', ['n']],
+        ['uuid', 'select d::text from casts', 'd', ['d']],
+        ['a join', `select x.id::text, w.name from casts x
+                    left join groups w on w.g = x.g`, 'x.id', ['id']],
+        ['a join, of several', `select x.c, x.b::text, x.at, w.name
+                                from casts x left join groups w
+                                on w.g = x.g`, 'x.b,x.c,x.at',
+         ['b', 'c', 'at']],
+        ['a group', `select c, n, d, at, b, count(*) from casts
+                     group by 1, 2, 3, 4, 5`, 'c,n,at,b',
+         ['b', 'c', 'n', 'at']],
+        ['a group by a text', `select id::text, count(*) from casts
+                               group by 1`, 'id', ['id']],
+    ]) {
+        test(what, (t) => comesAndGoes(t, 'casts', two, query, pk, names, {
+            field: query.includes('join') ? 'x.g' : 'g',
+            payload: { topic: null } }));
+    }
+
+    const odd = `insert into shapes values
+        (1, 1, '{"a": [1, 2.50]}', '{1,2}', (1, 'x'), 'ab', 1.50),
+        (2, 1, null, null, null, null, null),
+        (3, 1, '"s"', '{}', (null, ''), '', 'NaN')`;
+
+    for (const pk of ['j', 'a', 's', 'c', 'n', 'j,a', 'c,n', 's,c']) {
+        test(`a UNION's ${pk}`, (t) => comesAndGoes(t, 'shapes', odd,
+            'select f, j, a, s, c, n from shapes union all'
+            + ' select f, j, a, s, c, n from shapes where false', pk,
+            pk.split(','), { field: 'f', payload: { topic: null } }));
+    }
+
+    for (const as of ['n', 'n::text']) {
+        test(`another text of an equal number, ${as}`, async (t) => {
+            await stack.sql(`delete from casts; ${two}`);
+
+            const query = `select ${as}, g from casts`;
+            const live = await open(t, 'casts', 'g', '1', { pk: 'n', query });
+
+            for (const n of ['1.5', '1.500', '7']) {
+                await stack.sql(`update casts set n = ${n} where b`);
+                await live.converges(`${query} where g = 1`, stack);
+            }
+        });
+    }
+
+    test('of the other side of a join', async (t) => {
+        await stack.sql('delete from casts; delete from groups;'
+                        + ` insert into groups values (1, 'one')`);
+
+        const live = await open(t, 'groups', 'w.g', '1', {
+            topic: null, pk: 'x.b,x.c,x.at',
+            query: `select x.b, x.c, x.at, w.name from groups w
+                    left join casts x on x.g = w.g` });
+
+        assert.deepEqual(live.response.rows, [
+            { b: null, c: null, at: null, name: 'one',
+              database_op: 'query' }]);
+        await stack.sql('delete from groups');
+        assert.deepEqual(await live.next(), [
+            { id: [null, null, null], b: null, c: null, at: null,
+              database_op: 'delete' }]);
+    });
+
+    for (const cast of ['id::float8', 'id::float8::text', 'cast(id as char)',
+                        'id::varchar(3)', 'n::int', 'n::text::int',
+                        'n::numeric(3,1)', 'at::date', 'b::int']) {
+        const [name] = /id|n(?=:)|at|b(?=:)/.exec(cast);
+
+        test(`${cast} is refused`, async () => {
+            await refused(Live.open(stack.base, 'casts', 'g', '1', {
+                pk: name == 'at' || name == 'b' ? 'b,c,at' : name,
+                query: `select ${cast} as ${name}, g from casts` }),
+                /^a cast may change what tells the rows apart, "\w+": select/);
+        });
+    }
+
+    for (const [what, expression] of [
+        ['of another column with COLLATE', 'c collate "C" as d'],
+        ['of a CASE', 'case when g = 1 then null else d end'],
+        ['of a sub-select', '(select x.d from casts x limit 1)'],
+    ]) {
+        test(`the name ${what} is refused`, async () => {
+            await refused(Live.open(stack.base, 'casts', 'casts.g', '1', {
+                pk: 'casts.d', query: `select ${expression}, g from casts` }),
+                /the query has a column "d" that is not that of the key/);
+        });
+    }
+
+    test('one row needs no key, however many columns it has', async (t) => {
+        await stack.sql('delete from pairs');
+
+        const live = await open(t, 'pairs', 'f', '1', { pk: undefined,
+            query: 'select count(*) as n from pairs' });
+
+        assert.equal(live.response.rows[0].n, 0);
+        await stack.sql(`insert into pairs values (1, 'x', 1, 0)`);
+        assert.equal((await live.next())[0].n, 1);
     });
 });
 

@@ -15,7 +15,8 @@
               "pg_catalog.to_json(q.\"kairos key\")::pg_catalog.text,"        \
               " 'null')) || '}')), ',') || '}' FROM ("
 #define KEY   "::pg_catalog.text AS \"kairos key\""
-#define GROUPS  "SELECT q.id::pg_catalog.text, " JSON " FROM ("
+#define GROUPS  "SELECT pg_catalog.to_json(q.id)::pg_catalog.text, " JSON     \
+                " FROM ("
 #define ONE   "SELECT ''::pg_catalog.text, " JSON " FROM ("
 
 

@@ -429,6 +429,30 @@ is_users(const world_t *w, const kr_target_t *t)
 
 
 static void
+is_value(const world_t *w, const kr_target_t *t)
+{
+    is_primary(w, t);
+    assert_int_equal(t->key_texts, 0);
+}
+
+
+static void
+is_text(const world_t *w, const kr_target_t *t)
+{
+    is_primary(w, t);
+    assert_int_equal(t->key_texts, 1);
+}
+
+
+static void
+is_second_text(const world_t *w, const kr_target_t *t)
+{
+    is_pair(w, t);
+    assert_int_equal(t->key_texts, 2);
+}
+
+
+static void
 wide_key(world_t *w)
 {
     static const kr_table_column_t  *columns[5];
@@ -468,6 +492,9 @@ test_key(void **state)
                "a unique index, none of which may be NULL, in pk"
 #define OTHER  "the query has a column \"id\" that is not that of the key, "  \
                "\"public\".\"posts\".\"id\": give it another name with AS"
+#define CAST(name)  "a cast may change what tells the rows apart, \"" name    \
+                    "\": select the column as it is, or as \"" name           \
+                    "\"::text, or give the cast another name with AS"
 
     static const struct {
         const char  *query;
@@ -516,8 +543,49 @@ test_key(void **state)
         { "select p.*, u.* from posts p join users u on true",
           EQ("p.userid") ",\"pk\":\"p.id\"", NULL, OTHER
           ", and each a place instead of \"*\"", NULL },
+        { "select id::date from posts", EQ("userid") ",\"pk\":\"topic,"
+          "userid\"", NULL, NULL, is_pair },
+
+        /* its name, where there is no AS */
+        { "select (topic collate \"C\")::text, case when true then userid "
+          "else id end from posts", EQ("userid"), NULL, OTHER, NULL },
+        { "select (doc).id from posts", EQ("userid"), NULL, OTHER, NULL },
+        { "select (select u.id from users u union select 1) from posts p",
+          EQ("p.userid"), NULL, OTHER, NULL },
+
+        /* how the result prints it; the last column of the name counts */
+        { "select * from posts", EQ("userid"), NULL, NULL, is_value },
         { "select p.id::text, topic from posts p", EQ("userid"), NULL, NULL,
-          NULL }
+          is_text },
+        { "select cast(id as varchar) as id from posts", EQ("userid"), NULL,
+          NULL, is_text },
+        { "select id::pg_catalog.text from posts", EQ("userid"), NULL, NULL,
+          is_text },
+        { "select id::numeric::text from posts", EQ("userid"), NULL, NULL,
+          is_text },
+        { "select id::text::numeric from posts", EQ("userid"), NULL, NULL,
+          is_value },
+        { "select *, id::text from posts", EQ("userid"), NULL, NULL,
+          is_text },
+        { "select id::text, * from posts", EQ("userid"), NULL, NULL,
+          is_value },
+        { "select id::text as post from posts", EQ("userid"), NULL, NULL,
+          is_value },
+        { "select userid, topic collate \"C\"::text from posts",
+          EQ("id") ",\"pk\":\"userid,topic\"", NULL, NULL, is_second_text },
+
+        { "select id::float8 from posts", EQ("userid"), NULL, CAST("id"),
+          NULL },
+        { "select id::float8::text as id from posts", EQ("userid"), NULL,
+          CAST("id"), NULL },
+        { "select id::my.text from posts", EQ("userid"), NULL, CAST("id"),
+          NULL },
+        { "select id::text[] from posts", EQ("userid"), NULL, CAST("id"),
+          NULL },
+        { "select topic::varchar(3), userid from posts", EQ("id")
+          ",\"pk\":\"userid,topic\"", NULL, CAST("topic"), NULL },
+        { "select topic::int, userid from posts", EQ("id")
+          ",\"pk\":\"userid,topic\"", NULL, CAST("topic"), NULL }
     };
 
     (void) state;

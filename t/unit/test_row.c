@@ -5,10 +5,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "kr_oid.h"
 #include "kr_row.h"
 
 
@@ -118,6 +120,60 @@ test_row_composite(void **state)
 }
 
 
+/* What the query's rows hold is not always what the table has. */
+static void
+test_row_forms(void **state)
+{
+    char              want[128];
+    size_t            i;
+    kr_key_columns_t  key;
+
+    static const struct {
+        kr_key_form_e  form;
+        uint32_t       type;
+        const char    *text;
+        const char    *json;
+    } cases[] = {
+        { KR_KEY_VALUE, KR_OID_INT8, "9007199254740993", "9007199254740993" },
+        { KR_KEY_TEXT, KR_OID_INT8, "9007199254740993",
+          "\"9007199254740993\"" },
+        { KR_KEY_TEXT, NUM, "1.50", "\"1.50\"" },
+        { KR_KEY_TEXT, BOOL, "t", "\"true\"" },
+        { KR_KEY_TEXT, BOOL, "false", "\"false\"" },
+        { KR_KEY_TEXT, TSTZ, "2026-01-02 03:04:05+00",
+          "\"2026-01-02 03:04:05+00\"" },
+        { KR_KEY_VALUE, KR_OID_BPCHAR, "ab  ", "\"ab  \"" },
+        { KR_KEY_TEXT, KR_OID_BPCHAR, "ab  ", "\"ab\"" },
+        { KR_KEY_TEXT, KR_OID_BPCHAR, "    ", "\"\"" },
+        { KR_KEY_TEXT, TEXT, "a\" ", "\"a\\\" \"" },
+        { KR_KEY_TEXT, TEXT, NULL, "null" },
+        { KR_KEY_JSON, 114, "{\"a\": [1]}", "{\"a\": [1]}" },
+        { KR_KEY_JSON, TEXT, "\"\"", "\"\"" },
+        { KR_KEY_JSON, NUM, "\"NaN\"", "\"NaN\"" },
+        { KR_KEY_JSON, NUM, "", "null" },
+        { KR_KEY_JSON, NUM, NULL, "null" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        key = key_of(1, "id", cases[i].type, NULL, 0);
+        key.forms[0] = cases[i].form;
+
+        snprintf(want, sizeof(want), "{\"id\":%s,\"database_op\":\"delete\"}",
+                 cases[i].json);
+        assert_key(&key, cases[i].text, want);
+    }
+
+    key = key_of(2, "a", INT4, "b", BOOL);
+    key.forms[0] = KR_KEY_TEXT;
+    assert_key(&key, "1\0t", "{\"id\":[\"1\",true],\"a\":\"1\",\"b\":true,"
+               "\"database_op\":\"delete\"}");
+    assert_key(&key, NULL, "{\"id\":[null,null],\"a\":null,\"b\":null,"
+               "\"database_op\":\"delete\"}");
+}
+
+
 static void
 test_row_full(void **state)
 {
@@ -176,6 +232,9 @@ test_key_texts(void **state)
     assert_int_equal(kr_key_texts(&two, "[\"1\", null]", 11, &b), KR_OK);
     assert_memory_equal(b.data, "1\0\0", 3);
 
+    /* of the other side of a join */
+    assert_int_equal(kr_key_texts(&two, "[null, null]", 12, &b), KR_DECLINED);
+
     assert_int_equal(kr_key_texts(&two, "[\"1\"]", 5, &b), KR_ERROR);
     assert_int_equal(kr_key_texts(&two, "[\"1\",\"2\",\"3\"]", 13, &b),
                      KR_ERROR);
@@ -201,6 +260,23 @@ test_key_bytes(void **state)
     key = key_of(2, "a", NUM, "b", TEXT);
     kr_key_bytes(&key, "1.50\0x", &a);
     kr_key_bytes(&key, "1.5\0x", &b);
+    assert_int_equal(a.len, b.len);
+    assert_memory_equal(a.data, b.data, a.len);
+
+    /* as strings they differ; not so the words for a boolean */
+    kr_buf_reset(&a);
+    kr_buf_reset(&b);
+    key = key_of(1, "a", NUM, NULL, 0);
+    key.forms[0] = KR_KEY_TEXT;
+    kr_key_bytes(&key, "1.50", &a);
+    kr_key_bytes(&key, "1.5", &b);
+    assert_int_not_equal(a.len, b.len);
+
+    kr_buf_reset(&a);
+    kr_buf_reset(&b);
+    key.types[0] = BOOL;
+    kr_key_bytes(&key, "t", &a);
+    kr_key_bytes(&key, "true", &b);
     assert_int_equal(a.len, b.len);
     assert_memory_equal(a.data, b.data, a.len);
 
@@ -268,6 +344,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_row_key),
         cmocka_unit_test(test_row_composite),
+        cmocka_unit_test(test_row_forms),
         cmocka_unit_test(test_row_full),
         cmocka_unit_test(test_key_texts),
         cmocka_unit_test(test_key_bytes),

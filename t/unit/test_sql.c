@@ -21,7 +21,7 @@
 #include "sql_plain.h"
 
 
-#define OUT_HEAD  "SELECT q.id::pg_catalog.text,"                             \
+#define OUT_HEAD  "SELECT pg_catalog.to_json(q.id)::pg_catalog.text,"          \
                   " pg_catalog.row_to_json(q.*)::pg_catalog.text FROM ("
 #define KEYS(t)   "SELECT " t ".id::pg_catalog.text, " t                      \
                   ".userid::pg_catalog.text, "
@@ -153,6 +153,7 @@ test_templates(void **state)
         assert_string_equal(out.data, cases[i].snapshot);
 
         kr_buf_reset(&out);
+        t.key_of_result = 0;
         assert_int_equal(kr_sql_refetch(sql, &t, &out), KR_OK);
         plain(&out);
         assert_string_equal(out.data, cases[i].refetch);

@@ -253,6 +253,7 @@ test_predicates(void **state)
 
         kr_buf_reset(&out);
         kr_buf_reset(&want);
+        t.key_of_result = 0;
         assert_int_equal(kr_sql_refetch(sql, &t, &out), KR_OK);
         kr_buf_printf(&want, "SELECT p.id::pg_catalog.text, p.userid::"
                       "pg_catalog.text, (SELECT " JSON " FROM (SELECT a) q)"
@@ -287,6 +288,7 @@ test_keys(void **state)
 
     static const kr_str_t  pks[] = { kr_str("I d"), kr_str("N\xc3\xa9") };
     static const kr_str_t  types[] = { kr_str("bigint"), kr_str("uuid") };
+    static const kr_str_t  bpchar = kr_str("bpchar");
 
 #define COMPOSITE  "pg_catalog.json_build_array(\"P\".\"I d\"::"              \
                    "pg_catalog.text, \"P\".\"N\xc3\xa9\"::pg_catalog.text)"   \
@@ -339,6 +341,16 @@ test_keys(void **state)
                                      " WHERE a.userid < $1::int) q"));
     t.pk_table = str("c");
     assert_int_equal(kr_sql_rerun(sql, &t, &out, NULL), KR_DECLINED);
+
+    /* char(n) with its blanks, as the WAL has it */
+    kr_buf_reset(&out);
+    t.pk_table = str("b");
+    t.pk_types = &bpchar;
+    assert_int_equal(kr_sql_rerun(sql, &t, &out, NULL), KR_OK);
+    plain(&out);
+    assert_non_null(strstr(out.data, "(SELECT *, pg_catalog.textin("
+                                     "pg_catalog.bpcharout(b.id))"
+                                     " AS \"kairos key\" FROM a, b"));
     kr_sql_free(sql);
 
     kr_buf_free(&out);
