@@ -9,6 +9,7 @@
 
 
 static int kr_plan_key_of_result(kr_plan_maker_t *mk);
+static int kr_plan_key_taken(const kr_plan_maker_t *mk);
 static int kr_plan_key_name(kr_plan_maker_t *mk, size_t i,
     kr_sql_ref_t *ref);
 static int kr_plan_key_column(kr_plan_maker_t *mk, const kr_sql_ref_t *ref);
@@ -36,6 +37,7 @@ kr_plan_key(kr_plan_maker_t *mk)
     }
 
     columns->n = key->ncolumns;
+    columns->added = mk->plan->target.key_missing;
 
     return KR_OK;
 }
@@ -77,9 +79,29 @@ kr_plan_key_of_result(kr_plan_maker_t *mk)
         mk->plan->def.key.n = 1;
         mk->plan->def.key.types[0] = KR_OID_TEXT;
         mk->plan->def.key.forms[0] = KR_KEY_TEXT;
+        mk->plan->def.key.added = !kr_plan_key_taken(mk);
     }
 
     return rc;
+}
+
+
+/* Whether a column of the result is called like the member that is added. */
+static int
+kr_plan_key_taken(const kr_plan_maker_t *mk)
+{
+    size_t             i;
+    const kr_table_t  *t;
+
+    t = &mk->plan->shape->result;
+
+    for (i = 0; i < t->ncolumns; i++) {
+        if (strcmp(t->columns[i].name.data, KR_KEY_MEMBER) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

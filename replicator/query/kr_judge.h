@@ -37,6 +37,8 @@ typedef struct {
     const kr_table_key_t     *key;
     unsigned                  key_texts;    /* bit i: the result has the i-th
                                                column of the key as a text */
+    unsigned                  key_missing:1;    /* the result has not all
+                                                   columns of the key */
     kr_op_e                   op;
 } kr_target_t;
 

@@ -20,7 +20,9 @@ static int kr_judge_has(const kr_table_column_t *const *columns, size_t n,
     const kr_table_column_t *column);
 static int kr_judge_key_types(kr_judge_t *jd);
 static int kr_judge_seen(kr_judge_t *jd);
-static int kr_judge_form(kr_judge_t *jd, const kr_sql_out_t *out, size_t k);
+static int kr_judge_form(kr_judge_t *jd, const kr_sql_out_t *out, size_t k,
+    unsigned *seen);
+static int kr_judge_added(kr_judge_t *jd);
 static int kr_judge_is_other(const kr_judge_t *jd, const kr_sql_out_t *out,
     const kr_str_t *column);
 static int kr_judge_star(const kr_judge_t *jd, const kr_sql_out_t *out,
@@ -263,8 +265,11 @@ static int
 kr_judge_seen(kr_judge_t *jd)
 {
     size_t           i, k;
+    unsigned         seen;
     kr_sql_out_t     out;
     const kr_str_t  *column;
+
+    seen = 0;
 
     for (i = 0; i < kr_sql_outs(jd->sql); i++) {
         kr_sql_out(jd->sql, i, &out);
@@ -273,7 +278,7 @@ kr_judge_seen(kr_judge_t *jd)
             column = &jd->target->key->columns[k]->name;
 
             if (!kr_judge_is_other(jd, &out, column)) {
-                if (kr_judge_form(jd, &out, k) != KR_OK) {
+                if (kr_judge_form(jd, &out, k, &seen) != KR_OK) {
                     return KR_DECLINED;
                 }
 
@@ -291,19 +296,51 @@ kr_judge_seen(kr_judge_t *jd)
         }
     }
 
+    jd->target->key_missing = seen != (1u << jd->target->key->ncolumns) - 1;
+
+    return jd->target->key_missing ? kr_judge_added(jd) : KR_OK;
+}
+
+
+/* The server adds the key as "key": no column may have that name. */
+static int
+kr_judge_added(kr_judge_t *jd)
+{
+    size_t        i;
+    kr_sql_out_t  out;
+
+    static const kr_str_t  key = kr_str(KR_KEY_MEMBER);
+
+    for (i = 0; i < kr_sql_outs(jd->sql); i++) {
+        kr_sql_out(jd->sql, i, &out);
+
+        if (out.star ? kr_judge_star(jd, &out, &key)
+                     : kr_same(&out.name, &key))
+        {
+            kr_buf_str(jd->reason, "the query does not select its key, ");
+            kr_judge_columns(jd->reason, jd->target->key);
+            kr_buf_str(jd->reason, ", and has another column \""
+                       KR_KEY_MEMBER "\", where the server would add it: "
+                       "select the key, or give the other column another name "
+                       "with AS");
+            return KR_DECLINED;
+        }
+    }
+
     return KR_OK;
 }
 
 
 /*
- * Notes how a column of the result prints the k-th column of the key, if it
- * is that.  Of two columns of one name the last one counts, as it does for
+ * Notes how a column of the result prints the k-th column of the key, and sets
+ * bit k of *seen, if it is that.  Of two columns of one name the last one counts, as it does for
  * JSON.parse().  The key of a deleted row is known by its texts alone, so the
  * texts must give what the query prints: KR_DECLINED, with a reason, if a
  * cast prints something else.
  */
 static int
-kr_judge_form(kr_judge_t *jd, const kr_sql_out_t *out, size_t k)
+kr_judge_form(kr_judge_t *jd, const kr_sql_out_t *out, size_t k,
+    unsigned *seen)
 {
     const kr_str_t           *called;
     const kr_table_column_t  *c;
@@ -315,6 +352,7 @@ kr_judge_form(kr_judge_t *jd, const kr_sql_out_t *out, size_t k)
 
         if (out->table.len == 0 || kr_same(&out->table, called)) {
             jd->target->key_texts &= ~(1u << k);
+            *seen |= 1u << k;
         }
 
         return KR_OK;
@@ -337,6 +375,7 @@ kr_judge_form(kr_judge_t *jd, const kr_sql_out_t *out, size_t k)
 
     jd->target->key_texts &= ~(1u << k);
     jd->target->key_texts |= (unsigned) out->text << k;
+    *seen |= 1u << k;
 
     return KR_OK;
 }

@@ -311,6 +311,7 @@ kr_template_copy(kr_template_t *t, const kr_route_def_t *def)
     }
 
     t->key.n = def->key.n;
+    t->key.added = def->key.added;
 
     for (i = 0; i < def->key.n; i++) {
         t->key.types[i] = def->key.types[i];

@@ -12,6 +12,8 @@ static int kr_rows_mark(kr_rows_writer_t *r, uint32_t xid);
 static int kr_row_by_text(const kr_key_columns_t *key, size_t i);
 static void kr_row_key(kr_buf_t *b, const kr_key_columns_t *key,
     const char *texts);
+static void kr_row_added(kr_buf_t *b, const kr_key_columns_t *key,
+    const char *texts);
 static void kr_row_array(kr_buf_t *b, const kr_key_columns_t *key,
     const char *texts);
 static void kr_row_column(kr_buf_t *b, const kr_key_columns_t *key, size_t i,
@@ -22,18 +24,31 @@ static void kr_row_time(kr_buf_t *b, const char *text, size_t len, int zone);
 
 
 int
-kr_rows_full(kr_rows_writer_t *r, const char *json, size_t len,
-    const char *op, uint32_t xid)
+kr_rows_full(kr_rows_writer_t *r, const kr_key_columns_t *key,
+    const char *texts, const kr_str_t *json, const char *op, uint32_t xid)
 {
     kr_rows_begin(r);
-
-    /* "{...}"; an object without a member takes no comma */
-
-    kr_buf_append(&r->json, json, len - 1);
-    kr_buf_printf(&r->json, "%s\"database_op\":\"%s\"}", len > 2 ? "," : "",
-                  op);
+    kr_row_full(&r->json, key, texts, json, op);
 
     return kr_rows_mark(r, xid);
+}
+
+
+void
+kr_row_full(kr_buf_t *b, const kr_key_columns_t *key, const char *texts,
+    const kr_str_t *json, const char *op)
+{
+    /* "{...}"; an object without a member takes no comma */
+
+    kr_buf_append(b, json->data, json->len - 1);
+    kr_buf_str(b, json->len > 2 ? "," : "");
+
+    if (key->added) {
+        kr_row_added(b, key, texts);
+        kr_buf_str(b, ",");
+    }
+
+    kr_buf_printf(b, "\"database_op\":\"%s\"}", op);
 }
 
 
@@ -45,6 +60,11 @@ kr_rows_key(kr_rows_writer_t *r, const kr_key_columns_t *key,
 
     kr_buf_str(&r->json, "{");
     kr_row_key(&r->json, key, texts);
+
+    if (key->added) {
+        kr_buf_str(&r->json, ",");
+        kr_row_added(&r->json, key, texts);
+    }
 
     if (error != NULL) {
         kr_buf_str(&r->json, ",\"error\":");
@@ -161,7 +181,7 @@ kr_key_bytes(const kr_key_columns_t *key, const char *texts, kr_buf_t *out)
 static int
 kr_row_by_text(const kr_key_columns_t *key, size_t i)
 {
-    return key->forms[i] == KR_KEY_TEXT
+    return (key->added || key->forms[i] == KR_KEY_TEXT)
            && (key->types[i] == KR_OID_NUMERIC
                || key->types[i] == KR_OID_FLOAT4
                || key->types[i] == KR_OID_FLOAT8);
@@ -278,7 +298,7 @@ kr_row_key(kr_buf_t *b, const kr_key_columns_t *key, const char *texts)
 {
     int          id;
     size_t       i;
-    const char  *p;
+    const char  *p, *comma;
 
     /* a column that is called "id" is itself */
 
@@ -294,15 +314,43 @@ kr_row_key(kr_buf_t *b, const kr_key_columns_t *key, const char *texts)
     }
 
     p = texts;
+    comma = id ? "" : ",";
 
     for (i = 0; i < key->n; i++) {
-        kr_buf_str(b, id && i == 0 ? "" : ",");
-        kr_buf_json(b, key->names[i].data, key->names[i].len);
-        kr_buf_str(b, ":");
-        kr_row_column(b, key, i, p);
+
+        /* a column of the name of the added member is in that member alone */
+
+        if (!key->added || strcmp(key->names[i].data, KR_KEY_MEMBER) != 0) {
+            kr_buf_str(b, comma);
+            kr_buf_json(b, key->names[i].data, key->names[i].len);
+            kr_buf_str(b, ":");
+            kr_row_column(b, key, i, p);
+            comma = ",";
+        }
 
         p = p == NULL ? NULL : p + strlen(p) + 1;
     }
+}
+
+
+/*
+ * The member by which a client finds a row whose query does not select the
+ * key: a text, or an array of the texts of several columns.
+ */
+static void
+kr_row_added(kr_buf_t *b, const kr_key_columns_t *key, const char *texts)
+{
+    size_t            i;
+    kr_key_columns_t  as;
+
+    as = *key;
+
+    for (i = 0; i < as.n; i++) {
+        as.forms[i] = KR_KEY_TEXT;
+    }
+
+    kr_buf_str(b, "\"" KR_KEY_MEMBER "\":");
+    kr_row_array(b, &as, texts);
 }
 
 

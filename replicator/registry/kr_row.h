@@ -43,14 +43,19 @@ typedef struct {
 /*
  * Appends a row: as PostgreSQL printed it, an object, with op; or its key
  * alone, as "id", which clients of the original look for, and by the names
- * of its columns, each as the query's rows have it.  texts NULL: a key that is SQL's NULL.  error, if it is not
+ * of its columns, each as the query's rows have it.  Both get a member "key" if
+ * the query lacks the key, see kr_key_columns_t.  texts NULL: a key that is SQL's NULL.  error, if it is not
  * NULL, stands beside it.  xid: the transaction without which nobody has it,
  * 0: everybody needs it.  KR_ERROR: no memory.
  */
-int kr_rows_full(kr_rows_writer_t *r, const char *json, size_t len,
-    const char *op, uint32_t xid);
+int kr_rows_full(kr_rows_writer_t *r, const kr_key_columns_t *key,
+    const char *texts, const kr_str_t *json, const char *op, uint32_t xid);
 int kr_rows_key(kr_rows_writer_t *r, const kr_key_columns_t *key,
     const char *texts, const char *op, const char *error, uint32_t xid);
+
+/* The row alone, to b, whose failed tells of no memory. */
+void kr_row_full(kr_buf_t *b, const kr_key_columns_t *key, const char *texts,
+    const kr_str_t *json, const char *op);
 
 /* Keeps the memory. */
 void kr_rows_reset(kr_rows_writer_t *r);

@@ -15,7 +15,8 @@
 #include "kr_plan_ops.h"
 
 
-#define KR_KEY_MAX  4                /* columns of a key */
+#define KR_KEY_MAX     4             /* columns of a key */
+#define KR_KEY_MEMBER  "key"         /* of rows whose query lacks the key */
 
 
 typedef struct kr_template_s  kr_template_t;
@@ -39,6 +40,8 @@ typedef struct {
     uint32_t          types[KR_KEY_MAX];     /* OIDs; of KR_KEY_JSON the
                                                 result's */
     kr_key_form_e     forms[KR_KEY_MAX];
+    unsigned          added:1;       /* the query lacks one of them: each row
+                                        gets a member "key" */
 } kr_key_columns_t;
 
 

@@ -196,6 +196,7 @@ static int
 kr_build_row(kr_build_t *b, const kr_item_t *it, kr_fetch_kind_e kind)
 {
     uint32_t                 xid;
+    kr_str_t                 json;
     const char              *op;
     const kr_key_columns_t  *key;
 
@@ -226,7 +227,10 @@ kr_build_row(kr_build_t *b, const kr_item_t *it, kr_fetch_kind_e kind)
         return kr_rows_key(&b->rows, key, it->key.texts.data, op, NULL, xid);
     }
 
-    return kr_rows_full(&b->rows, it->json, it->json_len, op, xid);
+    json.data = it->json;
+    json.len = it->json_len;
+
+    return kr_rows_full(&b->rows, key, it->key.texts.data, &json, op, xid);
 }
 
 

@@ -282,6 +282,7 @@ static int
 kr_compare_changed(kr_rerun_t *rr, const PGresult *res, kr_result_row_t **rows)
 {
     int               rc, row;
+    kr_str_t          json;
     kr_result_row_t  *kept;
 
     for (row = 0; row < PQntuples(res); row++) {
@@ -294,8 +295,11 @@ kr_compare_changed(kr_rerun_t *rr, const PGresult *res, kr_result_row_t **rows)
             continue;
         }
 
-        rc = kr_rows_full(&rr->owner->rows, PQgetvalue(res, row, 1),
-                          (size_t) PQgetlength(res, row, 1),
+        json.data = PQgetvalue(res, row, 1);
+        json.len = (size_t) PQgetlength(res, row, 1);
+
+        rc = kr_rows_full(&rr->owner->rows, &rr->route->template->key,
+                          kept->texts_len == 0 ? NULL : kept->data, &json,
                           kept->fresh ? "insert" : "update", 0);
 
         if (kr_compare_sent(rr, rc) != KR_OK) {

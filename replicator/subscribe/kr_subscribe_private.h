@@ -161,10 +161,12 @@ int kr_subscribe_reply(kr_subscribe_t *s);
 
 /*
  * Appends the rows of a kr_sql_rerun(), its second column, as the elements of
- * a JSON array, each with the member database_op.  What is no JSON object is
- * left out.  b->failed: no memory.
+ * a JSON array, each with the member database_op, and with its key, the first
+ * column, if the query lacks that.  What is no JSON object is left out.
+ * b->failed: no memory.
  */
-void kr_subscribe_rows(kr_buf_t *b, const PGresult *rows);
+void kr_subscribe_rows(kr_buf_t *b, const kr_key_columns_t *key,
+    const PGresult *rows);
 
 
 #endif /* _KR_SUBSCRIBE_PRIVATE_H_INCLUDED_ */

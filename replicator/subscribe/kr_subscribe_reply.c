@@ -6,6 +6,7 @@
 
 #include "kr_answer.h"
 #include "kr_lsn.h"
+#include "kr_row.h"
 #include "kr_subscribe_private.h"
 
 
@@ -15,6 +16,8 @@
 #define KR_WAL_LONG_HEADER  40
 
 
+static const char *kr_subscribe_key(const kr_key_columns_t *key,
+    const PGresult *res, int row, kr_buf_t *texts);
 static int kr_subscribe_cursor(kr_subscribe_t *s);
 static uint64_t kr_subscribe_floor(uint64_t lsn);
 
@@ -29,7 +32,7 @@ kr_subscribe_reply(kr_subscribe_t *s)
 
     kr_buf_printf(&b, "{\"received\":true,\"route_topics\":[\"%s\"],"
                   "\"rows\":[", s->sub.route->topic);
-    kr_subscribe_rows(&b, s->rows);
+    kr_subscribe_rows(&b, &s->sub.route->template->key, s->rows);
     kr_buf_str(&b, "]}");
 
     rc = b.failed ? KR_ERROR : kr_subscribe_cursor(s);
@@ -93,24 +96,57 @@ kr_subscribe_floor(uint64_t lsn)
 
 
 void
-kr_subscribe_rows(kr_buf_t *b, const PGresult *res)
+kr_subscribe_rows(kr_buf_t *b, const kr_key_columns_t *key,
+    const PGresult *res)
 {
     int          row;
-    size_t       n, len;
-    const char  *json;
+    size_t       n;
+    kr_str_t     json;
+    kr_buf_t     texts;
+    const char  *p;
 
     n = 0;
+    memset(&texts, 0, sizeof(kr_buf_t));
 
     for (row = 0; row < PQntuples(res); row++) {
-        json = PQgetvalue(res, row, 1);
-        len = (size_t) PQgetlength(res, row, 1);
+        json.data = PQgetvalue(res, row, 1);
+        json.len = (size_t) PQgetlength(res, row, 1);
 
-        if (len < 2) {
+        if (json.len < 2) {
             continue;
         }
 
+        p = key->added ? kr_subscribe_key(key, res, row, &texts) : NULL;
+
         kr_buf_str(b, n++ == 0 ? "" : ",");
-        kr_buf_append(b, json, len - 1);
-        kr_buf_printf(b, "%s\"database_op\":\"query\"}", len > 2 ? "," : "");
+        kr_row_full(b, key, p, &json, "query");
+        b->failed |= texts.failed;
     }
+
+    kr_buf_free(&texts);
+}
+
+
+/*
+ * The texts of a row's key; NULL: the key is SQL's NULL, or texts->failed, for
+ * want of memory.
+ */
+static const char *
+kr_subscribe_key(const kr_key_columns_t *key, const PGresult *res, int row,
+    kr_buf_t *texts)
+{
+    int  rc;
+
+    kr_buf_reset(texts);
+
+    if (PQgetisnull(res, row, 0)) {
+        return NULL;
+    }
+
+    rc = kr_key_texts(key, PQgetvalue(res, row, 0),
+                      (size_t) PQgetlength(res, row, 0), texts);
+
+    texts->failed |= (rc == KR_ERROR);
+
+    return rc == KR_OK ? texts->data : NULL;
 }

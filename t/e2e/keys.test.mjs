@@ -409,6 +409,109 @@ describe('a delete prints its key as the query prints it:', () => {
 });
 
 
+describe('a query that does not select its key gets it as "key":', () => {
+    const two = `insert into casts values
+        (9007199254740993, 1, true, 'ab', '2024-02-03 04:05:06+00', 1.50,
+         '00000000-0000-0000-0000-000000000001'),
+        (9007199254740992, 1, false, '', '-infinity', 2,
+         '00000000-0000-0000-0000-000000000002')`;
+
+    for (const [what, query, pk, keys] of [
+        ['of one column', 'select g from casts', 'id',
+         ['9007199254740993', '9007199254740992']],
+        ['under another name', 'select id as post, g from casts', 'id',
+         ['9007199254740993', '9007199254740992']],
+        ['of several columns', 'select g from casts', 'b,c,at',
+         [['true', 'ab', '2024-02-03 04:05:06+00'],
+          ['false', '', '-infinity']]],
+        ['of which some are selected', 'select b, g from casts', 'b,c,at',
+         [['true', 'ab', '2024-02-03 04:05:06+00'],
+          ['false', '', '-infinity']]],
+        ['of a join', `select w.name from casts x
+                       left join groups w on w.g = x.g`, 'x.b,x.c,x.at',
+         [['true', 'ab', '2024-02-03 04:05:06+00'],
+          ['false', '', '-infinity']]],
+        ['no column at all', 'select from casts', 'n', ['1.50', '2']],
+    ]) {
+        test(what, async (t) => {
+            const payload = { topic: null };
+            const field = query.includes('join') ? 'x.g' : 'g';
+
+            await comesAndGoes(t, 'casts', two, query, pk, ['key'],
+                               { field, payload });
+
+            await stack.sql(`delete from casts; ${two}`);
+
+            const live = await open(t, 'casts', field, '1',
+                                    { pk, query, ...payload });
+
+            assert.deepEqual(live.response.rows.map((row) => row.key).sort(),
+                             [...keys].sort());
+
+            /* an update, and a row that leaves and comes back */
+            for (const [sql, op] of [
+                [`update casts set g = 2 where b`, 'delete'],
+                [`update casts set g = 1 where b`, /insert|update/],
+            ]) {
+                await stack.sql(sql);
+
+                const [row] = await live.next();
+
+                assert.match(row.database_op, new RegExp(op));
+                assert.deepEqual(row.key, keys[0]);
+            }
+        });
+    }
+
+    test('one row', async (t) => {
+        await stack.sql('delete from casts');
+
+        const live = await open(t, 'casts', 'g', '1', {
+            query: 'select count(*) as n from casts having count(*) < 2' });
+
+        assert.deepEqual(live.response.rows, [
+            { n: 0, key: '', database_op: 'query' }]);
+        await stack.sql(two);
+
+        const [gone] = await live.next();
+
+        assert.equal(gone.key, '');
+        assert.equal(gone.database_op, 'delete');
+    });
+
+    test('another text of an equal number', async (t) => {
+        await stack.sql(`delete from casts; ${two}`);
+
+        const live = await open(t, 'casts', 'g', '1', {
+            pk: 'n', query: 'select g from casts' });
+
+        await stack.sql('update casts set n = 1.5 where b');
+
+        const rows = [...await live.next(), ...await live.next()];
+
+        assert.deepEqual(rows.map((row) => [row.database_op, row.key]),
+                         [['delete', '1.50'], ['insert', '1.5']]);
+    });
+
+    test('a column of that name is refused', async () => {
+        await refused(Live.open(stack.base, 'casts', 'g', '1', {
+            query: 'select g as key from casts' }),
+            /^the query does not select its key, "id", and has another column/);
+    });
+
+    test('a query that selects its key is sent as it is', async (t) => {
+        await stack.sql('delete from groups');
+
+        const live = await open(t, 'groups', 'g', '1', {
+            pk: 'g', query: 'select g, name as key from groups' });
+
+        await stack.sql(`insert into groups values (1, 'one')`);
+        assert.deepEqual(await live.next(), [
+            { g: 1, key: 'one', database_op: 'insert' }]);
+    });
+});
+
+
 describe('unique indexes', () => {
     for (const pk of ['code', 'b,a', 'a,b', 'id']) {
         test(`${pk} will do`, async (t) => {

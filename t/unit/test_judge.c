@@ -433,6 +433,7 @@ is_value(const world_t *w, const kr_target_t *t)
 {
     is_primary(w, t);
     assert_int_equal(t->key_texts, 0);
+    assert_false(t->key_missing);
 }
 
 
@@ -449,6 +450,16 @@ is_second_text(const world_t *w, const kr_target_t *t)
 {
     is_pair(w, t);
     assert_int_equal(t->key_texts, 2);
+    assert_false(t->key_missing);
+}
+
+
+static void
+is_missing(const world_t *w, const kr_target_t *t)
+{
+    (void) w;
+
+    assert_true(t->key_missing);
 }
 
 
@@ -570,9 +581,24 @@ test_key(void **state)
         { "select id::text, * from posts", EQ("userid"), NULL, NULL,
           is_value },
         { "select id::text as post from posts", EQ("userid"), NULL, NULL,
-          is_value },
+          is_missing },
         { "select userid, topic collate \"C\"::text from posts",
           EQ("id") ",\"pk\":\"userid,topic\"", NULL, NULL, is_second_text },
+
+        /* not at all, or not all of it */
+        { "select from posts", EQ("userid"), NULL, NULL, is_missing },
+        { "select userid from posts", EQ("id") ",\"pk\":\"userid,topic\"",
+          NULL, NULL, is_missing },
+        { "select u.* from posts p join users u on true", EQ("p.userid"),
+          NULL, OTHER ", and each a place instead of \"*\"", NULL },
+        { "select n.* from posts p join notes n on true", EQ("p.userid"),
+          NULL, NULL, is_missing },
+        { "select id, topic as key from posts", EQ("userid"), NULL, NULL,
+          is_value },
+        { "select topic as key from posts", EQ("userid"), NULL,
+          "the query does not select its key, \"id\", and has another column "
+          "\"key\", where the server would add it: select the key, or give "
+          "the other column another name with AS", NULL },
 
         { "select id::float8 from posts", EQ("userid"), NULL, CAST("id"),
           NULL },

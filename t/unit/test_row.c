@@ -180,13 +180,15 @@ test_row_full(void **state)
     kr_key_columns_t  key;
     kr_rows_writer_t  r;
 
+    static const kr_str_t  none = kr_str("{}"), one = kr_str("{\"a\":1}");
+
     (void) state;
 
     memset(&r, 0, sizeof(kr_rows_writer_t));
     key = key_of(1, "id", INT4, NULL, 0);
 
-    assert_int_equal(kr_rows_full(&r, "{}", 2, "insert", 1), KR_OK);
-    assert_int_equal(kr_rows_full(&r, "{\"a\":1}", 7, "update", 2), KR_OK);
+    assert_int_equal(kr_rows_full(&r, &key, NULL, &none, "insert", 1), KR_OK);
+    assert_int_equal(kr_rows_full(&r, &key, "5", &one, "update", 2), KR_OK);
     assert_int_equal(kr_rows_key(&r, &key, "9", "insert", "too large", 0),
                      KR_OK);
     assert_string_equal(r.json.data, "{\"database_op\":\"insert\"},"
@@ -199,8 +201,72 @@ test_row_full(void **state)
     assert_int_equal(r.marks[2].end, r.json.len);
 
     kr_rows_reset(&r);
-    assert_int_equal(kr_rows_full(&r, "{}", 2, "insert", 1), KR_OK);
+    assert_int_equal(kr_rows_full(&r, &key, NULL, &none, "insert", 1), KR_OK);
     assert_string_equal(r.json.data, "{\"database_op\":\"insert\"}");
+
+    kr_rows_free(&r);
+}
+
+
+/* The key of a query that does not select it, as texts. */
+static void
+test_row_added(void **state)
+{
+    size_t            i;
+    kr_key_columns_t  key;
+    kr_rows_writer_t  r;
+
+    static const kr_str_t  none = kr_str("{}"), one = kr_str("{\"a\":1}");
+
+    static const struct {
+        size_t       n;
+        const char  *name;
+        uint32_t     type;
+        const char  *texts;
+        const char  *rows;
+    } cases[] = {
+        { 1, "id", KR_OID_INT8, "9007199254740993",
+          "{\"key\":\"9007199254740993\",\"database_op\":\"insert\"},"
+          "{\"a\":1,\"key\":\"9007199254740993\",\"database_op\":\"query\"},"
+          "{\"id\":9007199254740993,\"key\":\"9007199254740993\","
+          "\"database_op\":\"delete\"}" },
+        { 1, "b", BOOL, "t",
+          "{\"key\":\"true\",\"database_op\":\"insert\"},"
+          "{\"a\":1,\"key\":\"true\",\"database_op\":\"query\"},"
+          "{\"id\":true,\"b\":true,\"key\":\"true\","
+          "\"database_op\":\"delete\"}" },
+        { 1, "key", INT4, NULL,
+          "{\"key\":null,\"database_op\":\"insert\"},"
+          "{\"a\":1,\"key\":null,\"database_op\":\"query\"},"
+          "{\"id\":null,\"key\":null,\"database_op\":\"delete\"}" },
+        { 2, "key", KR_OID_BPCHAR, "x  \0007",
+          "{\"key\":[\"x\",\"7\"],\"database_op\":\"insert\"},"
+          "{\"a\":1,\"key\":[\"x\",\"7\"],\"database_op\":\"query\"},"
+          "{\"id\":7,\"key\":[\"x\",\"7\"],\"database_op\":\"delete\"}" },
+        { 2, "k", INT4, "1\0002",
+          "{\"key\":[\"1\",\"2\"],\"database_op\":\"insert\"},"
+          "{\"a\":1,\"key\":[\"1\",\"2\"],\"database_op\":\"query\"},"
+          "{\"k\":1,\"id\":2,\"key\":[\"1\",\"2\"],"
+          "\"database_op\":\"delete\"}" }
+    };
+
+    (void) state;
+
+    memset(&r, 0, sizeof(kr_rows_writer_t));
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        key = key_of(cases[i].n, cases[i].name, cases[i].type, "id", NUM);
+        key.added = 1;
+
+        kr_rows_reset(&r);
+        assert_int_equal(kr_rows_full(&r, &key, cases[i].texts, &none,
+                                      "insert", 0), KR_OK);
+        assert_int_equal(kr_rows_full(&r, &key, cases[i].texts, &one,
+                                      "query", 0), KR_OK);
+        assert_int_equal(kr_rows_key(&r, &key, cases[i].texts, "delete",
+                                     NULL, 0), KR_OK);
+        assert_string_equal(r.json.data, cases[i].rows);
+    }
 
     kr_rows_free(&r);
 }
@@ -346,6 +412,7 @@ main(void)
         cmocka_unit_test(test_row_composite),
         cmocka_unit_test(test_row_forms),
         cmocka_unit_test(test_row_full),
+        cmocka_unit_test(test_row_added),
         cmocka_unit_test(test_key_texts),
         cmocka_unit_test(test_key_bytes),
         cmocka_unit_test(test_row_key_parse),

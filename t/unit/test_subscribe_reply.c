@@ -1,4 +1,5 @@
 /* sources: kr_subscribe_reply.c kr_buf.c kr_lsn.c */
+/* sources: kr_row.c kr_json.c kr_value.c kr_value_order.c kr_value_number.c */
 /* libs: -lpq */
 
 #include <setjmp.h>
@@ -72,9 +73,10 @@ rows(const char *const *json, int n)
 static void
 test_rows(void **state)
 {
-    size_t     i;
-    kr_buf_t   b;
-    PGresult  *res;
+    size_t            i;
+    kr_buf_t          b;
+    PGresult         *res;
+    kr_key_columns_t  key;
 
     static const struct {
         int          n;
@@ -98,18 +100,36 @@ test_rows(void **state)
     (void) state;
 
     memset(&b, 0, sizeof(b));
+    memset(&key, 0, sizeof(key));
+    key.n = 1;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         res = rows(cases[i].json, cases[i].n);
 
         kr_buf_reset(&b);
         kr_buf_str(&b, "[");
-        kr_subscribe_rows(&b, res);
+        kr_subscribe_rows(&b, &key, res);
 
         assert_int_equal(b.failed, 0);
         assert_string_equal(b.data + 1, cases[i].expected);
         PQclear(res);
     }
+
+    /* the key, which the query lacks */
+    key.added = 1;
+    res = rows(cases[3].json, 2);
+    assert_true(PQsetvalue(res, 1, 0, NULL, -1));
+
+    kr_buf_reset(&b);
+    kr_subscribe_rows(&b, &key, res);
+    assert_string_equal(b.data, "{\"a\":1,\"key\":\"1\"," QUERY
+                        ",{\"a\":2,\"key\":null," QUERY);
+
+    /* not the key of two columns */
+    key.n = 2;
+    kr_subscribe_rows(&b, &key, res);
+    assert_int_equal(b.failed, 1);
+    PQclear(res);
 
     kr_buf_free(&b);
 }
@@ -124,6 +144,7 @@ test_reply(void **state)
     kr_route_t       rt;
     kr_cursor_t      cu;
     kr_moment_t      moment;
+    kr_template_t    tm;
     kr_subscribe_t   s;
 
     static const char *const  json[] = { "{\"a\":1}" };
@@ -150,6 +171,8 @@ test_reply(void **state)
         memset(&rt, 0, sizeof(rt));
         memset(&cu, 0, sizeof(cu));
         memset(&s, 0, sizeof(s));
+        memset(&tm, 0, sizeof(tm));
+        rt.template = &tm;
         strcpy(rt.topic, "rt:1");
 
         assert_int_equal(kr_snapshot_parse("10:20:12", 8, &moment.snapshot),
