@@ -1,5 +1,5 @@
 /*
- * Frames for one worker.
+ * Frames that the replicator sends to one worker.
  */
 
 #ifndef _KR_ANSWER_H_INCLUDED_
@@ -11,7 +11,7 @@
 #include "kr_server.h"
 
 
-/* None of these sends anything to a worker that is gone. */
+/* If wk->gone is set, none of these functions sends anything. */
 
 /* REPLY with status ok, or with status error and {"reason": ...}. */
 void kr_reply(kr_worker_t *wk, uint64_t req, const kr_buf_t *payload);
@@ -20,7 +20,7 @@ void kr_refuse(kr_worker_t *wk, uint64_t req, const char *reason);
 void kr_send_reset(kr_worker_t *wk, const char *topic, size_t len,
     const char *reason);
 
-/* Any frame; one that cannot be made ends the connection. */
+/* Sends any frame.  Without memory for it, closes the worker's connection. */
 void kr_send(kr_worker_t *wk, const kairos_feed_frame_t *f);
 
 void kr_slice(kairos_slice_t *s, const char *data, size_t len);

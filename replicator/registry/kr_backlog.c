@@ -5,8 +5,8 @@
 
 
 static void kr_backlog_drop(kr_backlog_t *bl, kr_entry_t *e);
-static void kr_backlog_note(kr_route_t *rt, uint64_t number, uint64_t time,
-    const kairos_position_t *position);
+static void kr_backlog_note(kr_route_t *rt, uint64_t number,
+    uint64_t time_ms, const kairos_position_t *position);
 static void kr_backlog_free(kr_backlog_t *bl, kr_entry_t *e);
 
 
@@ -21,7 +21,7 @@ kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
 
     size = sizeof(kr_entry_t) + nrows * sizeof(kr_row_mark_t);
 
-    e = size + b->len > bl->route_max ? NULL : malloc(size);
+    e = size + b->len > bl->route_max_bytes ? NULL : malloc(size);
 
     if (e == NULL) {
         kr_backlog_note(rt, bl->number, now, &rt->last);
@@ -30,7 +30,7 @@ kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
 
     e->route = rt;
     e->number = bl->number;
-    e->time = now;
+    e->time_ms = now;
     e->position = rt->last;
     e->block = kr_block_hold(b);
     e->size = size + b->len;
@@ -43,11 +43,11 @@ kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
     rt->backlog.bytes += e->size;
     bl->bytes += e->size;
 
-    while (rt->backlog.bytes > bl->route_max) {
+    while (rt->backlog.bytes > bl->route_max_bytes) {
         kr_backlog_drop(bl, rt->backlog.entries);
     }
 
-    while (bl->bytes > bl->total_max) {
+    while (bl->bytes > bl->total_max_bytes) {
         kr_backlog_drop(bl, bl->entries);
     }
 }
@@ -56,7 +56,7 @@ kr_backlog_add(kr_backlog_t *bl, kr_route_t *rt, kr_block_t *b,
 void
 kr_backlog_expire(kr_backlog_t *bl, uint64_t now)
 {
-    while (bl->entries != NULL && now - bl->entries->time > bl->keep) {
+    while (bl->entries != NULL && now - bl->entries->time_ms > bl->keep_ms) {
         kr_backlog_drop(bl, bl->entries);
     }
 }
@@ -72,16 +72,17 @@ kr_backlog_clear(kr_backlog_t *bl, kr_route_t *rt)
 
 
 uint64_t
-kr_backlog_since(const kr_backlog_t *bl, const kr_route_t *rt, uint64_t time)
+kr_backlog_first_entry(const kr_backlog_t *bl, const kr_route_t *rt,
+    uint64_t time_ms)
 {
     kr_entry_t  *e;
 
-    if (rt->backlog.dropped != 0 && rt->backlog.dropped_ms >= time) {
+    if (rt->backlog.dropped != 0 && rt->backlog.dropped_ms >= time_ms) {
         return rt->backlog.dropped;
     }
 
     DL_FOREACH(rt->backlog.entries, e) {
-        if (e->time >= time) {
+        if (e->time_ms >= time_ms) {
             return e->number;
         }
     }
@@ -108,18 +109,18 @@ kr_position_cmp(const kairos_position_t *a, const kairos_position_t *b)
 static void
 kr_backlog_drop(kr_backlog_t *bl, kr_entry_t *e)
 {
-    kr_backlog_note(e->route, e->number, e->time, &e->position);
+    kr_backlog_note(e->route, e->number, e->time_ms, &e->position);
     kr_backlog_free(bl, e);
 }
 
 
 static void
-kr_backlog_note(kr_route_t *rt, uint64_t number, uint64_t time,
+kr_backlog_note(kr_route_t *rt, uint64_t number, uint64_t time_ms,
     const kairos_position_t *position)
 {
     if (number > rt->backlog.dropped) {
         rt->backlog.dropped = number;
-        rt->backlog.dropped_ms = time;
+        rt->backlog.dropped_ms = time_ms;
         rt->backlog.dropped_position = *position;
     }
 }

@@ -79,19 +79,22 @@ struct kr_cursor_s {
     kr_socket_t     *socket;
     uint64_t         first_entry;    /* number of the first entry of the
                                         backlog that it may need */
-    uint64_t         lsn;            /* the snapshot's; 0: it has none */
+    uint64_t         lsn;            /* of its snapshot; 0: it has none */
     kr_snapshot_t    snapshot;
     uint64_t         expires_ms;
 
-    unsigned         taken;          /* its subscribes under way: while there
-                                        is one it does not expire */
+    unsigned         taken;          /* the socket's subscribes of the route
+                                        that are under way: the cursor does
+                                        not expire while there is one */
     unsigned         queued:1;       /* in one of the registry's two lists */
-    unsigned         left:1;         /* it was a member: it has no snapshot */
-    unsigned         unsure:1;       /* the server crashed since: an xid of
-                                        the snapshot may have been reused */
-    unsigned         joining:1;      /* its JOIN waits for the stream */
+    unsigned         left:1;         /* the socket was a member: the cursor
+                                        has no snapshot */
+    unsigned         unsure:1;       /* PostgreSQL crashed after the snapshot:
+                                        an xid in it may have been reused */
+    unsigned         joining:1;      /* the socket's JOIN waits for the
+                                        stream */
     uint64_t         req;            /* the number of that JOIN */
-    uint64_t         deadline_ms;    /* of the wait */
+    uint64_t         deadline_ms;    /* of that JOIN's wait */
 
     kr_cursor_t     *prev;           /* of the route */
     kr_cursor_t     *next;
@@ -107,8 +110,8 @@ struct kr_socket_s {
     kr_worker_t     *worker;
     kr_cursor_t     *cursors;
     unsigned         n;              /* cursors, and requests under way; at 0
-                                        kr_socket_release() frees it */
-    unsigned         gone:1;         /* its connection was closed */
+                                        kr_socket_release() frees the socket */
+    unsigned         gone:1;         /* the client's connection was closed */
     UT_hash_handle   hh;
 };
 
@@ -122,8 +125,8 @@ struct kr_worker_s {
     unsigned         ready:1;        /* READY came */
     unsigned         gone:1;
     unsigned         resuming;       /* RESUMEs under way */
-    uint64_t         slow_since_ms;  /* its queue is long since then; 0: it
-                                        is not */
+    uint64_t         slow_since_ms;  /* when the connection's send queue
+                                        became long; 0: the queue is short */
     unsigned         refs;           /* sockets, requests under way, and the
                                         connection */
     kr_socket_t     *sockets;
@@ -134,30 +137,34 @@ struct kr_worker_s {
 
 
 /*
- * In all that follows `now` is kr_now(): a route that becomes idle keeps it,
- * tickets and cursors expire by it.
+ * In all that follows `now` is kr_now(): a route that becomes idle stores it
+ * as idle.since_ms; tickets and cursors expire by it.
  */
 
 /* Adds n members of the worker.  KR_ERROR: no memory. */
 int kr_member_add(kr_registry_t *reg, kr_route_t *rt, kr_worker_t *wk,
     uint32_t n);
 
-/* Takes one member of the worker away.  KR_DECLINED: it has none. */
+/*
+ * Removes one member of the worker.  KR_OK; KR_DECLINED: the worker has no
+ * member of the route.
+ */
 int kr_member_leave(kr_registry_t *reg, kr_route_t *rt, kr_worker_t *wk,
     uint64_t now);
 void kr_member_free(kr_registry_t *reg, kr_member_t *mb, uint64_t now);
 
 /*
- * Notes that a member was lost.  client 0: its number is not known, and so it
- * is with clients beyond KR_LOST_MAX.
+ * Notes the loss of a member in a ticket.  client: the client's number, or 0
+ * if it is not known.  A client without a number, one beyond KR_LOST_MAX, and
+ * one for which there is no memory get a shared ticket.
  */
 void kr_ticket_add(kr_registry_t *reg, kr_route_t *rt, uint64_t client,
     uint64_t now);
 
 /*
- * The time, in ms, since when this client may have missed events, if it comes
- * back now.  0: it may not come back, since neither it nor a client without
- * a number was lost within the grace.
+ * The time, in ms, since when this client may have missed events, if the
+ * client comes back now.  0: the client may not come back, since neither this
+ * client nor one with a shared ticket was lost within reg->grace_ms.
  */
 uint64_t kr_ticket_first(kr_registry_t *reg, kr_route_t *rt, uint64_t client,
     uint64_t now);
@@ -165,8 +172,8 @@ uint64_t kr_ticket_first(kr_registry_t *reg, kr_route_t *rt, uint64_t client,
 void kr_tickets_free(kr_route_t *rt);
 
 /*
- * The worker's socket of this id.  NULL: it is not there, or, with add, there
- * is no memory to make it.
+ * The worker's socket of this id; if add is set, made if it is not there.
+ * NULL: the worker has none, or, with add, there is no memory.
  */
 kr_socket_t *kr_socket_get(kr_worker_t *wk, uint64_t id, int add);
 
@@ -180,8 +187,9 @@ void kr_socket_release(kr_socket_t *so);
 void kr_socket_gone(kr_registry_t *reg, kr_socket_t *so, uint64_t now);
 
 /*
- * A cursor from this entry of the backlog on.  It is in neither of the
- * registry's lists until kr_cursor_move().  NULL: no memory.
+ * A new cursor, that needs the route's entries of the backlog from number
+ * first_entry on.  The cursor is in neither of the registry's lists until
+ * kr_cursor_move().  NULL: no memory.
  */
 kr_cursor_t *kr_cursor_add(kr_registry_t *reg, kr_route_t *rt,
     kr_socket_t *so, uint64_t first_entry);
@@ -189,17 +197,21 @@ kr_cursor_t *kr_cursor_add(kr_registry_t *reg, kr_route_t *rt,
 /* The socket's cursor on the route, or NULL. */
 kr_cursor_t *kr_cursor_find(kr_socket_t *so, const kr_route_t *rt);
 
-/* Moves it to the end of reg->waiting, or of reg->joining. */
+/*
+ * Moves the cursor to the end of reg->joining, or, if joining is 0, to the end
+ * of reg->waiting, with a new expires_ms.
+ */
 void kr_cursor_move(kr_registry_t *reg, kr_cursor_t *cu, int joining,
     uint64_t now);
 void kr_cursor_free(kr_registry_t *reg, kr_cursor_t *cu, uint64_t now);
 
-/* A worker with one reference, the connection's.  NULL: no memory. */
+/* A new worker with one reference, the connection's.  NULL: no memory. */
 kr_worker_t *kr_worker_add(kr_registry_t *reg, kr_conn_t *cn);
 
 /*
- * Takes the worker out of the registry, with its members and sockets.  The
- * caller gives the connection's reference back with kr_worker_unhold().
+ * Takes the worker out of the registry, with its members and sockets, and sets
+ * wk->gone.  The caller gives the connection's reference back with
+ * kr_worker_unhold(), which frees the worker with its last reference.
  */
 void kr_worker_remove(kr_registry_t *reg, kr_worker_t *wk, uint64_t now);
 void kr_worker_unhold(kr_worker_t *wk);

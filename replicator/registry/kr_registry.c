@@ -14,7 +14,7 @@ static void kr_registry_unindex(kr_registry_t *reg, kr_route_t *rt,
 
 
 kr_registry_t *
-kr_registry_create(uint64_t grace)
+kr_registry_create(uint64_t grace_ms)
 {
     kr_registry_t  *reg;
 
@@ -23,7 +23,7 @@ kr_registry_create(uint64_t grace)
         return NULL;
     }
 
-    reg->grace = grace;
+    reg->grace_ms = grace_ms;
     reg->match = kr_match_create();
 
     if (reg->match == NULL) {
@@ -160,7 +160,10 @@ kr_registry_remove(kr_registry_t *reg, kr_route_t *rt)
 }
 
 
-/* The identity: everything that decides which rows come, and how. */
+/*
+ * Makes the topic from all parts of the definition that decide which rows a
+ * member gets, and in which form.  KR_OK; KR_ERROR: no memory.
+ */
 static int
 kr_registry_topic(const kr_route_def_t *def, char *topic)
 {
@@ -206,7 +209,10 @@ kr_registry_topic(const kr_route_def_t *def, char *topic)
 }
 
 
-/* Makes the index know the route: all or nothing. */
+/*
+ * Adds the route to the index, the watched tables and the parents.  KR_OK;
+ * KR_ERROR, KR_DECLINED: as kr_registry_add(), and nothing was added.
+ */
 static int
 kr_registry_index(kr_registry_t *reg, kr_route_t *rt,
     const kr_route_def_t *def)

@@ -6,8 +6,8 @@
  *         socket --- cursor     tables, entries         kr_tables.h,
  *                                                       kr_backlog.h
  *
- * This folder holds the lists, and keeps them consistent when something is
- * taken in or out.  The folder route decides what is sent, and when.
+ * This folder holds the lists, and keeps them consistent when a part is added
+ * or removed.  The folder route decides what is sent, and when.
  */
 
 #ifndef _KR_REGISTRY_H_INCLUDED_
@@ -29,7 +29,7 @@
 #define KR_ROUTES_MAX  1000000       /* beyond, a subscribe is refused */
 
 
-/* of others; only their addresses are used here */
+/* of other files; only their addresses are used here */
 typedef struct kr_entry_s     kr_entry_t;       /* kr_backlog.h */
 typedef struct kr_held_row_s  kr_held_row_t;    /* kr_held.h */
 typedef struct kr_rerun_s     kr_rerun_t;       /* kr_rerun.h */
@@ -49,9 +49,9 @@ typedef struct {
 
 /* kr_registry_tickets.c's: members that were lost and may come back */
 typedef struct {
-    unsigned            n;
-    kr_ticket_t         shared[KR_TICKETS];  /* of members without a name */
-    kr_lost_t          *lost;                /* of clients by name */
+    unsigned            n;                   /* shared tickets */
+    kr_ticket_t         shared[KR_TICKETS];  /* of clients without a number */
+    kr_lost_t          *lost;                /* of clients by their number */
 } kr_tickets_part_t;
 
 
@@ -60,13 +60,14 @@ typedef struct {
     uint64_t            created_lsn;     /* the stream's position when the
                                             route was made: events before it
                                             were not kept */
-    uint64_t            resumed_ms;      /* before it members were sent events
-                                            that are not in the backlog; 0:
-                                            never */
-    uint64_t            least_begun;     /* a snapshot of the route must see
-                                            all transactions below this
-                                            ordinal, see kr_txn_settled():
-                                            it must not miss a TRUNCATE */
+    uint64_t            resumed_ms;      /* when a RESUME last made the route
+                                            go on: earlier events were sent to
+                                            members but are not in the
+                                            backlog; 0: never */
+    uint64_t            least_begun;     /* ordinal (see kr_txn_settled()):
+                                            a snapshot of the route must see
+                                            all transactions below it, so
+                                            that it misses no TRUNCATE */
     unsigned            expecting;       /* subscribes under way */
 } kr_join_part_t;
 
@@ -74,7 +75,7 @@ typedef struct {
 /* kr_backlog.c's */
 typedef struct {
     kr_entry_t         *entries;
-    size_t              bytes;           /* of them */
+    size_t              bytes;           /* of the route's entries */
     uint64_t            dropped;         /* number of the newest entry that was
                                             dropped; 0: none was */
     uint64_t            dropped_ms;
@@ -85,16 +86,17 @@ typedef struct {
 /* kr_held.c's */
 typedef struct {
     kr_held_row_t      *rows;
-    unsigned            lost:1;          /* it is not known which rows the
-                                            members hold */
+    unsigned            lost:1;          /* rows is empty, and the members may
+                                            hold any row */
 } kr_held_part_t;
 
 
 /* the refetch's, while it makes the events of one batch */
 typedef struct {
     kr_build_t         *build;
-    const void         *touched;         /* the row that was noted last, */
-    size_t              touched_at;      /* and which of its touches that is */
+    const void         *touched;         /* the row that last noted the
+                                            route, */
+    size_t              touched_at;      /* and the index of that touch */
 } kr_refetch_part_t;
 
 
@@ -104,9 +106,9 @@ struct kr_route_s {
                                             rows that wait for a refetch */
     unsigned            removed:1;       /* not in the registry any more */
 
-    /* what it was made of; strings are owned */
+    /* the definition; the route owns the strings */
     kr_template_t      *template;
-    kr_route_t         *tprev;           /* of the template */
+    kr_route_t         *tprev;           /* in template->routes */
     kr_route_t         *tnext;
     kr_predicate_t      predicate;
     char               *param;           /* the predicate's values, as each
@@ -115,8 +117,8 @@ struct kr_route_s {
     kr_route_table_t   *tables;
     unsigned            wide:1;          /* see kr_sql_is_wide() */
     char               *event;
-    char               *spec;            /* what JOINED carries to a worker,
-                                            and RESUME back */
+    char               *spec;            /* JSON; JOINED carries the spec to a
+                                            worker, and RESUME back */
 
     kr_member_t        *members;         /* one for each worker that has any */
     kr_cursor_t        *cursors;
@@ -128,7 +130,8 @@ struct kr_route_s {
     kr_backlog_part_t   backlog;
     kr_held_part_t      held;
     kr_refetch_part_t   refetch;
-    kr_rerun_t         *rerun;           /* kr_rerun_plan's, once it ran */
+    kr_rerun_t         *rerun;           /* kr_rerun_plan's; NULL before the
+                                            route's first run */
 
     UT_hash_handle      hh;
 };
@@ -145,18 +148,18 @@ struct kr_registry_s {
     kr_leaf_t           *leaves;
     size_t               nonpartitions;  /* leaves without a parent */
 
-    /* in order of time */
+    /* in order of time, the oldest first */
     kr_route_t          *idle;
-    kr_cursor_t         *waiting;
-    kr_cursor_t         *joining;
+    kr_cursor_t         *waiting;        /* for the socket's JOIN */
+    kr_cursor_t         *joining;        /* the JOIN waits for the stream */
 
-    uint64_t             grace;          /* ms; how long a route is kept that
-                                            has no member and no cursor */
+    uint64_t             grace_ms;       /* how long a route is kept that has
+                                            no member and no cursor */
 
-    /* called before a template is freed that has something pending */
+    /* called before a template whose `pending` is set is freed */
     void               (*orphaned)(kr_pending_t *pending);
 
-    /* called when a route is taken out that has been run as a whole */
+    /* called when a route whose `rerun` is set is removed */
     void               (*ended)(kr_rerun_t *rr);
 };
 
@@ -194,15 +197,18 @@ typedef struct {
     const kr_route_table_t  *tables;     /* the main table, too, if any */
     kr_str_t                 alias;
     kr_str_t                 event;
-    kr_str_t                 claims;     /* those that the rows depend on */
+    kr_str_t                 claims;     /* the rows depend on them */
     kr_str_t                 spec;
 } kr_route_def_t;
 
 
-/* An empty registry; grace in ms.  NULL: no memory. */
-kr_registry_t *kr_registry_create(uint64_t grace);
+/* An empty registry.  NULL: no memory. */
+kr_registry_t *kr_registry_create(uint64_t grace_ms);
 
-/* Removes all routes and workers; the routes' entries must be gone. */
+/*
+ * Removes all routes and workers.  The caller has freed the routes' backlog
+ * entries (kr_backlog_clear()) and held rows (kr_held_clear()).
+ */
 void kr_registry_free(kr_registry_t *reg);
 
 /* The route of this topic, or NULL. */
@@ -210,21 +216,22 @@ kr_route_t *kr_registry_find(kr_registry_t *reg, const char *topic,
     size_t len);
 
 /*
- * Finds the route of this definition, or makes it: idle, and in the index.
- * created_lsn is the stream's position; now is kr_now().  KR_OK: *rt is set.
- * KR_ERROR: no memory.  KR_DECLINED: there are too many routes, or a column
- * has a type that cannot be compared.
+ * Finds the route of this definition, or makes a new one, idle and in the
+ * index.  created_lsn is the stream's position; now is kr_now().  KR_OK: *rt
+ * is set, and the registry owns the route.  KR_ERROR: no memory.  KR_DECLINED:
+ * there are KR_ROUTES_MAX routes, or kr_match_add() declines the predicate.
  */
 int kr_registry_add(kr_registry_t *reg, const kr_route_def_t *def,
     uint64_t created_lsn, uint64_t now, kr_route_t **rt);
 
 /*
- * Takes a route out of the registry and the index, with its members and
- * cursors; it is freed with its last reference.  Its entries must be gone.
+ * Takes a route out of the registry and the index, frees its members and
+ * cursors, and gives back the registry's reference.  The caller has freed the
+ * route's backlog entries and held rows.
  */
 void kr_registry_remove(kr_registry_t *reg, kr_route_t *rt);
 
-/* A reference keeps a route's memory, not its place in the registry. */
+/* A reference keeps a route's memory, not the route in the registry. */
 kr_route_t *kr_route_hold(kr_route_t *rt);
 void kr_route_unhold(kr_route_t *rt);
 

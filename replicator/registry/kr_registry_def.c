@@ -1,5 +1,5 @@
 /*
- * Definitions to routes and templates: copies of all that they are made of.
+ * Makes routes and templates from definitions; copies all strings.
  */
 
 #include <stdlib.h>
@@ -151,7 +151,7 @@ kr_route_predicate(kr_predicate_t *p, const kr_predicate_t *from)
     *p = *from;
     p->values = NULL;
 
-    /* each is set, to NULL at least, before any failure is cleaned up */
+    /* all three are set, if to NULL, before kr_route_free() frees them */
 
     p->schema.data = kr_str_dup(&from->schema);
     p->table.data = kr_str_dup(&from->table);
@@ -245,7 +245,10 @@ kr_watched_free(kr_route_table_t *w)
 }
 
 
-/* What kr_sql.h wants: an array of eq and !eq, else the one value. */
+/*
+ * The value of the statements' parameter, see kr_sql.h: an array for eq and
+ * !eq, else the one value.  The caller frees it.  NULL: no memory.
+ */
 static char *
 kr_route_param(const kr_predicate_t *p)
 {
@@ -267,7 +270,10 @@ kr_route_param(const kr_predicate_t *p)
 }
 
 
-/* The hash's memory is taken over, or freed. */
+/*
+ * A new template in no list; takes the memory of hash over, or frees it.
+ * NULL: no memory.
+ */
 static kr_template_t *
 kr_template_create(const kr_route_def_t *def, kr_buf_t *hash)
 {
@@ -327,8 +333,10 @@ kr_template_copy(kr_template_t *t, const kr_route_def_t *def)
 
 
 /*
- * The statements hold the query and the columns, but not the table itself;
- * one that holds the predicate serves those alone that have its values.
+ * Makes the template's key.  The statements contain the query and the columns,
+ * but not the table's name, which is therefore added.  A statement that
+ * contains the predicate (check) is shared by routes with the same values
+ * alone.  KR_OK; KR_ERROR: no memory.
  */
 static int
 kr_template_hash(const kr_route_def_t *def, kr_buf_t *hash)

@@ -1,5 +1,5 @@
 /*
- * The registry's people: workers, their sockets, members and cursors.
+ * The registry's workers, their sockets, members and cursors.
  */
 
 #include <stdlib.h>
@@ -8,7 +8,8 @@
 #include "kr_registry.h"
 
 
-#define KR_CURSOR_MIN  5000      /* ms to join in, whatever the grace */
+#define KR_CURSOR_MIN  5000      /* ms; least time that a cursor waits for its
+                                    JOIN, if reg->grace_ms is shorter */
 
 
 static kr_member_t *kr_member_find(const kr_route_t *rt,
@@ -148,7 +149,7 @@ kr_socket_gone(kr_registry_t *reg, kr_socket_t *so, uint64_t now)
 
 kr_cursor_t *
 kr_cursor_add(kr_registry_t *reg, kr_route_t *rt, kr_socket_t *so,
-    uint64_t from)
+    uint64_t first_entry)
 {
     kr_cursor_t  *cu;
 
@@ -159,7 +160,7 @@ kr_cursor_add(kr_registry_t *reg, kr_route_t *rt, kr_socket_t *so,
 
     cu->route = rt;
     cu->socket = so;
-    cu->first_entry = from;
+    cu->first_entry = first_entry;
     so->n++;
 
     DL_APPEND(rt->cursors, cu);
@@ -198,8 +199,8 @@ kr_cursor_move(kr_registry_t *reg, kr_cursor_t *cu, int joining, uint64_t now)
         return;
     }
 
-    cu->expires_ms = now + (reg->grace < KR_CURSOR_MIN ? KR_CURSOR_MIN
-                                                    : reg->grace);
+    cu->expires_ms = now + (reg->grace_ms < KR_CURSOR_MIN ? KR_CURSOR_MIN
+                                                       : reg->grace_ms);
 
     DL_APPEND2(reg->waiting, cu, qprev, qnext);
 }

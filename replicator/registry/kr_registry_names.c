@@ -12,7 +12,7 @@ static size_t kr_names_of(kr_buf_t *names, const kr_relation_t *tables,
     size_t n, kr_str_t *s);
 
 
-/* Where each name begins in the buffer is known when it moves no more. */
+/* The names' addresses are set last: the buffer moves while it grows. */
 int
 kr_route_tables_names(kr_buf_t *out, const kr_route_table_t *w, size_t n)
 {

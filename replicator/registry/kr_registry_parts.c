@@ -1,5 +1,6 @@
 /*
- * Partitioned tables: a change names the part (the leaf), a route the whole.
+ * Partitioned tables: a change names the partition (the leaf), a route names
+ * the partitioned table (the parent).
  */
 
 #include <stdlib.h>
@@ -68,7 +69,7 @@ kr_parent_leave(kr_registry_t *reg, const kr_route_table_t *w)
     free(p);
 
     if (reg->parents == NULL) {
-        /* as long as nobody asks nothing is learnt: it would be too old */
+        /* no change looks for leaves now, so these would become outdated */
         kr_nonpartitions_forget(reg);
     }
 }
@@ -196,7 +197,10 @@ kr_leaf_get(kr_registry_t *reg, const kr_relation_t *table)
 }
 
 
-/* A leaf of none is not known any more: the catalog did not say so. */
+/*
+ * Takes the parent off the leaf.  A leaf without another parent is freed: that
+ * no route reads a parent of it is true only of the parents known so far.
+ */
 static void
 kr_leaf_unlink(kr_registry_t *reg, kr_leaf_t *leaf, const kr_parent_t *parent)
 {

@@ -1,5 +1,5 @@
 /*
- * The tables that routes read, each once however many routes there are.
+ * The watched tables: each table that routes read, once.
  */
 
 #include <stdlib.h>

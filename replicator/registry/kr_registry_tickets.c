@@ -1,6 +1,6 @@
 /*
- * The registry's tickets: who was lost, and may come back to a route without
- * a subscribe.
+ * The registry's tickets: clients that a route lost, and that may come back
+ * without a subscribe.
  */
 
 #include <stdlib.h>
@@ -33,7 +33,7 @@ kr_ticket_add(kr_registry_t *reg, kr_route_t *rt, uint64_t client,
 
     if (last != NULL
         && (n == KR_TICKETS
-            || now - last->first_ms < reg->grace / (KR_TICKETS - 1)))
+            || now - last->first_ms < reg->grace_ms / (KR_TICKETS - 1)))
     {
         last->last_ms = now;
         return;
@@ -78,9 +78,10 @@ kr_tickets_free(kr_route_t *rt)
 
 
 /*
- * A client that is lost again, or with another of its sockets, goes to the
- * end of the hash, which is in the order of the last departures, but may have
- * missed all since the first.
+ * Notes the loss in the client's own ticket.  The hash is in the order of
+ * last_ms, so a client that is already in it moves to the end, and keeps
+ * first_ms.  KR_OK; KR_DECLINED: KR_LOST_MAX clients are in it; KR_ERROR: no
+ * memory.
  */
 static int
 kr_lost_add(kr_route_t *rt, uint64_t client, uint64_t now)
@@ -133,13 +134,13 @@ kr_tickets_expire(kr_registry_t *reg, kr_route_t *rt, uint64_t now)
     unsigned  n;
 
     while (rt->tickets.lost != NULL
-           && now - rt->tickets.lost->ticket.last_ms > reg->grace)
+           && now - rt->tickets.lost->ticket.last_ms > reg->grace_ms)
     {
         kr_lost_free(rt, rt->tickets.lost);
     }
 
     for (n = 0; n < rt->tickets.n; n++) {
-        if (now - rt->tickets.shared[n].last_ms <= reg->grace) {
+        if (now - rt->tickets.shared[n].last_ms <= reg->grace_ms) {
             break;
         }
     }

@@ -164,7 +164,7 @@ kr_key_bytes(const kr_key_columns_t *key, const char *texts, kr_buf_t *out)
         }
 
         if (key->n > 1) {
-            /* what begins where must be known */
+            /* without the length ("a", "bc") would equal ("ab", "c") */
             size = (uint32_t) (out->len - begin);
             kr_buf_append(out, &size, sizeof(uint32_t));
         }
@@ -221,7 +221,7 @@ kr_row_key_set(kr_row_key_t *key, const kr_buf_t *texts,
     key->texts.data = texts->data;
     key->texts.len = texts->len;
 
-    /* an empty buffer has no data, and memcmp() wants some */
+    /* an empty buffer has no data, and memcmp() must not get NULL */
     key->bytes.data = bytes->data == NULL ? "" : bytes->data;
     key->bytes.len = bytes->len;
 }
@@ -269,7 +269,10 @@ kr_rows_begin(kr_rows_writer_t *r)
 }
 
 
-/* Notes whose the row is that was appended; the array grows by doubling. */
+/*
+ * Adds the mark of the row that was appended; the array grows by doubling.
+ * KR_OK; KR_ERROR: no memory, here or for the row's JSON.
+ */
 static int
 kr_rows_mark(kr_rows_writer_t *r, uint32_t xid)
 {
@@ -300,7 +303,7 @@ kr_row_key(kr_buf_t *b, const kr_key_columns_t *key, const char *texts)
     size_t       i;
     const char  *p, *comma;
 
-    /* a column that is called "id" is itself */
+    /* a column that is called "id" stands for itself */
 
     id = 0;
 

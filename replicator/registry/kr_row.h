@@ -1,5 +1,5 @@
 /*
- * What stands in an event: rows as JSON, and the key of a row in its forms.
+ * The contents of an event: rows as JSON, and the key of a row in two forms.
  */
 
 #ifndef _KR_ROW_H_INCLUDED_
@@ -10,7 +10,7 @@
 #include "kr_registry.h"
 
 
-/* an event is not filled beyond so many bytes of rows */
+/* once an event has so many bytes of rows, the next row begins a new one */
 #define KR_CHUNK_BYTES  (256u * 1024)
 
 
@@ -70,7 +70,10 @@ void kr_rows_free(kr_rows_writer_t *r);
 int kr_key_texts(const kr_key_columns_t *key, const char *text, size_t len,
     kr_buf_t *texts);
 
-/* Appends the key's bytes, made of its texts. */
+/*
+ * Appends the key's bytes, which it makes of the texts.  Without memory sets
+ * out->failed.
+ */
 void kr_key_bytes(const kr_key_columns_t *key, const char *texts,
     kr_buf_t *out);
 
@@ -83,11 +86,14 @@ int kr_row_key_parse(const kr_key_columns_t *columns, const char *text,
     size_t len, kr_row_key_buf_t *b, kr_row_key_t *key);
 void kr_row_key_free(kr_row_key_buf_t *b);
 
-/* Points the key to texts, which are some, and to bytes, maybe none. */
+/* Points the key to the buffers; bytes may be empty. */
 void kr_row_key_set(kr_row_key_t *key, const kr_buf_t *texts,
     const kr_buf_t *bytes);
 
-/* How many bytes the two forms take, and their copy to such memory. */
+/*
+ * The bytes that both forms take, and the copy of a key to so many bytes at
+ * data, of which *to then consists.
+ */
 size_t kr_row_key_size(const kr_row_key_t *key);
 void kr_row_key_copy(kr_row_key_t *to, char *data, const kr_row_key_t *key);
 

@@ -31,11 +31,11 @@ typedef struct {
 
 
 /*
- * A table that a query reads.  Of the main one, the predicate's, the
- * predicate decides which changes count; of every other table all do.  A
- * query that reads the main table a second time, elsewhere, has it twice:
- * once as main, once not.  Where the predicate is on the result there is no
- * main table.
+ * A table that a query reads.  Of the main table, which has the predicate's
+ * column, the changes that match the predicate touch the route; of every other
+ * table all changes do.  A query that reads the main table a second time has
+ * two of these: one with main set, one without.  If the predicate is on the
+ * result there is no main table.
  */
 typedef struct {
     kr_relation_t     table;
@@ -50,7 +50,8 @@ typedef struct {
 
 /* a table that routes read; each table once */
 struct kr_watched_table_s {
-    char             *name;          /* the hash's: schema, NUL, name, NUL */
+    char             *name;          /* the hash's key: schema, NUL, name,
+                                        NUL; owned */
     size_t            name_len;
     kr_relation_t     table;         /* points into name */
     unsigned          refs;          /* routes */
@@ -73,12 +74,12 @@ struct kr_parent_s {
 };
 
 
-/* a table that a change names, and the partitioned tables it is part of */
+/* a table that a change names, and the partitioned tables above it */
 struct kr_leaf_s {
     char             *name;          /* as above */
     size_t            name_len;
-    size_t            nparents;      /* 0: the catalog has none for it that a
-                                        route reads */
+    size_t            nparents;      /* 0: no route reads a table above this
+                                        one */
     kr_parent_t     **parents;
     uint64_t          checked_ms;    /* when the catalog was read */
     UT_hash_handle    hh;
@@ -93,18 +94,21 @@ kr_watched_table_t *kr_watched_table_find(kr_registry_t *reg,
 int kr_watched_table_shape(kr_watched_table_t *wt, const char *shape);
 
 /*
- * Appends PostgreSQL's array of the quoted names of n tables and of their
- * partitions.  KR_ERROR: no memory.
+ * Appends a text[] literal of PostgreSQL: the quoted names of n tables and of
+ * their partitions.  KR_OK; KR_ERROR: no memory.
  */
 int kr_route_tables_names(kr_buf_t *out, const kr_route_table_t *w, size_t n);
 
-/* What is known of a table as a partition, or NULL: nothing is known. */
+/*
+ * The table's leaf.  NULL: the catalog was not read for this table, or there
+ * is no memory for the look-up.
+ */
 kr_leaf_t *kr_leaf_find(kr_registry_t *reg, const kr_relation_t *table);
 
 /*
- * Keeps what the catalog said at the time now (kr_now()): the n partitioned
- * tables, near and far, that this table is part of.  Those that no route
- * reads are left out; *grown is set if one of the others was not known.
+ * Stores the catalog's answer of the time now (kr_now()): the n partitioned
+ * tables, on all levels, above this table.  Parents that no route reads are
+ * left out.  *grown: 1 if the leaf has got a new parent, else 0.  KR_OK;
  * KR_ERROR: no memory.
  */
 int kr_leaf_learn(kr_registry_t *reg, const kr_relation_t *table,

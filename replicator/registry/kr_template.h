@@ -1,6 +1,6 @@
 /*
- * A template: what all routes have in common that get their rows by the same
- * statements.
+ * A template: the statements, the key and the plan of all routes that get
+ * their rows by the same statements.
  */
 
 #ifndef _KR_TEMPLATE_H_INCLUDED_
@@ -46,9 +46,10 @@ typedef struct {
 
 
 struct kr_template_s {
-    char                 *hash;      /* the hash's key, with its length */
+    char                 *hash;      /* the key of reg->templates, hash_len
+                                        bytes; owned */
     size_t                hash_len;
-    kr_route_t           *routes;    /* freed with the last */
+    kr_route_t           *routes;    /* the last one frees the template */
     const kr_plan_ops_t  *plan;
     unsigned              check:1;   /* see kr_route_def_t */
     unsigned              windowed:1;    /* snapshot and rerun differ */

@@ -27,9 +27,9 @@ kr_routes_init(kr_routes_t *rs, struct event_base *base,
     rs->registry = reg;
     rs->txns = txns;
 
-    rs->backlog.route_max = cf->backlog_max;
-    rs->backlog.total_max = cf->backlog_total;
-    rs->backlog.keep = (uint64_t) cf->route_grace + KR_LOST_LAG;
+    rs->backlog.route_max_bytes = cf->backlog_max;
+    rs->backlog.total_max_bytes = cf->backlog_total;
+    rs->backlog.keep_ms = (uint64_t) cf->route_grace + KR_LOST_LAG;
 
     rs->timer = event_new(base, -1, 0, kr_routes_tick, rs);
 
@@ -119,7 +119,7 @@ kr_routes_expire(kr_routes_t *rs)
     while (reg->idle != NULL) {
         rt = reg->idle;
 
-        if (now - rt->idle.since_ms <= reg->grace) {
+        if (now - rt->idle.since_ms <= reg->grace_ms) {
             break;
         }
 
@@ -298,7 +298,7 @@ kr_routes_sweep(kr_routes_t *rs, uint64_t now)
 
     pause = rs->swept == 0 ? 0 : now - rs->swept;
 
-    if (rs->stalled != 0 && now - rs->stalled > rs->registry->grace) {
+    if (rs->stalled != 0 && now - rs->stalled > rs->registry->grace_ms) {
         rs->stalled = 0;
         rs->stall = 0;
     }

@@ -521,7 +521,8 @@ kr_join_since(const kr_routes_t *rs, const kr_route_t *rt, uint64_t time)
 
     lag = kr_join_lag(rs);
 
-    return kr_backlog_since(&rs->backlog, rt, time > lag ? time - lag : 0);
+    return kr_backlog_first_entry(&rs->backlog, rt,
+                                  time > lag ? time - lag : 0);
 }
 
 

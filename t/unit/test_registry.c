@@ -353,7 +353,7 @@ test_registry_idle(void **state)
     assert_int_equal(cu->expires_ms, 7 + GRACE);
 
     /* a short grace leaves time to join */
-    reg->grace = 0;
+    reg->grace_ms = 0;
     kr_cursor_move(reg, cu, 0, 7);
     assert_int_equal(cu->expires_ms, 7 + 5000);
     kr_cursor_free(reg, cu, 8);

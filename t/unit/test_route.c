@@ -527,7 +527,7 @@ test_route_lost_stall(void **state)
     request(t, KAIROS_FEED_JOIN, 5, 1, 0);
     publish(t, 110, "a", one);
     publish(t, 120, "b", one);
-    t->rt->backlog.entries->time -= LOST_LAG + 1000;
+    t->rt->backlog.entries->time_ms -= LOST_LAG + 1000;
     told(t, "JOINED 5 9/100/0\nEVENT a 9/110/0\nEVENT b 9/120/0\n");
 
     request(t, KAIROS_FEED_LEAVE, 0, 1, 1);
@@ -549,7 +549,7 @@ test_route_lost_stall(void **state)
 
     /* nobody is left who may have been lost then */
 
-    t->rs.stalled -= t->reg->grace + 1;
+    t->rs.stalled -= t->reg->grace_ms + 1;
     kr_routes_expire(&t->rs);
     request(t, KAIROS_FEED_JOIN, 9, 5, 0);
     told(t, "JOINED 9 0/0/0\nEVENT_TO 5 b 9/120/0\n");
