@@ -1,6 +1,6 @@
 /*
- * Finding who is touched by a change: a look-up in the index for each watched
- * column of the table, in the old row and in the new one.
+ * Finds the routes that a change touches: a look-up in the index for each
+ * indexed column of the table, in the old row and in the new one.
  */
 
 #include <string.h>
@@ -10,10 +10,10 @@
 #include "kr_value.h"
 
 
-/* what is known of a column's value in the old row, or in the new one */
+/* the value of a column in the old row, or in the new one */
 typedef enum {
     KR_SIDE_NONE = 0,      /* there is no such row */
-    KR_SIDE_BLIND,
+    KR_SIDE_BLIND,         /* the value is not known, see kr_hit_t */
     KR_SIDE_NULL,
     KR_SIDE_VALUE
 } kr_side_e;
@@ -31,7 +31,7 @@ static int kr_match_text(kr_match_t *m, kr_match_column_t *cl,
 static int kr_match_may_be_special(uint32_t type);
 
 
-/* those values of numeric and float types that are no numbers */
+/* the values of numeric and float types that are no numbers */
 static const kr_str_t  kr_match_specials[] = {
     kr_str("NaN"), kr_str("Infinity"), kr_str("-Infinity")
 };
@@ -162,8 +162,9 @@ kr_match_side(kr_match_t *m, kr_match_column_t *cl, const kr_column_t *row,
 
 
 /*
- * A type that cannot be compared may be a domain over the column's own, whose
- * text is the same; one that can, and is another, is of an altered column.
+ * The kind of the value.  A row's type that differs from the index's may be a
+ * domain over that type, with the same text, if kr_value.h does not support
+ * it; if kr_value.h does, the column was altered.
  */
 static kr_side_e
 kr_match_value(const kr_match_column_t *cl, const kr_column_t *row)

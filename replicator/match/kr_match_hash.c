@@ -1,6 +1,6 @@
 /*
- * SipHash-1-3 (Aumasson, Bernstein), its two halves folded.  It is keyed,
- * for clients choose the values.
+ * SipHash-1-3 (Aumasson, Bernstein), its two halves folded.  The hash has a
+ * secret key, because clients choose the values.
  */
 
 #include <string.h>

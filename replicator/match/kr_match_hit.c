@@ -1,6 +1,6 @@
 /*
- * The hits of a look-up: an array that is kept from one look-up to the next,
- * so in the steady state nothing is allocated.
+ * The hits of a look-up.  The index keeps their array from one look-up to the
+ * next, so that few look-ups allocate memory.
  */
 
 #include <stdlib.h>

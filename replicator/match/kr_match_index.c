@@ -63,7 +63,7 @@ kr_match_free(kr_match_t *m)
         return;
     }
 
-    /* the last entry of a member takes it away, the last of a table too */
+    /* a member, a table is freed with its last entry */
 
     while (m->members != NULL) {
         mb = m->members;
@@ -175,7 +175,7 @@ kr_match_unwatch(kr_match_t *m, const kr_str_t *schema,
 }
 
 
-/* The other secrets follow from the first, which is the system's. */
+/* Derives the base of the patterns and the random state from the seed. */
 static void
 kr_match_seed(kr_match_t *m)
 {
@@ -263,7 +263,10 @@ kr_match_find_table(const kr_match_t *m, const kr_str_t *schema,
 }
 
 
-/* A table is made if it is not there; prune() takes it away if unused. */
+/*
+ * Finds the table, or makes one without columns and watchers, which
+ * kr_match_prune() frees if none is added.  NULL: no memory.
+ */
 static kr_match_table_t *
 kr_match_add_table(kr_match_t *m, const kr_str_t *schema,
     const kr_str_t *table)
@@ -362,7 +365,10 @@ kr_match_find_member(const kr_match_t *m, kr_route_t *rt)
 }
 
 
-/* The route's member; one that is new must get an entry, or be freed. */
+/*
+ * Finds the route's member, or makes one, to which the caller adds an entry.
+ * NULL: no memory.
+ */
 static kr_match_member_t *
 kr_match_add_member(kr_match_t *m, kr_route_t *rt)
 {
@@ -451,7 +457,7 @@ kr_match_add_entry(kr_match_t *m, kr_match_table_t *tb,
 }
 
 
-/* Ends an entry, and what was there for it alone. */
+/* Frees the entry, with its member, column and table if they are unused. */
 static void
 kr_match_remove_entry(kr_match_t *m, kr_match_entry_t *e)
 {
@@ -489,7 +495,10 @@ kr_match_remove_entry(kr_match_t *m, kr_match_entry_t *e)
 }
 
 
-/* A column without routes goes, a table without columns and watchers too. */
+/*
+ * Frees the column (or NULL) if it has no entries, and the table if it has
+ * neither columns nor watchers.
+ */
 static void
 kr_match_prune(kr_match_t *m, kr_match_table_t *tb, kr_match_column_t *cl)
 {

@@ -1,10 +1,10 @@
 /*
  * Values that are found within a text.  The hash is a polynomial over the
- * bytes, with a secret base, modulo a prime: the hash of a text's beginning
- * grows byte by byte, and that of a window moves along (Karp, Rabin).  So a
- * text is passed once for all beginnings, and once for each length of the
- * values of "contains", however many values there are.  What has the same
- * hash is compared.
+ * bytes, with a secret base, modulo a prime: the hash of a longer beginning,
+ * or of the next window, follows from the hash before it (Karp, Rabin).  So a
+ * text is read once for all values of starts_with or ends_with, and once for
+ * each length of the values of contains, however many values there are.
+ * Strings of the same hash are compared.
  */
 
 #define _GNU_SOURCE    /* memmem() */
@@ -17,7 +17,7 @@
 
 #define KR_PRIME  (((uint64_t) 1 << 61) - 1)
 
-/* so few values are quicker looked for one by one */
+/* up to so many values of a length, one memmem() for each is quicker */
 #define KR_MATCH_FEW  16
 
 
@@ -25,7 +25,7 @@ static uint64_t kr_pattern_step(const kr_match_t *m, uint64_t hash,
     char ch);
 static uint64_t kr_pattern_times(uint64_t a, uint64_t b);
 static unsigned kr_pattern_fold(uint64_t hash);
-static size_t kr_pattern_place(const kr_match_column_t *cl, size_t len);
+static size_t kr_pattern_index(const kr_match_column_t *cl, size_t len);
 static int kr_pattern_room(kr_match_column_t *cl);
 static int kr_pattern_ends(kr_match_t *m, kr_match_column_t *cl,
     unsigned flag);
@@ -62,7 +62,7 @@ kr_match_link_length(kr_match_t *m, kr_match_column_t *cl,
     size_t              i, n;
     kr_match_length_t  *ml;
 
-    i = kr_pattern_place(cl, v->len);
+    i = kr_pattern_index(cl, v->len);
 
     if (i == cl->nlengths || cl->lengths[i].len != v->len) {
 
@@ -97,7 +97,7 @@ kr_match_unlink_length(kr_match_column_t *cl, kr_match_value_t *v)
     size_t              i;
     kr_match_length_t  *ml;
 
-    i = kr_pattern_place(cl, v->len);
+    i = kr_pattern_index(cl, v->len);
     ml = &cl->lengths[i];
 
     DL_DELETE(ml->values, v);
@@ -167,9 +167,9 @@ kr_pattern_fold(uint64_t hash)
 }
 
 
-/* Where the length stands, or should. */
+/* The index in cl->lengths of the first length that is not below len. */
 static size_t
-kr_pattern_place(const kr_match_column_t *cl, size_t len)
+kr_pattern_index(const kr_match_column_t *cl, size_t len)
 {
     size_t  low, high, i;
 
@@ -215,7 +215,10 @@ kr_pattern_room(kr_match_column_t *cl)
 }
 
 
-/* Beginnings of the text in m->key, or endings. */
+/*
+ * Notes the routes of the values that m->key begins with (SUFFIX: ends with).
+ * KR_OK; KR_ERROR: no memory.
+ */
 static int
 kr_pattern_ends(kr_match_t *m, kr_match_column_t *cl, unsigned flag)
 {
@@ -281,7 +284,7 @@ kr_pattern_windows(kr_match_t *m, kr_match_column_t *cl,
         hash = kr_pattern_step(m, hash, text[i]);
 
         if (i >= ml->len) {
-            /* what leaves the window */
+            /* the byte that leaves the window */
             gone = kr_pattern_times((uint64_t)
                                     ((unsigned char) text[i - ml->len] + 1),
                                     ml->power);
@@ -301,7 +304,10 @@ kr_pattern_windows(kr_match_t *m, kr_match_column_t *cl,
 }
 
 
-/* A value may stand in the text many times; its routes are told once. */
+/*
+ * Notes the routes of the value that equals the window, once for each search:
+ * a value may stand in the text many times.  KR_OK; KR_ERROR: no memory.
+ */
 static int
 kr_pattern_window(kr_match_t *m, kr_match_column_t *cl, const char *p,
     size_t len, uint64_t hash, unsigned flag)

@@ -1,5 +1,5 @@
 /*
- * One predicate and one value, without an index.
+ * Compares one value with one predicate, without the index.
  */
 
 #define _GNU_SOURCE    /* memmem() */

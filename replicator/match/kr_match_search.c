@@ -1,6 +1,6 @@
 /*
- * Finding the routes of one column that a value touches, each operator in
- * its own way.
+ * Finds the routes of one column that a value touches, by the column's
+ * operator.
  */
 
 #include <string.h>
@@ -52,7 +52,7 @@ kr_match_search(kr_match_t *m, kr_match_column_t *cl, unsigned flag)
 }
 
 
-/* All values but the one. */
+/* Notes the routes of all values but m->key's. */
 static int
 kr_match_except(kr_match_t *m, kr_match_column_t *cl, unsigned flag)
 {
@@ -70,7 +70,7 @@ kr_match_except(kr_match_t *m, kr_match_column_t *cl, unsigned flag)
 }
 
 
-/* All routes but those whose list holds the value. */
+/* Notes all routes but the ones with a list that contains m->key's value. */
 static int
 kr_match_lists(kr_match_t *m, kr_match_column_t *cl, unsigned flag)
 {
@@ -95,7 +95,7 @@ kr_match_lists(kr_match_t *m, kr_match_column_t *cl, unsigned flag)
 }
 
 
-/* From the head of the list on, as long as they match. */
+/* Notes the routes of the values that match: the first ones of the list. */
 static int
 kr_match_order(kr_match_t *m, kr_match_column_t *cl, unsigned flag)
 {

@@ -1,7 +1,7 @@
 /*
  * The values of a column: by hash, or in the order of their keys.  The skip
- * list (Pugh) is ordered so that the values that match stand at its head:
- * for gt the least first, for lt the greatest.
+ * list (Pugh) is ordered so that the matching values stand at its head: for gt
+ * the least value is the first, for lt the greatest.
  */
 
 #include <stdlib.h>
@@ -69,7 +69,7 @@ kr_match_add_value(kr_match_t *m, kr_match_column_t *cl, kr_match_entry_t *e)
         }
 
     } else if (v->refs->entry == e) {
-        return KR_OK;    /* the same value, written in another way */
+        return KR_OK;    /* the entry has an equal value (1.0 and 1.00) */
     }
 
     ref = &e->refs[e->nrefs++];
@@ -111,7 +111,7 @@ kr_match_remove_values(kr_match_entry_t *e)
         }
 
         if (v->refs == NULL) {
-            /* an entry has one ref of a value, so this ends it but once */
+            /* an entry has one ref to a value, so no later ref is of v */
             kr_match_free_value(e->column, v);
         }
     }
@@ -142,7 +142,10 @@ kr_match_find_value(const kr_match_t *m, kr_match_column_t *cl,
 }
 
 
-/* A value of m->key that no entry refers to yet. */
+/*
+ * A new value with the key m->key, linked into the column, without a ref.
+ * NULL: no memory.
+ */
 static kr_match_value_t *
 kr_match_make_value(kr_match_t *m, kr_match_column_t *cl)
 {
@@ -182,7 +185,7 @@ kr_match_make_value(kr_match_t *m, kr_match_column_t *cl)
 }
 
 
-/* KR_ERROR: the value is freed. */
+/* Adds the value to the hash.  KR_ERROR: no memory; the value was freed. */
 static int
 kr_match_hash_value(kr_match_t *m, kr_match_column_t *cl,
     kr_match_value_t *v)
@@ -248,7 +251,10 @@ kr_match_by_length(const kr_match_column_t *cl)
 }
 
 
-/* The links, one of each level, before the place of a key. */
+/*
+ * For each level, sets path to the address of the link that points to the
+ * first value which does not stand before the key.
+ */
 static void
 kr_match_path(kr_match_column_t *cl, const char *key, size_t len,
     kr_match_value_t **path[KR_MATCH_LEVELS])
@@ -274,7 +280,10 @@ kr_match_path(kr_match_column_t *cl, const char *key, size_t len,
 }
 
 
-/* One of four goes up a level; by chance, so that no client can choose. */
+/*
+ * The height of a new value's tower: a value of one level is in the next one
+ * with the chance 1/4.  The height is random, so that no client can choose it.
+ */
 static unsigned
 kr_match_height(kr_match_t *m)
 {
