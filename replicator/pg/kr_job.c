@@ -1,5 +1,6 @@
 /*
- * What the end of a job says to clients, and of the next attempt.
+ * How a job is filled, whether it is run again, and the texts that clients get
+ * of its end.
  */
 
 #include <string.h>
@@ -78,7 +79,7 @@ kr_job_reason(const kr_job_t *job, const char *what, kr_buf_t *b)
     switch (job->status) {
 
     case KR_JOB_TOO_LARGE:
-        /* clients know no KAIROS_... */
+        /* clients cannot set KAIROS_..., so the text does not name it */
         kr_buf_printf(b, "the rows are larger than %zu bytes: use LIMIT, or "
                       "fewer columns", job->max_bytes);
         break;

@@ -1,6 +1,6 @@
 /*
  * A job: statements that the pool (kr_pool.h) runs on one connection, and
- * what became of them.
+ * their results.
  *
  * A job is sent in one pipeline, in order, with a transaction in one
  * transaction, which the pool adds.  The pool may run a job more than once:
@@ -43,24 +43,23 @@ typedef struct {
 
 typedef enum {
     KR_JOB_DONE = 0,
-    KR_JOB_FAILED,      /* an SQL error: sqlstate and message say which */
+    KR_JOB_FAILED,      /* an SQL error: see sqlstate and message */
     KR_JOB_TOO_LARGE,   /* the results passed max_bytes */
-    KR_JOB_LOST         /* the connection was lost, or none could be had
-                           within the time-out: may work later */
+    KR_JOB_LOST         /* the connection was lost, or the job got none in
+                           time, or there was no memory: may work later */
 } kr_job_status_e;
 
 
 /*
- * Of each lane runs a limited number of jobs, and the jobs of a lane take
- * turns: those of ROWS and RUNS by what they are about, those of ASKS by the
- * client that asked.
+ * A limited number of jobs of each lane runs at a time.  Within a lane jobs
+ * take turns: jobs of ROWS and RUNS by job->about, jobs of ASKS by client.
  */
 typedef enum {
     KR_LANE_ROWS = 0,   /* short jobs that many routes wait for: changed rows,
                            the catalog */
     KR_LANE_RUNS,       /* a whole query, for members of its route */
-    KR_LANE_ASKS,       /* what one client asked for; given up after a while */
-    KR_LANE_SLOW,       /* the pool's own */
+    KR_LANE_ASKS,       /* a query for one client; LOST after patience_ms */
+    KR_LANE_SLOW,       /* the pool moves slow jobs to it */
     KR_LANES
 } kr_lane_e;
 
@@ -73,9 +72,10 @@ typedef enum {
 
 
 /*
- * What a transaction of a job saw.  Whether another transaction is visible in
- * it says kr_snapshot_sees().  In a SNAPSHOT job it is the moment of all
- * statements; the statements of a COMMITTED job may have seen more.
+ * The moment of a job's transaction.  kr_snapshot_sees() returns whether
+ * another transaction is visible in the snapshot.  All statements of a
+ * SNAPSHOT job read at this moment; the statements of a COMMITTED job may have
+ * seen later transactions, too.
  */
 typedef struct {
     kr_snapshot_t       snapshot;       /* pg_current_snapshot() */
@@ -86,61 +86,65 @@ typedef struct {
 
 /* kr_pool_lane.c's, of a job that waits for a connection */
 typedef struct {
-    uint64_t            id;             /* of what the job is about */
-    uint64_t            deadline_ms;    /* to have a connection by */
+    uint64_t            id;             /* a hash of job->about */
+    uint64_t            deadline_ms;    /* when the job stops waiting */
     kr_flow_t          *flow;           /* NULL: the job does not wait */
-    kr_job_t           *prev;           /* of the flow, or of the refused */
+    kr_job_t           *prev;           /* in flow->jobs or pool->refused */
     kr_job_t           *next;
-    kr_job_t           *dprev;          /* of all that wait */
+    kr_job_t           *dprev;          /* in the list of all jobs that wait,
+                                           by deadline_ms */
     kr_job_t           *dnext;
 } kr_job_queue_t;
 
 
 /*
  * The owner embeds the job in a struct of its own, which kr_owner()
- * (kr_owner.h) finds again, zeroes it once, and fills the first part, with
- * kr_job_begin() and what follows it or by itself.  From kr_pool_run() until
- * done() is called the owner changes neither the job nor the strings that it
- * points to.
+ * (kr_owner.h) finds again, and zeroes the job once.  The owner fills the
+ * first part, with kr_job_begin() and the functions after it or by itself.
+ * From kr_pool_run() until done() is called the owner changes neither the job
+ * nor the strings that the job points to.
  */
 struct kr_job_s {
     kr_statement_t      statements[KR_JOB_STATEMENTS];
     int                 nstatements;
     kr_job_kind_e       transaction;
-    const char         *tables;         /* of a SNAPSHOT, an array literal of
-                                           quoted names; NULL: they are not
-                                           looked at */
+    const char         *tables;         /* of a SNAPSHOT job: text[] literal of
+                                           the quoted names of its tables;
+                                           NULL: rewrites are not checked */
     size_t              max_bytes;      /* of all results; 0: no limit */
     kr_lane_e           lane;           /* not SLOW */
-    const char         *about;          /* jobs about the same are slow or
-                                           locked together; NULL: the text of
-                                           the last statement */
-    const void         *asker;          /* the client of an ASK, compared
-                                           alone; NULL: of none */
-    unsigned            patience_ms;    /* of an ASK for its turn; 0: eight
-                                           seconds */
-    unsigned            begun:1;        /* an ASK that had a turn before: it
-                                           comes first of its asker's */
-    unsigned            with_moment:1;  /* the moment is to be read first, for
-                                           which there is a transaction */
+    const char         *about;          /* the pool treats jobs of an equal
+                                           text as slow or locked together;
+                                           NULL: the last statement's text */
+    const void         *asker;          /* the client of a job of ASKS; the
+                                           address is compared, not read;
+                                           NULL: no client */
+    unsigned            patience_ms;    /* a job of ASKS waits so long for its
+                                           turn; 0: eight seconds */
+    unsigned            begun:1;        /* the job's request had a turn before:
+                                           the job comes first in its flow */
+    unsigned            with_moment:1;  /* the pool reads the moment before the
+                                           statements; not for ALONE */
     void              (*done)(kr_job_t *job);
 
     /* kept from one run to the next */
-    unsigned            failures;       /* kr_job_outcome()'s */
+    unsigned            failures;       /* in a row; kr_job_outcome() counts */
     unsigned            wait_ms;        /* the owner's, for kr_retry_next() */
 
     /*
      * Filled by the pool and valid in done(); asked_ms and slow can be read
-     * while the pool has the job.  results[i] is that of statements[i]; where
-     * the status is not DONE there are the results before the one that ended
-     * the job, and the others are NULL.
+     * while the pool has the job.  results[i] is the result of statements[i].
+     * If the status is not DONE, the results before the one that ended the job
+     * are set, and the others are NULL.
      */
     uint64_t            asked_ms;       /* when kr_pool_run() was called */
-    uint64_t            took_ms;        /* the last try */
+    uint64_t            took_ms;        /* duration of the last try */
     unsigned            slow:1;         /* the job is in the slow lane */
     unsigned            locked:1;       /* the last try waited for a lock in
                                            vain */
-    unsigned            busy:1;         /* LOST, as all connections were */
+    unsigned            busy:1;         /* LOST because no connection was free
+                                           in time, too many jobs waited, or
+                                           the pool had no memory */
     kr_job_status_e     status;
     char                sqlstate[6];    /* of a FAILED job, or "" */
     char               *message;        /* one line; NULL: there is none */
@@ -152,34 +156,35 @@ struct kr_job_s {
 
 
 /*
- * Begins to fill a job, which loses the statements, tables and with_moment of
- * its last run; the other members of the first part stay.
+ * Begins to fill a job: removes the statements, tables and with_moment of its
+ * last run; the other members of the first part stay.
  */
 void kr_job_begin(kr_job_t *job, kr_job_kind_e transaction,
     void (*done)(kr_job_t *job));
 
-/* Adds a statement, of KR_JOB_STATEMENTS at most, which has no parameters. */
+/* Adds a statement without parameters; KR_JOB_STATEMENTS at most. */
 void kr_job_query(kr_job_t *job, const char *sql);
 
 /*
- * Adds a parameter, of KR_JOB_PARAMS at most, to the last statement: its text,
- * or NULL for SQL's NULL.
+ * Adds a parameter to the last statement, KR_JOB_PARAMS at most: its text, or
+ * NULL for SQL's NULL.
  */
 void kr_job_param(kr_job_t *job, const char *text);
 
 /*
- * What follows from the status of a job that is run until it is served.
- * KR_OK: it is DONE.  KR_DECLINED: it is TOO_LARGE.  KR_AGAIN: it is to be run
- * again after a wait, as it was LOST, or FAILED with an error that may pass
- * and came less than five times in a row.  KR_ERROR: it FAILED for good.
- * To be called once in done(), as it counts.
+ * The outcome of a job that its owner runs again after errors that may pass.
+ * KR_OK: the job is DONE.  KR_DECLINED: the job is TOO_LARGE.  KR_AGAIN: the
+ * owner runs the job again after a wait, because the job was LOST, or FAILED
+ * with an error that may pass and came less than five times in a row.
+ * KR_ERROR: the job FAILED for good.  The owner calls this once in each
+ * done(), because the function counts failures.
  */
 int kr_job_outcome(kr_job_t *job);
 
 /*
- * Whether an error may not come again: serialization,
- * resources, locks and time-outs, an administrator's command, a server that
- * starts or stops (PostgreSQL documentation, appendix A).
+ * Whether an error may pass: serialization, resources, locks and time-outs, an
+ * administrator's command, a server that starts or stops (PostgreSQL
+ * documentation, appendix A).
  */
 int kr_error_may_pass(const char *sqlstate);
 
@@ -188,8 +193,8 @@ const char *kr_job_error(const kr_job_t *job);
 
 /*
  * The text that clients get of a job that is not DONE.  what: the subject of
- * the error of a FAILED job; NULL: it is the query that failed.  The text is
- * in b, which is empty and the caller's to free, or static.
+ * the error of a FAILED job; NULL: the query failed.  The text is static, or
+ * in b: the caller passes an empty buffer, and frees it.
  */
 const char *kr_job_reason(const kr_job_t *job, const char *what, kr_buf_t *b);
 

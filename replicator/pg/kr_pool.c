@@ -12,8 +12,8 @@
 #include "kr_retry.h"
 
 
-#define KR_POOL_QUICK  1000    /* ms, of a first try's statement */
-#define KR_POOL_LOCK   200     /* ms, that it waits for a lock */
+#define KR_POOL_QUICK  1000    /* ms; statement_timeout of a first try */
+#define KR_POOL_LOCK   200     /* ms; lock_timeout of a first try */
 
 
 static void kr_pool_connected(kr_pg_t *pg);
@@ -23,7 +23,7 @@ static void kr_pool_retry(evutil_socket_t fd, short what, void *data);
 static void kr_pool_limits(kr_pool_t *pool);
 static int kr_pool_connect(kr_pool_t *pool);
 static void kr_pool_rest(kr_pool_t *pool);
-static void kr_pool_say(kr_link_t *ln, kr_link_state_e state);
+static void kr_pool_log_loss(kr_link_t *ln, kr_link_state_e state);
 
 
 kr_pool_t *
@@ -32,7 +32,7 @@ kr_pool_create(struct event_base *base, const kr_config_t *cf)
     int         i;
     kr_pool_t  *pool;
 
-    /* a job has a connection to itself, so one bound bounds both */
+    /* each job has a connection of its own, so the limit of links is enough */
     pool = calloc(1, sizeof(kr_pool_t)
                      + (size_t) cf->max_concurrency * sizeof(kr_link_t));
     if (pool == NULL) {
@@ -151,7 +151,7 @@ kr_pool_lose(kr_link_t *ln, kr_job_status_e status, int error)
     kr_pg_close(&ln->pg);
 
     if (error) {
-        kr_pool_say(ln, state);
+        kr_pool_log_loss(ln, state);
         kr_pool_rest(pool);
     }
 
@@ -232,8 +232,8 @@ kr_pool_retry(evutil_socket_t fd, short what, void *data)
 
 
 /*
- * Sets the time-outs: a first try may not hold a connection for long, and of a
- * pool with a single connection no try may wait long for a lock.
+ * Sets the time-outs: a first try does not hold a connection for long, and in
+ * a pool with a single connection no try waits long for a lock.
  */
 static void
 kr_pool_limits(kr_pool_t *pool)
@@ -253,8 +253,8 @@ kr_pool_limits(kr_pool_t *pool)
 
 /*
  * Opens one more link if more jobs could run than links are connecting.
- * KR_OK: it is connecting.  KR_DECLINED: there is no need, or no link left.
- * KR_ERROR: it failed at once, and the pool rests.
+ * KR_OK: the link is connecting.  KR_DECLINED: no job needs a link, or no link
+ * is left.  KR_ERROR: the connect failed at once, and the pool rests.
  */
 static int
 kr_pool_connect(kr_pool_t *pool)
@@ -303,9 +303,12 @@ kr_pool_rest(kr_pool_t *pool)
 }
 
 
-/* Logs one line when the trouble begins, and the rest of it to debug. */
+/*
+ * Logs a lost connection or a failed connect: the first of an outage at WARN
+ * or ERR, the others at DEBUG.
+ */
 static void
-kr_pool_say(kr_link_t *ln, kr_link_state_e state)
+kr_pool_log_loss(kr_link_t *ln, kr_link_state_e state)
 {
     kr_pool_t   *pool;
     const char  *advice;

@@ -8,8 +8,8 @@
  * the lane that its owner sets, with short time-outs.  A job that passes them
  * gives its connection back, and begins anew in the slow lane, which has a
  * part of the connections, and the whole KAIROS_STATEMENT_TIMEOUT.  From then
- * on all jobs about the same begin in the slow lane.  The owner sees nothing
- * of this but job->slow: a job's results are those of its last try alone.
+ * on all jobs of an equal job->about begin in the slow lane.  The owner sees
+ * job->slow and the results of the last try alone.
  */
 
 #ifndef _KR_POOL_H_INCLUDED_
@@ -27,7 +27,7 @@
 typedef struct kr_pool_s  kr_pool_t;
 
 
-/* NULL: no memory.  base and cf must outlive the pool. */
+/* A new pool.  NULL: no memory.  base and cf must outlive the pool. */
 kr_pool_t *kr_pool_create(struct event_base *base, const kr_config_t *cf);
 
 /*
@@ -36,17 +36,17 @@ kr_pool_t *kr_pool_create(struct event_base *base, const kr_config_t *cf);
  * unless the job is cancelled before; done() may free the job or run it
  * again.
  *
- * An ASK that gets no connection in its time is LOST, or FAILED with 55P03 if
- * it waits for a locked table; an ASK that finds ten thousand waiting is LOST.
- * Jobs of the other lanes wait as long as it takes, and are LOST only where
- * no connection could be made for eight seconds.
+ * A job of ASKS that gets no connection within patience_ms is LOST, or FAILED
+ * with 55P03 if it waits for a locked table.  If ten thousand jobs of ASKS
+ * wait, the next one is LOST.  Jobs of the other lanes wait without a limit;
+ * only if no connection can be made they are LOST after eight seconds.
  */
 void kr_pool_run(kr_pool_t *pool, kr_job_t *job);
 
 /*
- * Takes back a job whose done() was not called yet: it will not be called, and
- * the job's memory may be freed at once.  A statement that runs already goes
- * on to its end.
+ * Takes back a job before its done() was called: the pool does not call done()
+ * any more, and the owner may free the job at once.  A statement that runs
+ * already goes on to its end.
  */
 void kr_pool_cancel(kr_pool_t *pool, kr_job_t *job);
 
@@ -61,8 +61,8 @@ int kr_pool_stuck(const kr_pool_t *pool, const kr_job_t *job,
     uint64_t behind);
 
 /*
- * Closes all connections and frees the pool.  Jobs that it still has are
- * dropped without a call of done().
+ * Closes all connections and frees the pool.  Drops the remaining jobs, which
+ * their owners free, without a call of done().
  */
 void kr_pool_free(kr_pool_t *pool);
 

@@ -1,5 +1,5 @@
 /*
- * The jobs that have no connection: they are taken, wait, and are given back.
+ * The jobs that have no connection: a job is queued, waits, and is ended.
  */
 
 #include <stdio.h>
@@ -13,9 +13,9 @@
 #include "kr_pool_private.h"
 
 
-#define KR_POOL_WAIT       8000     /* ms, of an ASK for its turn: clients do
-                                       not wait for more than ten seconds */
-#define KR_POOL_QUEUE_MAX  10000    /* ASKS; more are refused */
+#define KR_POOL_WAIT       8000     /* ms; a job of ASKS waits so long for its
+                                       turn, as clients wait ten seconds */
+#define KR_POOL_QUEUE_MAX  10000    /* jobs of ASKS that wait */
 
 
 static uint64_t kr_job_id(const kr_job_t *job);
@@ -108,7 +108,7 @@ kr_pool_queue(kr_pool_t *pool, kr_job_t *job)
 }
 
 
-/* The job will be LOST, from the loop. */
+/* Puts the job into pool->refused, to be LOST in the next turn of the loop. */
 static void
 kr_pool_refuse(kr_pool_t *pool, kr_job_t *job)
 {
@@ -129,7 +129,8 @@ kr_pool_turn(evutil_socket_t fd, short what, void *data)
 
     pool = data;
 
-    /* a job that done() runs again is refused from the next turn */
+    /* a job that done() runs again, and that is refused again, gets its call
+       of done() in the next turn of the loop */
 
     DL_COUNT2(pool->refused, job, n, queue.next);
 
@@ -145,8 +146,9 @@ kr_pool_turn(evutil_socket_t fd, short what, void *data)
 
 
 /*
- * Ends the jobs whose deadline has passed, those of other lanes than ASKS only
- * while the database is away, and gives the flows that have rested a turn.
+ * Timer.  Ends the jobs whose deadline has passed; jobs of other lanes than
+ * ASKS only while the pool cannot connect.  Gives a turn to the flows whose
+ * rest is over.
  */
 void
 kr_pool_wait(evutil_socket_t fd, short what, void *data)
@@ -232,8 +234,8 @@ kr_job_done(kr_job_t *job, kr_job_status_e status, const char *sqlstate,
 
 
 /*
- * The number of what the job is about.  The text is a client's, and a client
- * can find no two texts with the same number.
+ * A number for job->about.  The text may come from a client, so the number is
+ * part of a SHA-256: a client can find no two texts with the same number.
  */
 static uint64_t
 kr_job_id(const kr_job_t *job)
@@ -255,7 +257,7 @@ kr_job_id(const kr_job_t *job)
 }
 
 
-/* Ends a job that does not wait any more, as its deadline has passed. */
+/* Ends a job whose deadline has passed; it is in no lane any more. */
 static void
 kr_pool_give_up(kr_pool_t *pool, kr_job_t *job)
 {

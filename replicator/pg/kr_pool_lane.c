@@ -24,8 +24,8 @@ static void kr_slow_learn(kr_lanes_t *ls, kr_flow_t *fl, kr_run_e run,
 
 
 /*
- * Of three connections and more one is always free for changed rows.  Of a
- * single one all lanes have a part in turn.
+ * If there are three connections or more, one is kept for ROWS.  A single
+ * connection serves all lanes in turn.
  */
 void
 kr_lanes_init(kr_lanes_t *ls, unsigned size)
@@ -163,7 +163,7 @@ kr_lanes_end(kr_lanes_t *ls, const kr_reservation_t *r, kr_run_e run,
         return;
     }
 
-    /* one quick job of many says nothing, unless the flow counts as slow */
+    /* a quick job changes something only if its flow counts as slow */
 
     if (run != KR_RUN_ENDED
         && (run != KR_RUN_QUICK || r->lane == KR_LANE_SLOW))
@@ -241,9 +241,9 @@ kr_lanes_next(const kr_lanes_t *ls, int idle)
 
 
 /*
- * The lane's next job, which does not wait any more; NULL: the lane has none,
- * or no room.  A job that was found to be slow after it had come goes to the
- * slow lane instead.
+ * Takes the lane's next job out; NULL: the lane has none, or no room.  If the
+ * slow lane has got a flow of the job's id since the job was added, the job
+ * moves to the slow lane instead.
  */
 static kr_job_t *
 kr_lane_take(kr_lanes_t *ls, kr_lane_e k, uint64_t now)
@@ -308,8 +308,8 @@ kr_lane_room(const kr_lanes_t *ls, kr_lane_e k, uint64_t now)
 
 
 /*
- * The flow whose turn it is: the first that does not wait for the try of a
- * locked one.  NULL: there is none.
+ * The flow whose turn it is: the first one that is not locked, or that has no
+ * job running.  NULL: there is none.
  */
 static kr_flow_t *
 kr_lane_next(const kr_lane_t *lane)
@@ -427,7 +427,7 @@ kr_lanes_wait(kr_lanes_t *ls, kr_job_t *job)
 }
 
 
-/* The lane's flow of this id, a new one if there is none; NULL: no memory. */
+/* Finds the lane's flow of this id, or makes one; NULL: no memory. */
 static kr_flow_t *
 kr_flow_get(kr_lanes_t *ls, kr_lane_e k, uint64_t id)
 {
@@ -458,7 +458,7 @@ kr_flow_get(kr_lanes_t *ls, kr_lane_e k, uint64_t id)
 }
 
 
-/* Gives the flow the last turn of its lane, or has it rest first. */
+/* Gives the flow the last turn of its lane, or puts it among the resting. */
 static void
 kr_flow_turn(kr_lanes_t *ls, kr_flow_t *fl)
 {
@@ -478,7 +478,7 @@ kr_flow_turn(kr_lanes_t *ls, kr_flow_t *fl)
 }
 
 
-/* Takes the flow from the turns or from those that rest. */
+/* Takes the flow out of the turns, or out of the resting. */
 static void
 kr_flow_unturn(kr_lanes_t *ls, kr_flow_t *fl)
 {
@@ -493,7 +493,7 @@ kr_flow_unturn(kr_lanes_t *ls, kr_flow_t *fl)
 }
 
 
-/* Frees the flow, if it has no jobs and nothing to remember. */
+/* Frees the flow if it has no jobs, waiting or running, and is not slow. */
 static void
 kr_flow_unref(kr_lanes_t *ls, kr_flow_t *fl)
 {
@@ -511,7 +511,7 @@ kr_flow_free(kr_lanes_t *ls, kr_flow_t *fl)
 }
 
 
-/* The slow lane's flow of this id; NULL: it is not known to be slow. */
+/* The slow lane's flow of this id; NULL: there is none that counts as slow. */
 static kr_flow_t *
 kr_slow_find(const kr_lanes_t *ls, uint64_t id, uint64_t now)
 {
@@ -528,8 +528,8 @@ kr_slow_find(const kr_lanes_t *ls, uint64_t id, uint64_t now)
 
 
 /*
- * The slow lane's flow of this id, a new one if there is none.  NULL: no
- * memory, or KR_SLOW_MAX others have jobs.
+ * Finds the slow lane's flow of this id, or makes one.  NULL: no memory, or
+ * KR_SLOW_MAX other flows have jobs.
  */
 static kr_flow_t *
 kr_slow_get(kr_lanes_t *ls, uint64_t id)
@@ -559,8 +559,8 @@ kr_slow_get(kr_lanes_t *ls, uint64_t id)
 
 
 /*
- * Keeps how a try about the flow ended.  A locked flow rests; further tries
- * that end during its rest do not prolong it.
+ * Stores in the flow how a try ended.  A locked flow rests; further tries that
+ * end during the rest do not prolong it.
  */
 static void
 kr_slow_learn(kr_lanes_t *ls, kr_flow_t *fl, kr_run_e run, uint64_t now)

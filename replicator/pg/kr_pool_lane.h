@@ -1,10 +1,11 @@
 /*
- * Whose turn it is: the jobs that wait, and how many of each lane run.  This
- * file knows no connection and no clock: `now` is kr_now()'s.
+ * The lanes: which job runs next, the jobs that wait, and the number of jobs
+ * of each lane that run.  This file uses no connection and no clock: `now` is
+ * kr_now().
  *
- * The jobs of a lane that share a turn are a flow.  What a job is about is
- * remembered once the job has passed its short time-outs, and all jobs about
- * it wait in the slow lane from then on.  A flow whose job waited for a lock
+ * The jobs of a lane that share a turn are a flow.  Once a job has passed its
+ * short time-outs the slow lane keeps a flow for the job's id, and all jobs of
+ * that id wait in this flow from then on.  A flow whose job waited for a lock
  * in vain rests before the next try, for twice as long each time, and has one
  * job running at most.
  */
@@ -17,19 +18,19 @@
 #include "kr_job.h"
 
 
-#define KR_SLOW_MAX   10000                 /* flows that are remembered; at
-                                               this number the oldest one
-                                               without jobs is forgotten, or,
-                                               if all have jobs, the new one
-                                               is not remembered */
-#define KR_SLOW_KEEP  (10 * 60 * 1000)      /* ms, unless a job was quick */
+#define KR_SLOW_MAX   10000                 /* flows of the slow lane; at this
+                                               number the oldest one without
+                                               jobs is freed, or, if all have
+                                               jobs, no new one is made */
+#define KR_SLOW_KEEP  (10 * 60 * 1000)      /* ms; a flow counts as slow for so
+                                               long, or until a quick job */
 #define KR_REST_MIN   50                    /* ms */
 #define KR_REST_MAX   2000
 
 
 /* how a try ended */
 typedef enum {
-    KR_RUN_ENDED = 0,    /* which says nothing of the next try */
+    KR_RUN_ENDED = 0,    /* the lanes learn nothing from the try */
     KR_RUN_QUICK,
     KR_RUN_SLOW,
     KR_RUN_LOCKED
@@ -38,19 +39,19 @@ typedef enum {
 
 /* the jobs of a lane that share a turn */
 struct kr_flow_s {
-    uint64_t         id;         /* of what they are about, or of the asker */
+    uint64_t         id;         /* the jobs' queue.id, or of their asker */
     kr_lane_e        lane;
     kr_job_t        *jobs;       /* that wait, in order of arrival */
     unsigned         n;          /* jobs */
-    kr_flow_t       *prev;       /* of the lane's turns, or the resting */
+    kr_flow_t       *prev;       /* in the lane's turns, or the resting */
     kr_flow_t       *next;
     UT_hash_handle   hh;
 
     /* of the slow lane, where a flow stays without any job */
-    uint64_t         known_ms;   /* when it was slow; 0: it is not known to
-                                    be slow any more */
-    uint64_t         until_ms;   /* the end of its rest; 0: none */
-    unsigned         delay_ms;   /* the last rest */
+    uint64_t         known_ms;   /* when a job was last slow; 0: the flow does
+                                    not count as slow any more */
+    uint64_t         until_ms;   /* the end of the flow's rest; 0: none */
+    unsigned         delay_ms;   /* duration of the last rest */
     unsigned         running;    /* jobs */
     unsigned         locked:1;   /* the last try waited for a lock in vain */
     unsigned         resting:1;
@@ -59,10 +60,10 @@ struct kr_flow_s {
 
 typedef struct {
     kr_flow_t       *flows;
-    kr_flow_t       *turns;      /* those with jobs, the next one first */
-    unsigned         ready;      /* jobs of these */
+    kr_flow_t       *turns;      /* flows with jobs, the next one first */
+    unsigned         ready;      /* jobs of the flows in turns */
     unsigned         running;
-    unsigned         limit;      /* of running */
+    unsigned         limit;      /* most jobs that run at a time */
 } kr_lane_t;
 
 
@@ -71,19 +72,19 @@ typedef struct {
     kr_lane_t        lanes[KR_LANES];
     unsigned         size;       /* connections */
     unsigned         turn;       /* the lane that comes first */
-    unsigned         others;     /* running, of other lanes than ROWS */
+    unsigned         others;     /* running jobs of other lanes than ROWS */
     unsigned         others_max;
-    unsigned         asks;       /* that wait */
-    kr_job_t        *waiting;    /* all, by their deadline */
+    unsigned         asks;       /* jobs of ASKS that wait */
+    kr_job_t        *waiting;    /* all jobs that wait, by their deadline */
     kr_flow_t       *resting;
     uint64_t         wake_ms;    /* when the first rest is over */
-    uint64_t         pause_ms;   /* until when the slow lane does not get a
-                                    single connection, half of whose time
-                                    is for the other lanes */
+    uint64_t         pause_ms;   /* in a pool of one connection: until when
+                                    the slow lane does not get it, so that
+                                    half of its time is for other lanes */
 } kr_lanes_t;
 
 
-/* what a job took when it began to run, and kr_lanes_end() gives back */
+/* a running job's share of its lane, which kr_lanes_end() gives back */
 typedef struct {
     kr_lane_e        lane;
     uint64_t         id;
@@ -94,21 +95,21 @@ typedef struct {
 /* size: the number of connections, at least 1. */
 void kr_lanes_init(kr_lanes_t *ls, unsigned size);
 
-/* Frees the flows; the jobs that wait are the owners' to free. */
+/* Frees the flows; the owners free the jobs that wait. */
 void kr_lanes_free(kr_lanes_t *ls);
 
 /*
- * Puts the job among those that wait, in its lane, or in the slow lane if what
- * it is about is known to be slow; sets job->slow.  The job's lane, asker and
- * begun are set, and queue.id and queue.deadline_ms.  KR_ERROR: no memory, and
- * the job does not wait.
+ * Adds a job that waits, to its lane, or to the slow lane if that has a flow
+ * of the job's id; sets job->slow.  The caller has set the job's lane, asker,
+ * begun, queue.id and queue.deadline_ms.  KR_OK; KR_ERROR: no memory, and the
+ * job does not wait.
  */
 int kr_lanes_add(kr_lanes_t *ls, kr_job_t *job, uint64_t now);
 
-/* Takes out a job that waits. */
+/* Removes a job that waits. */
 void kr_lanes_remove(kr_lanes_t *ls, kr_job_t *job);
 
-/* Gives a job that waits another deadline, in ms; its turn stays. */
+/* Sets another deadline of a job that waits; its turn stays. */
 void kr_lanes_later(kr_lanes_t *ls, kr_job_t *job, uint64_t deadline_ms);
 
 /*
@@ -118,27 +119,27 @@ void kr_lanes_later(kr_lanes_t *ls, kr_job_t *job, uint64_t deadline_ms);
 kr_job_t *kr_lanes_take(kr_lanes_t *ls, kr_reservation_t *r, uint64_t now);
 
 /*
- * Gives back a reservation: the job runs no more, and `run` is what the lanes
- * learn for the next job about the same.  The job itself may be gone.
+ * Gives back the reservation of a job that ran.  run: how the try ended, which
+ * the lanes keep for the next job of the same id.  The job may be freed by
+ * then.
  */
 void kr_lanes_end(kr_lanes_t *ls, const kr_reservation_t *r, kr_run_e run,
     uint64_t now);
 
-/* How many jobs might run if there were more connections. */
+/* The number of waiting jobs that could run on further connections. */
 unsigned kr_lanes_wanted(const kr_lanes_t *ls);
 
 /*
- * Gives a turn to the flows whose rest is over.  kr_lanes_take() does it too,
- * but is not called where there is no connection, and the pool makes one only
- * if kr_lanes_wanted() counts a job.
+ * Gives a turn to the flows whose rest is over.  kr_lanes_take() does that,
+ * too, but is not called without a connection, and the pool makes a connection
+ * only if kr_lanes_wanted() counts a job.
  */
 void kr_lanes_wake(kr_lanes_t *ls, uint64_t now);
 
 /*
- * When kr_lanes_wake(), kr_lanes_take() or a deadline has something to do by
- * the passing of time alone, in ms of the clock; 0: never.  idle: whether
- * there is an idle connection; without one the end of the slow lane's pause
- * changes nothing.
+ * The next time, in ms of kr_now(), at which a rest, the slow lane's pause or
+ * a job's deadline ends; 0: none.  idle: whether there is an idle connection;
+ * without one the end of the pause changes nothing.
  */
 uint64_t kr_lanes_next(const kr_lanes_t *ls, int idle);
 

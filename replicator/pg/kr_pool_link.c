@@ -1,11 +1,11 @@
 /*
- * A job on a connection: its pipeline out, its answers in.
+ * A job on a connection: sends its pipeline and reads the answers.
  *
- * In pipeline mode an error makes the server skip what follows up to the
- * sync; a transaction that was open stays open then, and is rolled back by a
- * pipeline of its own.  A result that grows too large is cut off by closing
- * the connection: libpq's cancel would block, and the server, which is
- * writing, notices the close at once.
+ * In pipeline mode the server skips the statements between an error and the
+ * sync.  An open transaction then stays open, and the link sends a pipeline
+ * with a ROLLBACK.  If a result grows too large, the pool closes the
+ * connection: libpq's cancel would block, and the server, which is writing,
+ * notices the close at once.
  */
 
 #include <stdio.h>
@@ -17,7 +17,7 @@
 
 #define KR_LINK_PATIENCE  5000    /* ms beyond the statement's time-out */
 #define KR_LINK_VALUE     (sizeof(char *) + sizeof(int))    /* libpq's own */
-#define KR_LINK_MOMENT    -1      /* the number of its statement */
+#define KR_LINK_MOMENT    -1      /* ln->answer of the moment's statement */
 
 
 static int kr_link_send(kr_link_t *ln, const kr_job_t *job);
@@ -37,17 +37,18 @@ static void kr_link_lose(kr_link_t *ln, kr_job_status_e status, int error);
 
 
 /*
- * The moment of a transaction is read before the job's statements: the first
- * statement of a SNAPSHOT takes the snapshot, and that of a COMMITTED one is
- * older than theirs.
+ * The moment of a transaction is read before the job's statements.  In a
+ * SNAPSHOT job this statement takes the snapshot of all others; in a COMMITTED
+ * job its snapshot is older than theirs.
  */
 static const char  kr_link_moment_sql[] =
     "SELECT pg_catalog.pg_current_snapshot()::text,"
     " pg_catalog.pg_current_wal_insert_lsn()::text";
 
 /*
- * Tables whose file is another one now than in the snapshot: c.relfilenode is
- * read with the snapshot, and pg_relation_filenode() returns the present one.
+ * Counts the tables that have another file now than in the snapshot:
+ * c.relfilenode is read with the snapshot, and pg_relation_filenode() returns
+ * the present file.
  */
 static const char  kr_link_rewritten_sql[] =
     "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c"
@@ -100,7 +101,7 @@ kr_link_readable(kr_pg_t *pg)
             kr_pg_set_error(pg, "", "the database does not answer");
 
         } else if (ln->state != KR_LINK_BUSY || !ln->failed) {
-            /* the error that the server sent before says more */
+            /* an error that the server sent before the close stays in pg */
             kr_pg_error(pg, NULL);
         }
 
@@ -166,7 +167,7 @@ kr_link_finish(kr_link_t *ln, kr_job_status_e status)
     if (status != KR_JOB_DONE && ln->answer >= 0
         && ln->answer < ln->nstatements)
     {
-        /* it is not whole */
+        /* a failed statement's rows are not complete */
         PQclear(ln->results[ln->answer]);
         ln->results[ln->answer] = NULL;
     }
@@ -233,8 +234,8 @@ kr_link_send(kr_link_t *ln, const kr_job_t *job)
 
 
 /*
- * Sends the pool's own statements that come before the job's.  The session
- * has the time-outs of a first try.
+ * Sends the pool's own statements that come before the job's: BEGIN, and SET
+ * LOCAL in the slow lane, as the session has the time-outs of a first try.
  */
 static int
 kr_link_begin(kr_link_t *ln, const kr_job_t *job)
@@ -276,7 +277,7 @@ kr_link_begin(kr_link_t *ln, const kr_job_t *job)
 }
 
 
-/* Whether there is a transaction: SET LOCAL of the slow lane needs one. */
+/* Whether the pool sends BEGIN: SET LOCAL of the slow lane needs one, too. */
 static int
 kr_link_transaction(const kr_link_t *ln, const kr_job_t *job)
 {
@@ -285,7 +286,7 @@ kr_link_transaction(const kr_link_t *ln, const kr_job_t *job)
 }
 
 
-/* Sends a statement whose answer comes before those of the job's. */
+/* Sends a statement whose answer comes before the answers of the job's. */
 static int
 kr_link_before(kr_link_t *ln, const char *sql)
 {
@@ -304,8 +305,8 @@ kr_link_command(kr_link_t *ln, const char *sql)
 
 
 /*
- * The job's results are counted row by row.  libpq wants this mode to be set
- * before each answer.
+ * Sets single-row mode, so that the size of the job's results is checked after
+ * each row.  libpq resets this mode after each statement's answer.
  */
 static void
 kr_link_single_row(kr_link_t *ln)
@@ -332,8 +333,9 @@ kr_link_idle(kr_link_t *ln)
 
 
 /*
- * Takes one result of the statement whose answer is read.  KR_DECLINED: too
- * large; KR_ERROR: the connection is of no use any more.
+ * Takes one result, which is freed or kept, of the statement whose answer is
+ * read.  KR_OK; KR_DECLINED: the results are too large; KR_ERROR: the
+ * connection cannot be used any more.
  */
 static int
 kr_link_result(kr_link_t *ln, PGresult *res)
@@ -366,7 +368,7 @@ kr_link_result(kr_link_t *ln, PGresult *res)
         return (PQstatus(ln->pg.conn) == CONNECTION_BAD) ? KR_ERROR : KR_OK;
 
     default:
-        /* COPY, which nobody sends here: there is no way on from it */
+        /* COPY, which no job contains: the pipeline cannot continue */
         PQclear(res);
         kr_pg_set_error(&ln->pg, "", "the answer is not one of a query");
         return KR_ERROR;
@@ -404,9 +406,8 @@ kr_link_rows(kr_link_t *ln, PGresult *res)
 
 
 /*
- * Reads the moment.  KR_ERROR: there is no memory, or no snapshot in it.  As
- * with rows for which there is no memory the job is LOST then: a job that is
- * DONE has its moment.
+ * Reads the moment.  KR_OK; KR_ERROR: no memory, or there is no snapshot in
+ * the result.  The job is LOST then, so that a DONE job has its moment.
  */
 static int
 kr_link_moment(kr_link_t *ln, const PGresult *res)
@@ -429,19 +430,22 @@ kr_link_moment(kr_link_t *ln, const PGresult *res)
 }
 
 
-/* Keeps a result of the job, or adds the row that it is to those before. */
+/*
+ * Keeps a result of the job, or, in single-row mode, adds its row to the rows
+ * before.  Frees or keeps res, and returns as kr_link_result().
+ */
 static int
 kr_link_keep(kr_link_t *ln, PGresult *res)
 {
     int         rc;
-    PGresult  **place;
+    PGresult  **kept;
 
-    place = &ln->results[ln->answer];
+    kept = &ln->results[ln->answer];
 
-    /* in single-row mode an empty one ends the rows */
+    /* in single-row mode an empty result comes after the rows */
     if (PQresultStatus(res) == PGRES_TUPLES_OK) {
-        if (*place == NULL) {
-            *place = res;
+        if (*kept == NULL) {
+            *kept = res;
         } else {
             PQclear(res);
         }
@@ -449,11 +453,11 @@ kr_link_keep(kr_link_t *ln, PGresult *res)
         return KR_OK;
     }
 
-    if (*place == NULL) {
-        *place = PQcopyResult(res, PG_COPYRES_ATTRS);
+    if (*kept == NULL) {
+        *kept = PQcopyResult(res, PG_COPYRES_ATTRS);
     }
 
-    if (*place == NULL) {
+    if (*kept == NULL) {
         kr_pg_set_error(&ln->pg, "", "no memory for a result");
         rc = KR_ERROR;
 
@@ -468,8 +472,8 @@ kr_link_keep(kr_link_t *ln, PGresult *res)
 
 
 /*
- * Adds the row of res to those of the answer that is read.  KR_DECLINED: the
- * results are too large now; KR_ERROR: no memory.
+ * Adds the row of res to the rows of the answer that is read.  KR_OK;
+ * KR_DECLINED: the results are too large; KR_ERROR: no memory.
  */
 static int
 kr_link_collect(kr_link_t *ln, const PGresult *res)
@@ -503,7 +507,7 @@ kr_link_collect(kr_link_t *ln, const PGresult *res)
 }
 
 
-/* The pipeline is over: ends its job, or rolls back what it left open. */
+/* At the end of a pipeline: ends its job, or sends ROLLBACK. */
 static void
 kr_link_synced(kr_link_t *ln)
 {

@@ -1,7 +1,7 @@
 /*
- * What kr_pool.c (the connections' lives), kr_pool_job.c (the jobs that have
- * no connection), kr_pool_link.c (a job on a connection) and kr_pool_try.c
- * (what its try says) share.
+ * Declarations that kr_pool.c (connections), kr_pool_job.c (jobs that have no
+ * connection), kr_pool_link.c (a job on a connection) and kr_pool_try.c (the
+ * end of a try) share.
  */
 
 #ifndef _KR_POOL_PRIVATE_H_INCLUDED_
@@ -13,7 +13,7 @@
 #include "kr_pool_lane.h"
 
 
-/* errors of PostgreSQL, with which the pool ends jobs, too */
+/* errors of PostgreSQL; the pool itself ends jobs with them, too */
 #define KR_STATE_LOCKED     "55P03"
 #define KR_STATE_CANCELLED  "57014"
 
@@ -26,7 +26,7 @@ typedef enum {
     KR_LINK_CONNECTING,
     KR_LINK_IDLE,
     KR_LINK_BUSY,          /* a job's pipeline is under way */
-    KR_LINK_CLEANING       /* the ROLLBACK after a failed one */
+    KR_LINK_CLEANING       /* the ROLLBACK after a failed pipeline */
 } kr_link_state_e;
 
 
@@ -36,19 +36,20 @@ typedef struct {
     kr_pool_t          *pool;
     kr_link_state_e     state;
 
-    kr_job_t           *job;          /* NULL: its owner cancelled it */
+    kr_job_t           *job;          /* NULL while BUSY: its owner cancelled
+                                         the job */
     kr_reservation_t    reservation;  /* of the job */
     int                 answer;       /* the statement whose answer is read:
                                          from 0 the job's, then the pool's
-                                         look at its tables; before 0 BEGIN
-                                         and the pool's others, the last of
-                                         them that of the moment */
-    int                 nstatements;  /* the job's */
+                                         check of the job's tables; below 0
+                                         BEGIN and the pool's others, at
+                                         KR_LINK_MOMENT the moment */
+    int                 nstatements;  /* of the job */
     size_t              bytes;        /* of the rows so far */
     size_t              max_bytes;    /* 0: no limit, no single-row mode */
-    unsigned            failed:1;     /* a statement failed: pg has why */
-    unsigned            rewritten:1;  /* the job's tables are not, or are not
-                                         known to be, those of its snapshot */
+    unsigned            failed:1;     /* a statement failed, see pg.message */
+    unsigned            rewritten:1;  /* a table of the job was rewritten after
+                                         the snapshot, or may have been */
     kr_moment_t         moment;
     PGresult           *results[KR_JOB_STATEMENTS];
 } kr_link_t;
@@ -59,18 +60,18 @@ struct kr_pool_s {
     const kr_config_t  *cf;
 
     kr_lanes_t          lanes;
-    kr_job_t           *refused;      /* done() is due, from the loop */
+    kr_job_t           *refused;      /* the handler of turn calls done() */
 
     int                 statement_timeout;    /* ms, of a first try */
-    int                 lock_timeout;         /* ms, likewise */
+    int                 lock_timeout;         /* ms, of a first try */
     int                 slow_lock_timeout;    /* ms, in the slow lane */
 
-    struct event       *turn;         /* for the refused */
-    struct event       *wait;         /* for kr_lanes_next() */
-    struct event       *retry;        /* connecting is put off until then */
+    struct event       *turn;         /* ends the refused jobs */
+    struct event       *wait;         /* timer: kr_lanes_next() */
+    struct event       *retry;        /* timer: no link connects before */
     unsigned            wait_ms;      /* see kr_retry_next() */
     unsigned            down:1;       /* the last connect failed */
-    unsigned            logged:1;     /* the trouble, which lasts */
+    unsigned            logged:1;     /* the outage, which lasts, was logged */
     unsigned            resting:1;    /* retry is pending */
 
     int                 nlinks;
@@ -79,53 +80,55 @@ struct kr_pool_s {
 
 
 /*
- * Sends the job's pipeline on an idle link, whose reservation is set; the
- * link is BUSY then.  KR_ERROR: the connection is of no use, nothing of the
- * job was run, and link and job are as they were.
+ * Sends the job's pipeline on an idle link, whose reservation is set.  KR_OK:
+ * the link is BUSY.  KR_ERROR: the connection cannot be used, PostgreSQL ran
+ * nothing of the job, and link and job are unchanged.
  */
 int kr_link_start(kr_link_t *ln, kr_job_t *job);
 
-/* kr_pg's handler: input came, or none within the time-out. */
+/* kr_pg's handler: input has arrived, or none within the time-out. */
 void kr_link_readable(kr_pg_t *pg);
 
 /*
- * The try of the link's job is over, with this status and an error that is
- * pg's.  Gives the reservation back; if the owner still wants the job, and it
- * is not to be tried again, hands over the results and calls done(), which may
- * call the pool: the link's state must be the next one already.
+ * Ends the try of the link's job, with this status and the error in pg.  Gives
+ * the reservation back.  Unless the owner has cancelled the job, or the job is
+ * tried again, hands over the results and calls done(), which may call the
+ * pool: the caller has set the link's next state before.
  */
 void kr_link_finish(kr_link_t *ln, kr_job_status_e status);
 
-/* Frees what the link has of results, and the moment. */
+/* Frees the results and the moment that the link has. */
 void kr_link_drop_results(kr_link_t *ln);
 
 /*
- * Judges the try on the link, that ended with *status and an error that is
- * pg's, and gives its reservation back.  KR_OK: the job is over, with *status
- * and pg's error, which may be other ones now; or its owner cancelled it.
- * KR_AGAIN: the job waits for another try, and its results are dropped.
+ * Decides what follows from the try on the link, which ended with *status and
+ * the error in pg, and gives the try's reservation back.  KR_OK: the job is
+ * over, with *status and the error in pg, both of which may be changed here;
+ * or its owner cancelled it.  KR_AGAIN: the job waits for another try, and the
+ * results of this one are dropped.
  */
 int kr_pool_tried(kr_link_t *ln, kr_job_status_e *status);
 
-/* The job waits; without memory for that it is LOST, from the loop. */
+/* Lets the job wait; without memory for that, it is LOST, from the loop. */
 void kr_pool_queue(kr_pool_t *pool, kr_job_t *job);
 
 /* The handlers of pool->turn and pool->wait. */
 void kr_pool_turn(evutil_socket_t fd, short what, void *data);
 void kr_pool_wait(evutil_socket_t fd, short what, void *data);
 
-/* Sets pool->wait to when kr_lanes_next() says. */
+/* Sets the timer pool->wait to the time that kr_lanes_next() returns. */
 void kr_pool_arm_wait(kr_pool_t *pool);
 
 /*
- * Closes the link, whose job, if it has one, ends with this status.  error:
- * the log says why, and connecting is put off for a while.
+ * Closes the link; a job on it ends with this status.  error: whether the
+ * cause is logged and no link connects for a while.
  */
 void kr_pool_lose(kr_link_t *ln, kr_job_status_e status, int error);
 
 /*
- * Ends a job that the pool has nowhere any more: sets its status, sqlstate and
- * message (text NULL: no memory), calls done(), and frees message and results.
+ * Ends a job that is in no list and on no link any more: sets its status,
+ * sqlstate and message (text NULL: none), calls done(), and frees message and
+ * results.
  */
 void kr_job_done(kr_job_t *job, kr_job_status_e status, const char *sqlstate,
     const char *text);

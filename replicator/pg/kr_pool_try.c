@@ -1,6 +1,6 @@
 /*
- * What a try of a job says: whether the job is over or is tried again, and
- * what its lane learns of it.
+ * The end of a try: whether the job is over or is tried again, and what its
+ * lane keeps for the next job of the same id.
  */
 
 #include <string.h>
@@ -64,9 +64,9 @@ kr_pool_tried(kr_link_t *ln, kr_job_status_e *status)
 
 
 /*
- * How the try ended, for the lane.  A statement that was cancelled before its
- * time-out was cancelled by an administrator.  PostgreSQL's time-outs and
- * took_ms are cut to milliseconds, so one is allowed for.
+ * How the try ended, for the lane.  If a statement was cancelled before its
+ * time-out, an administrator cancelled it.  PostgreSQL's time-outs and took_ms
+ * are cut to milliseconds, so a millisecond of difference is allowed.
  */
 static kr_run_e
 kr_try_run(const kr_link_t *ln, kr_job_status_e status, uint64_t took_ms)
@@ -99,8 +99,8 @@ kr_try_run(const kr_link_t *ln, kr_job_status_e status, uint64_t took_ms)
 
 
 /*
- * Whether the job is tried again: it waited for a lock in vain, or was too
- * slow for the short time-out and has not had the long one.
+ * Whether the pool tries the job again: it waited for a lock in vain, or was
+ * too slow for the short time-out and has not had the long one.
  */
 static int
 kr_try_again(const kr_link_t *ln, kr_job_status_e status, kr_run_e run)
