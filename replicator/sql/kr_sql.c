@@ -1,6 +1,6 @@
 /*
- * A client's query: parsed, walked for what it uses, and judged.  The walk
- * collects; what is refused, and with which words, is one table.
+ * A client's query: parsed, walked for its tables, functions and features, and
+ * checked.  One table has the features that are refused, and the reasons.
  */
 
 #include <ctype.h>
@@ -21,10 +21,10 @@ static int kr_sql_read(kr_sql_t *sql, const char *query, size_t len,
 static int kr_sql_statement(const PgQuery__ParseResult *tree,
     kr_buf_t *reason);
 static void kr_sql_other(const PgQuery__Node *stmt, kr_buf_t *reason);
-static int kr_sql_judge(const kr_sql_t *sql, kr_buf_t *reason);
+static int kr_sql_check(const kr_sql_t *sql, kr_buf_t *reason);
 
 
-/* in the order in which they are told: the weightiest first */
+/* the first feature of this order that the query has is reported */
 static const kr_sql_refusal_t  kr_sql_refusals[] = {
 
     { KR_SQL_INTO,
@@ -80,7 +80,7 @@ kr_sql_parse(const char *query, size_t len, kr_sql_t **sql, kr_buf_t *reason)
     rc = kr_sql_read(s, query, len, reason);
 
     if (rc == KR_OK) {
-        rc = kr_sql_judge(s, reason);
+        rc = kr_sql_check(s, reason);
     }
 
     if (rc == KR_OK) {
@@ -304,7 +304,7 @@ kr_sql_statement(const PgQuery__ParseResult *tree, kr_buf_t *reason)
 }
 
 
-/* The names of the tree's fields tell: create_table_as_stmt. */
+/* Makes a statement's name from its field: create_table_as_stmt. */
 static void
 kr_sql_other(const PgQuery__Node *stmt, kr_buf_t *reason)
 {
@@ -339,7 +339,7 @@ kr_sql_other(const PgQuery__Node *stmt, kr_buf_t *reason)
 
 
 static int
-kr_sql_judge(const kr_sql_t *sql, kr_buf_t *reason)
+kr_sql_check(const kr_sql_t *sql, kr_buf_t *reason)
 {
     const kr_sql_refusal_t  *rf;
 

@@ -1,11 +1,11 @@
 /*
- * The walk through a client's query: which tables it reads, which functions
- * it calls, and what else is in it.
+ * The walk through a client's query: collects its tables, functions and
+ * features.
  *
- * A table's name may be one that WITH gave to a SELECT.  Such a name is seen
- * in the SELECT that the WITH belongs to and in all that is within it; in
- * the WITH itself only by what comes after it, unless it is RECURSIVE.  So
- * the walk has a scope for each SELECT that it is in.
+ * A table's name may be one that WITH gave to a SELECT.  The name is visible
+ * in the SELECT that has the WITH and in the SELECTs within; in the WITH
+ * itself only after the name's own SELECT, unless the WITH is RECURSIVE.  So
+ * the walk keeps a scope for each SELECT that it is in.
  */
 
 #include <stdlib.h>
@@ -16,7 +16,8 @@
 
 typedef struct {
     const PgQuery__WithClause   *with;
-    size_t                       seen;     /* so many of its names */
+    size_t                       seen;     /* number of the WITH's names that
+                                              are visible */
 } kr_sql_scope_t;
 
 
@@ -28,7 +29,7 @@ typedef struct {
     size_t                       ntops;
     size_t                       tops_size;
     const PgQuery__RangeVar    **tops;     /* in the order of the walk */
-    size_t                       next;     /* of them */
+    size_t                       next;     /* index in tops */
 } kr_sql_walk_t;
 
 
@@ -142,8 +143,8 @@ kr_sql_leave(void *data, ProtobufCMessage *msg)
 
 
 /*
- * An alias for a join as a whole hides the tables in it.  Which names are of
- * a WITH is not known yet.
+ * Collects the range variables of the query's own FROM.  An alias for a whole
+ * join hides the tables in the join.  Names of WITH are still among them.
  */
 static int
 kr_sql_tops(kr_sql_walk_t *w, const PgQuery__Node *from)
@@ -187,7 +188,7 @@ kr_sql_tops(kr_sql_walk_t *w, const PgQuery__Node *from)
 }
 
 
-/* Called by its alias, or by its name; a sub-select without has none. */
+/* Adds an item by its alias or name; a sub-select without alias is none. */
 static int
 kr_sql_item(kr_sql_t *sql, const PgQuery__Alias *alias, const char *name)
 {
@@ -252,7 +253,10 @@ kr_sql_select(kr_sql_walk_t *w, const PgQuery__SelectStmt *stmt)
 }
 
 
-/* Until it is left, the WITH shows what this one may see of it. */
+/*
+ * Enters the SELECT of a name of WITH: until the walk leaves this SELECT, the
+ * scope shows the names of the WITH that this SELECT can refer to.
+ */
 static void
 kr_sql_cte(kr_sql_walk_t *w, const PgQuery__CommonTableExpr *cte)
 {

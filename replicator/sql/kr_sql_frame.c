@@ -1,6 +1,6 @@
 /*
- * What frames of templates are made of: names of the catalog, quoted, and
- * the client's parts, moved from tree to tree.
+ * The parts of a template's frame: quoted names from the catalog, and parts of
+ * the client's query, moved from tree to tree.
  */
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ kr_sql_frame(const kr_buf_t *text, PgQuery__ParseResult **frame)
     rc = kr_sql_tree_parse(text->data, frame, NULL);
 
     if (rc == KR_OK && kr_sql_tree_select(*frame) == NULL) {
-        /* a type's text that ended the statement */
+        /* the text of a type ended the statement early */
         kr_sql_tree_free(*frame);
         return KR_DECLINED;
     }
@@ -44,7 +44,7 @@ kr_sql_where(PgQuery__Node **where, PgQuery__Node **condition)
         return;
     }
 
-    /* there was none: *where is "true", which is left out */
+    /* the client had no WHERE: *where is now "true", which is removed */
 
     if (both->n_args == 2) {
         both->args[0] = *where;

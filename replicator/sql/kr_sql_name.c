@@ -1,5 +1,5 @@
 /*
- * The names in a query, compared with those that a client writes.
+ * Compares the names in a query with the names that a client writes.
  */
 
 #include <string.h>

@@ -40,13 +40,13 @@ kr_sql_outs(const kr_sql_t *sql)
 
 
 void
-kr_sql_out(const kr_sql_t *sql, size_t place, kr_sql_out_t *out)
+kr_sql_out(const kr_sql_t *sql, size_t i, kr_sql_out_t *out)
 {
     int                        outermost;
     const PgQuery__Node       *val;
     const PgQuery__ResTarget  *target;
 
-    target = kr_sql_tree_select(sql->tree)->target_list[place]->res_target;
+    target = kr_sql_tree_select(sql->tree)->target_list[i]->res_target;
     val = target->val;
 
     memset(out, 0, sizeof(kr_sql_out_t));

@@ -1,7 +1,7 @@
 /*
- * The columns of a query's result, as far as its tree tells them: the first
- * SELECT of a set operation gives the names, and the others what stands at
- * the same place.
+ * The columns of a query's result, as far as the tree shows them.  In a set
+ * operation the first SELECT gives the names; a column of another SELECT has
+ * the name at the same index of the first.
  */
 
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "kr_sql_private.h"
 
 
-/* the column that is looked for, and where it was found */
+/* a search for a column, and its result */
 typedef struct {
     const kr_sql_part_t         *table;
     const kr_sql_part_t         *column;
@@ -74,7 +74,7 @@ kr_sql_first(const kr_sql_t *sql)
 }
 
 
-/* The tree was walked before: it is not too deep. */
+/* Recursive: kr_sql_collect() has refused a tree that is too deep. */
 static int
 kr_sql_search(kr_sql_search_t *s, const PgQuery__SelectStmt *stmt)
 {
@@ -91,8 +91,9 @@ kr_sql_search(kr_sql_search_t *s, const PgQuery__SelectStmt *stmt)
 
 
 /*
- * alone: a column without a table can be of no other.  After a "*", which
- * takes any number, no place is known but in the first.
+ * Searches one SELECT list.  alone: the SELECT reads one table, so a column
+ * without a table's name is of that table.  Behind a "*", which stands for any
+ * number of columns, the index is known in the first SELECT alone.
  */
 static int
 kr_sql_search_list(kr_sql_search_t *s, const PgQuery__SelectStmt *stmt,
@@ -137,7 +138,7 @@ kr_sql_search_list(kr_sql_search_t *s, const PgQuery__SelectStmt *stmt,
 }
 
 
-/* Whether the SELECT's FROM has something that is called so. */
+/* Whether the SELECT's FROM has a table or item of this alias or name. */
 static int
 kr_sql_is_called(const PgQuery__SelectStmt *stmt, const kr_sql_part_t *table,
     int *alone)
@@ -211,7 +212,10 @@ kr_sql_part_is(const kr_sql_part_t *part, const char *text)
 }
 
 
-/* The name at the place i of the first, if it is known to be that place. */
+/*
+ * Sets s->name to the name at index i of the first SELECT.  KR_DECLINED: there
+ * is none, or, unless `known` is set, a "*" before it makes i uncertain.
+ */
 static int
 kr_sql_at(const kr_sql_search_t *s, size_t i, int known)
 {
@@ -237,7 +241,7 @@ kr_sql_at(const kr_sql_search_t *s, size_t i, int known)
 }
 
 
-/* One that is called like the column, but is not another table's. */
+/* Searches for a column with this name that is not another table's. */
 static int
 kr_sql_by_name(const kr_sql_search_t *s)
 {
@@ -274,7 +278,7 @@ kr_sql_itself(const kr_sql_search_t *s)
 }
 
 
-/* The column that a target is as it is, or NULL. */
+/* The column that a target selects unchanged, or NULL. */
 static const PgQuery__ColumnRef *
 kr_sql_ref_of(const PgQuery__Node *target)
 {
@@ -287,7 +291,7 @@ kr_sql_ref_of(const PgQuery__Node *target)
 }
 
 
-/* Counted from the last, which is 1. */
+/* A part of the column's name, counted from the last part, which is 1. */
 static const char *
 kr_sql_field(const PgQuery__ColumnRef *ref, size_t from)
 {

@@ -1,5 +1,5 @@
 /*
- * What the kr_sql files share.
+ * Declarations that the kr_sql*.c files share.
  */
 
 #ifndef _KR_SQL_PRIVATE_H_INCLUDED_
@@ -10,7 +10,7 @@
 #include "kr_sql_tree.h"
 
 
-/* what a query holds, anywhere in it */
+/* features that a query has, anywhere in it */
 #define KR_SQL_INTO          0x00001
 #define KR_SQL_LOCKING       0x00002
 #define KR_SQL_PARAM         0x00004
@@ -32,7 +32,7 @@
 #define KR_SQL_MODIFY        0x40000
 #define KR_SQL_VALUES_IN     0x80000    /* VALUES, but not by itself */
 
-/* what keeps a query from being served row by row */
+/* features with which a query is run as a whole */
 #define KR_SQL_WHOLE                                                          \
     (KR_SQL_WITH|KR_SQL_SET|KR_SQL_FROM_SELECT|KR_SQL_SUBLINK|KR_SQL_TABLES   \
      |KR_SQL_DISTINCT|KR_SQL_GROUP|KR_SQL_HAVING|KR_SQL_WINDOW                \
@@ -40,7 +40,7 @@
 
 
 struct kr_sql_s {
-    PgQuery__ParseResult   *tree;        /* names point into it */
+    PgQuery__ParseResult   *tree;        /* the names below point into it */
     kr_sql_packed_t         packed;      /* of the same tree */
     kr_buf_t                canonical;
 
@@ -61,24 +61,24 @@ struct kr_sql_s {
     unsigned                features;
     unsigned                rerun:1;
 
-    /* of the query itself, not of what is within it */
+    /* of the query itself, not of the SELECTs within it */
     unsigned                compound:1;    /* a set operation */
-    unsigned                closed:1;      /* that, or there is no FROM */
+    unsigned                closed:1;      /* a set operation, or no FROM */
     unsigned                grouped:1;     /* GROUP BY or DISTINCT */
     unsigned                by:1;          /* GROUP BY */
-    unsigned                aggregated:1;  /* an aggregate is called, or there
-                                              is HAVING: without GROUP BY all
+    unsigned                aggregated:1;  /* calls an aggregate, or has
+                                              HAVING: without GROUP BY all
                                               rows become one */
 };
 
 
 /*
  * kr_sql_collect.c: walks the tree once for tables, functions and features.
- * KR_OK, KR_ERROR, KR_DECLINED (nested too deep).
+ * KR_OK; KR_ERROR: no memory; KR_DECLINED: nested too deep.
  */
 int kr_sql_collect(kr_sql_t *sql);
 
-/* The name in a node of a list of names; "" if it is none. */
+/* The name in a node of a list of names; "" if the node is none. */
 const char *kr_sql_name(const PgQuery__Node *node);
 
 #define KR_SQL_PARTS  3      /* schema.table.column */
@@ -90,46 +90,48 @@ typedef struct {
 } kr_sql_part_t;
 
 /*
- * kr_sql_name.c: KR_OK if the query calls exactly one table or item of its
- * own FROM so, else KR_DECLINED.
+ * kr_sql_name.c: KR_OK if exactly one table or item of the query's own FROM
+ * has this alias or name, else KR_DECLINED.
  */
 int kr_sql_top(const kr_sql_t *sql, const kr_str_t *called);
 
 /*
- * Whether part, which a client wrote, is name, which is of the query (1 or
- * 0).  folded: an unquoted part is put in lower case first, as SQL does it,
- * its ASCII letters alone.
+ * Whether a client's part equals the query's name (1 or 0).  folded: the ASCII
+ * letters of an unquoted part are put in lower case first, as SQL does.
  */
 int kr_sql_same(const kr_str_t *name, const kr_sql_part_t *part, int folded);
 
 /*
- * kr_sql_output.c: the name of the column of the result that is
- * "table.column".  KR_OK: name points into the tree, or is the column's;
- * KR_DECLINED: none is.
+ * kr_sql_output.c: the name of the column of the result that selects
+ * "table.column".  KR_OK: *name points into the tree, or to column's text;
+ * KR_DECLINED: there is none.
  */
 int kr_sql_output(const kr_sql_t *sql, const kr_sql_part_t *table,
     const kr_sql_part_t *column, kr_str_t *name);
 
 /*
- * Likewise: the name of a column, as PostgreSQL names it if it has no AS; ""
- * where that is not known.
+ * kr_sql_output.c: the name of a column of the result; without AS the one that
+ * PostgreSQL chooses, or "" if that is not known.
  */
 const char *kr_sql_output_name(const PgQuery__ResTarget *target);
 
 /*
- * kr_sql_frame.c: what templates are made with.
+ * kr_sql_frame.c: parts of templates.
  *
- * Parses the text of a frame.  KR_OK: to be freed by kr_sql_tree_free().
+ * Parses the text of a frame.  KR_OK: the caller frees *frame with
+ * kr_sql_tree_free().  Otherwise there is nothing to free.
  */
 int kr_sql_frame(const kr_buf_t *text, PgQuery__ParseResult **frame);
 
 /*
- * *condition is "true AND c ...", of a frame: its first argument becomes the
- * client's WHERE, if there is one, and the whole the new *where; what is
- * left goes the other way, to be freed with the frame.
+ * Adds the condition of a frame, "true AND c ...", to the client's *where: the
+ * client's WHERE, if there is one, replaces "true", and the condition becomes
+ * the new *where.  The replaced node moves into the frame, and is freed with
+ * the frame.
  */
 void kr_sql_where(PgQuery__Node **where, PgQuery__Node **condition);
 
+/* Frees the node and sets *node to NULL. */
 void kr_sql_drop(PgQuery__Node **node);
 
 /* A copy with a '\0' behind it, to be freed; NULL: no memory. */
@@ -142,7 +144,7 @@ void kr_sql_column(kr_buf_t *b, const kr_str_t *table,
 /* Appends the target's predicate with its parameter $n. */
 void kr_sql_predicate(kr_buf_t *b, const kr_sql_target_t *t, size_t n);
 
-/* How the query calls the table of the primary key. */
+/* The key's table: t->pk_table, or, if that is empty, t->table. */
 const kr_str_t *kr_sql_pk_table(const kr_sql_target_t *t);
 
 /*

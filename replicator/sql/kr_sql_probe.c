@@ -1,6 +1,6 @@
 /*
- * Statements that ask PostgreSQL what columns there are: it is the one that
- * knows what a "*" stands for, and of which type an expression is.
+ * Statements whose description lists columns: only PostgreSQL can expand a "*"
+ * and find the type of an expression.
  */
 
 #include <string.h>
@@ -11,7 +11,7 @@
 int
 kr_sql_probe_result(const kr_sql_t *sql, kr_buf_t *out)
 {
-    /* printed by the deparser, and found to be one SELECT: it ends there */
+    /* the deparser printed it as one SELECT, so no second statement follows */
 
     kr_buf_printf(out, "SELECT * FROM (%s) \"q\" LIMIT 0",
                   kr_sql_canonical(sql));

@@ -1,17 +1,18 @@
 /*
  * The rerun.  The client's query becomes a sub-select q, with the predicate
- * in its WHERE.  Where its rows are those of a table, the key is one column
- * more at the end of its list, so that "ORDER BY 1" means what it did; and
- * its JSON, which is then the end of the row's, is cut off:
+ * in its WHERE.  If its rows are rows of a table, the key is an additional
+ * column at the end of the SELECT list, so that "ORDER BY 1" keeps its
+ * meaning.  The key's JSON, which is the end of the row's JSON, is cut off:
  *
  *     SELECT q."kairos key", rtrim(left(row_to_json(q.*)::text,
  *                -length('"kairos key":"57"}')), ',') || '}'
  *       FROM (SELECT ..., p.id::text AS "kairos key" FROM ...) q
  *
- * What is left ends in a comma, or in a brace if there is no other column.
+ * The remaining JSON ends in a comma, or in a brace if there is no other
+ * column.
  *
- * A predicate on the result has the client's query as a sub-select w of its
- * own, and what a set operation says of all its rows comes after it:
+ * For a predicate on the result the client's query becomes a further
+ * sub-select w; the ORDER BY, LIMIT and WITH of a set operation move out:
  *
  *     SELECT q.id::text, row_to_json(q.*)::text
  *       FROM (WITH ... SELECT * FROM (SELECT ... UNION SELECT ...) w
@@ -27,7 +28,7 @@
 #define KR_SQL_KEY  "\"kairos key\""
 
 
-static int kr_sql_judge_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
+static int kr_sql_check_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
     kr_buf_t *reason);
 static int kr_sql_by_result(const kr_sql_t *sql, const kr_sql_target_t *t);
 static void kr_sql_rerun_text(const kr_sql_t *sql, const kr_sql_target_t *t,
@@ -52,7 +53,7 @@ kr_sql_rerun(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *out,
     kr_buf_t               text;
     PgQuery__ParseResult  *frame;
 
-    rc = kr_sql_judge_rerun(sql, t, reason);
+    rc = kr_sql_check_rerun(sql, t, reason);
     if (rc != KR_OK) {
         return rc;
     }
@@ -92,7 +93,7 @@ kr_sql_is_one(const kr_sql_t *sql)
 
 
 static int
-kr_sql_judge_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
+kr_sql_check_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
     kr_buf_t *reason)
 {
     kr_buf_t                    why;
@@ -140,7 +141,7 @@ kr_sql_judge_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
 }
 
 
-/* Whether the key is of the result, if there is one. */
+/* Whether the key, if there is one, consists of columns of the result. */
 static int
 kr_sql_by_result(const kr_sql_t *sql, const kr_sql_target_t *t)
 {
@@ -253,7 +254,7 @@ kr_sql_rerun_print(const kr_sql_t *sql, const kr_sql_target_t *t,
 }
 
 
-/* Moves the only column of from to the end of the list. */
+/* Moves the only column of from to the end of the SELECT list. */
 static int
 kr_sql_add_target(PgQuery__SelectStmt *stmt, PgQuery__SelectStmt *from)
 {
@@ -281,8 +282,8 @@ kr_sql_add_target(PgQuery__SelectStmt *stmt, PgQuery__SelectStmt *from)
 
 /*
  * Puts the client's query into the FROM of inner.  The ORDER BY of a set
- * operation names columns of the result alone, so it means the same there;
- * its LIMIT may read what its WITH gives a name to.
+ * operation can only name columns of the result, so ORDER BY has the same
+ * meaning in inner.  LIMIT may refer to names of WITH, so WITH moves, too.
  */
 static void
 kr_sql_wrap(const kr_sql_t *sql, const kr_sql_target_t *t,
@@ -314,7 +315,7 @@ kr_sql_wrap(const kr_sql_t *sql, const kr_sql_target_t *t,
 }
 
 
-/* DISTINCT ON takes the first row in the order, so that stays. */
+/* Removes ORDER BY, except with DISTINCT ON, which takes its first row. */
 static void
 kr_sql_unwindow(PgQuery__SelectStmt *stmt, const PgQuery__SelectStmt *plain)
 {

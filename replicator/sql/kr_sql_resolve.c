@@ -1,7 +1,7 @@
 /*
- * The column that a client names, and the table of the query that it must
- * belong to, or its place in the result.  What columns a table has, only the
- * catalog knows, and of the rest only PostgreSQL.
+ * The column that a client names: its table or item in the query, or its name
+ * in the result.  The columns of a table are in the catalog; only PostgreSQL
+ * can list the columns of an item.
  */
 
 #include <string.h>
@@ -94,7 +94,10 @@ kr_sql_read_name(const kr_sql_t *sql, const kr_str_t *name, int result,
 }
 
 
-/* KR_OK: there are *n parts, each of which is not empty. */
+/*
+ * Splits a name at its points.  KR_OK: *n parts, none of them empty; KR_ERROR:
+ * no memory; KR_DECLINED: it is no name.
+ */
 static int
 kr_sql_split(const kr_str_t *name, kr_sql_part_t *parts, size_t *n)
 {
@@ -126,7 +129,7 @@ kr_sql_split(const kr_str_t *name, kr_sql_part_t *parts, size_t *n)
 }
 
 
-/* Reads to the next point; the place of it, or the end, or NULL. */
+/* Reads a part.  Returns the next point, or the end; NULL: it is no part. */
 static const char *
 kr_sql_part(const char *p, const char *end, kr_sql_part_t *part)
 {
@@ -212,7 +215,7 @@ kr_sql_find(const kr_sql_t *sql, const kr_str_t *name,
 }
 
 
-/* The number of tables that are meant, and the first of them. */
+/* The number of tables that the name may refer to, and the first of them. */
 static size_t
 kr_sql_count(const kr_sql_t *sql, int top, int alias, int folded,
     const kr_sql_part_t *schema, const kr_sql_part_t *table, size_t *found)
@@ -258,7 +261,7 @@ kr_sql_count_items(const kr_sql_t *sql, int folded,
 }
 
 
-/* The first of the tables, or items, that a name without one may be of. */
+/* The first table, or item, for a column that is named without one. */
 static void
 kr_sql_any(const kr_sql_t *sql, kr_sql_ref_t *ref)
 {
@@ -276,7 +279,7 @@ kr_sql_any(const kr_sql_t *sql, kr_sql_ref_t *ref)
 }
 
 
-/* Of a name with a table the last part becomes the name in the result. */
+/* Replaces the last part of a name with a table by the result's column. */
 static int
 kr_sql_in_result(const kr_sql_t *sql, const kr_str_t *name,
     kr_sql_part_t *parts, size_t n, kr_buf_t *reason)

@@ -1,9 +1,8 @@
 /*
  * The refetch.  The frame of a statement is written as text, of names from the
  * catalog alone, and parsed; then parts of the client's tree are put into
- * the frame's tree, which is printed.  So whatever the client's expressions
- * hold, they stay what they are: the "a OR b" of a WHERE becomes an argument
- * of AND as a whole.
+ * the frame's tree, which is printed.  So the client's expressions keep their
+ * meaning: the "a OR b" of a WHERE becomes one argument of AND.
  *
  * The refetch's frame selects the row's JSON by a sub-select whose columns
  * are the client's, taken from the row outside:
@@ -12,8 +11,8 @@
  *            (SELECT row_to_json(q.*)::text FROM (SELECT ...) q)
  *       FROM posts p WHERE (...) AND p.id = ANY ($1::bigint[])
  *
- * so it holds the client's columns and no others, under whatever names, and
- * the planner sees a plain scan of the table by its key.
+ * so the JSON has the client's columns and no others, under any names, and the
+ * planner sees a plain scan of the table by its key.
  */
 
 #include <stdlib.h>
@@ -22,7 +21,7 @@
 #include "kr_sql_private.h"
 
 
-static int kr_sql_judge_target(const kr_sql_t *sql,
+static int kr_sql_check_target(const kr_sql_t *sql,
     const kr_sql_target_t *t);
 static void kr_sql_refetch_text(kr_buf_t *b, const kr_sql_target_t *t);
 static void kr_sql_keys(kr_buf_t *b, const kr_sql_target_t *t);
@@ -40,7 +39,7 @@ kr_sql_refetch(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *out)
     PgQuery__ParseResult  *tree, *frame;
 
     if (kr_sql_mode(sql) != KR_SQL_ROWWISE
-        || kr_sql_judge_target(sql, t) != KR_OK)
+        || kr_sql_check_target(sql, t) != KR_OK)
     {
         return KR_DECLINED;
     }
@@ -88,9 +87,9 @@ kr_sql_refetch(const kr_sql_t *sql, const kr_sql_target_t *t, kr_buf_t *out)
 }
 
 
-/* Its table must be one of those that the query itself can name. */
+/* Declines a target whose table is not in the query's own FROM. */
 static int
-kr_sql_judge_target(const kr_sql_t *sql, const kr_sql_target_t *t)
+kr_sql_check_target(const kr_sql_t *sql, const kr_sql_target_t *t)
 {
     return (size_t) t->op <= KR_ENDS_WITH
            && kr_sql_top(sql, &t->table) == KR_OK
@@ -117,8 +116,8 @@ kr_sql_refetch_text(kr_buf_t *b, const kr_sql_target_t *t)
 
 
 /*
- * "pk = ANY (keys)", of which an index is scanned.  Of several columns the
- * keys are a table, which the planner joins by the same index.
+ * Appends "pk = ANY (keys)", for which PostgreSQL scans the key's index.  For
+ * several columns the keys are a table, which the planner joins by that index.
  */
 static void
 kr_sql_keys(kr_buf_t *b, const kr_sql_target_t *t)
@@ -164,8 +163,8 @@ kr_sql_inner(PgQuery__SelectStmt *frame)
 
 
 /*
- * "*" means all columns of the tables beside it; in the sub-select it must
- * say which.
+ * Replaces "*" by "table.*": in the sub-select a bare "*" has no table that it
+ * could stand for.
  */
 static int
 kr_sql_stars(PgQuery__SelectStmt *stmt, const kr_str_t *table)

@@ -1,6 +1,6 @@
 /*
- * Text to tree and back.  libpg_query is recursive and does not watch its
- * stack, so nesting is measured on the tokens before it sees them.
+ * Text to tree and back.  libpg_query is recursive and does not check its
+ * stack, so the nesting is measured on the tokens before the text is parsed.
  */
 
 #include <stdlib.h>
@@ -16,8 +16,9 @@
 
 
 /*
- * One pair of brackets: chain is what can only nest (tokens since the last
- * separator), sides what nests across separators (UNION, JOIN).
+ * One pair of brackets.  chain: tokens since the last separator, each of which
+ * may be a step of nesting; sides: steps that nest across separators (UNION,
+ * JOIN).
  */
 typedef struct {
     unsigned    chain;
@@ -26,8 +27,8 @@ typedef struct {
 
 
 typedef struct {
-    unsigned         depth;       /* of brackets */
-    unsigned         outer;       /* chain and sides of the open ones */
+    unsigned         depth;       /* open brackets */
+    unsigned         outer;       /* chain and sides of all open brackets */
     kr_sql_level_t   levels[KR_SQL_MAX_DEPTH + 1];
 } kr_sql_measure_t;
 
@@ -254,9 +255,9 @@ kr_sql_tree_measure(const char *text, kr_buf_t *reason)
 
 
 /*
- * An upper bound of the tree's depth, as each step down takes a token at
- * least.  A comma, AND and OR make siblings, so they end a chain; but not
- * within CASE ... END, which may itself be a link of one.
+ * Adds a token to the upper bound of the tree's depth: each step down takes a
+ * token at least.  A comma, AND and OR make siblings, so they end a chain, but
+ * not within CASE ... END, which may itself be a part of a chain.
  */
 static int
 kr_sql_tree_token(kr_sql_measure_t *me, PgQuery__Token token)
@@ -342,7 +343,7 @@ kr_sql_tree_descend(ProtobufCMessage *msg, const kr_sql_visitor_t *visitor,
     }
 
     if (msg->descriptor == &pg_query__node__descriptor) {
-        /* one of some 240 fields is set, and it says which */
+        /* one of some 240 fields is set: node_case is its number */
         node = (PgQuery__Node *) msg;
 
         return kr_sql_tree_field(msg,
@@ -392,7 +393,7 @@ kr_sql_tree_field(ProtobufCMessage *msg,
 }
 
 
-/* The messages in one field; *children is where their pointers stand. */
+/* The number of messages in a field; *children is the array of pointers. */
 static size_t
 kr_sql_tree_children(ProtobufCMessage *msg,
     const ProtobufCFieldDescriptor *field, ProtobufCMessage ***children)
@@ -418,7 +419,7 @@ kr_sql_tree_children(ProtobufCMessage *msg,
 }
 
 
-/* Takes out what does not belong to the meaning. */
+/* Removes the parts of a tree that do not belong to its meaning. */
 static int
 kr_sql_tree_normalize(void *data, ProtobufCMessage *msg)
 {

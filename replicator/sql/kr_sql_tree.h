@@ -15,7 +15,7 @@
 #include "kr_buf.h"
 
 
-/* a tree as bytes: places in the text zeroed, AND and OR flattened */
+/* a tree as bytes: offsets in the text zeroed, AND and OR flattened */
 typedef struct {
     size_t      len;
     uint8_t    *data;
@@ -23,9 +23,9 @@ typedef struct {
 
 
 /*
- * enter() is called for each message but PgQuery__Node, which is a wrapper
- * only, from the root down; KR_OK: go on.  leave(), if it is not NULL, is
- * called after all that is within the message.
+ * The walk calls enter() for each message, from the root down, except for
+ * PgQuery__Node, a mere wrapper; another result than KR_OK ends the walk.
+ * leave(), if it is not NULL, is called after the messages within.
  */
 typedef struct {
     int           (*enter)(void *data, ProtobufCMessage *msg);
@@ -34,35 +34,39 @@ typedef struct {
 
 
 /*
- * Parses the text.  KR_OK: *tree is to be freed by kr_sql_tree_free().
- * KR_DECLINED: refused (not SQL, nested too deep); KR_ERROR: no memory;
- * reason gets a sentence, if it is not NULL.
+ * Parses the text.  KR_OK: the caller frees *tree with kr_sql_tree_free().
+ * KR_DECLINED: refused (not SQL, nested too deep); KR_ERROR: no memory.
+ * reason, if it is not NULL, then gets a sentence.
  */
 int kr_sql_tree_parse(const char *text, PgQuery__ParseResult **tree,
     kr_buf_t *reason);
 void kr_sql_tree_free(PgQuery__ParseResult *tree);
 
-/* What enter() returned, if it was not KR_OK; KR_DECLINED: too deep. */
+/*
+ * Walks the tree.  KR_OK; KR_DECLINED: nested too deep; or enter()'s result
+ * that ended the walk.
+ */
 int kr_sql_tree_walk(ProtobufCMessage *msg, const kr_sql_visitor_t *visitor,
     void *data);
 
-/* Normalizes the tree, and packs it.  KR_OK, KR_ERROR. */
+/* Normalizes the tree, and packs it.  KR_OK; KR_ERROR: no memory. */
 int kr_sql_tree_pack(PgQuery__ParseResult *tree, kr_sql_packed_t *packed);
 
-/* The tree anew, for a rewrite; NULL: no memory. */
+/* A new tree of the bytes, for a rewrite; NULL: no memory. */
 PgQuery__ParseResult *kr_sql_tree_unpack(const kr_sql_packed_t *packed);
 
 /*
- * Appends the tree as SQL, after it was parsed again and found to be the
- * same tree: a deparser that loses a pair of parentheses must not change
- * what a query means.  KR_OK; KR_DECLINED: it was not the same; KR_ERROR.
+ * Appends the tree as SQL.  The text is parsed again and must give the same
+ * tree, because a deparser that loses a pair of parentheses would change the
+ * meaning of a query.  KR_OK; KR_DECLINED: the trees differ; KR_ERROR: no
+ * memory.
  */
 int kr_sql_tree_print(PgQuery__ParseResult *tree, kr_buf_t *out);
 
 /* The same for a tree that is packed already. */
 int kr_sql_tree_text(const kr_sql_packed_t *packed, kr_buf_t *out);
 
-/* The statement that all of this is about: the only SELECT, or NULL. */
+/* The SELECT, if the tree is one SELECT statement, or NULL. */
 PgQuery__SelectStmt *kr_sql_tree_select(const PgQuery__ParseResult *tree);
 
 

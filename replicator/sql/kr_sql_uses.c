@@ -34,7 +34,7 @@ kr_sql_uses(const kr_sql_t *sql, kr_sql_use_t **uses, size_t *n)
 
     memset(&u, 0, sizeof(kr_sql_uses_t));
 
-    /* it was walked before: it is not too deep */
+    /* kr_sql_collect() has refused a tree that is too deep */
 
     if (kr_sql_tree_walk(&sql->tree->base, &kr_sql_uses_visitor, &u)
         != KR_OK)
@@ -124,7 +124,7 @@ kr_sql_use_names(kr_sql_uses_t *u, kr_sql_use_e kind, PgQuery__Node **names,
 }
 
 
-/* subscripts and stars are among them, which are no names */
+/* Adds a field; subscripts and stars are no names, and are left out. */
 static int
 kr_sql_use_fields(kr_sql_uses_t *u, PgQuery__Node **names, size_t n)
 {

@@ -1,6 +1,7 @@
 /*
- * What of a query may call a function without naming it as one: operators,
- * casts, and fields of a row.  For the guard, which asks the catalog.
+ * The parts of a query that may call a function without the form of a call:
+ * operators, casts, and fields of a row.  The guard checks them against the
+ * catalog.
  */
 
 #ifndef _KR_SQL_USES_H_INCLUDED_
@@ -12,8 +13,8 @@
 
 typedef enum {
     KR_SQL_OPERATOR = 'o',
-    KR_SQL_TYPE = 't',        /* of a cast; also "date(x)" may be one */
-    KR_SQL_FIELD = 'f'        /* "p.total" is total(p), if there is such a
+    KR_SQL_TYPE = 't',        /* the type of a cast; "date(x)" may be a cast */
+    KR_SQL_FIELD = 'f'        /* "p.total" calls total(p), if there is such a
                                  function and no such column */
 } kr_sql_use_e;
 
@@ -26,9 +27,8 @@ typedef struct {
 
 
 /*
- * All of them, in the order in which they are met, each as often as it is.
- * KR_OK: *uses is to be freed, its strings are the query's; KR_ERROR: no
- * memory.
+ * All uses in the order of the walk, with repetitions.  KR_OK: the caller
+ * frees *uses (NULL if *n is 0), whose strings sql owns; KR_ERROR: no memory.
  */
 int kr_sql_uses(const kr_sql_t *sql, kr_sql_use_t **uses, size_t *n);
 
