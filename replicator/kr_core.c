@@ -9,8 +9,8 @@
 
 
 #define KR_SWEEP        1       /* seconds */
-#define KR_ABSENT_MAX   256     /* beyond, the one that is away longest is
-                                   not waited for any more */
+#define KR_ABSENT_MAX   256     /* workers that are away; beyond, the oldest
+                                   entry is dropped */
 
 
 #define kr_core_of(member, p)                                                 \
@@ -179,7 +179,7 @@ kr_core_frame(kr_core_t *core, kr_conn_t *cn, kairos_feed_frame_t *f)
 }
 
 
-/* What the connection did not take is dropped after this. */
+/* The server drops the blocks that were not written after this. */
 static void
 kr_core_gone(kr_core_t *core, kr_conn_t *cn)
 {
@@ -251,7 +251,7 @@ kr_core_sweep(evutil_socket_t fd, short what, void *data)
         if (kr_core_served(core, ab)) {
             kr_core_back(core, ab);
 
-        } else if (ab->expires <= now) {
+        } else if (ab->expires_ms <= now) {
             kr_log(KR_LOG_NOTICE, "worker %u did not come back", ab->pid);
             kr_core_back(core, ab);
         }
@@ -275,8 +275,10 @@ kr_core_waited(evutil_socket_t fd, short what, void *data)
 
 
 /*
- * A server that shuts down lets nobody in and waits until its stream is
- * confirmed; what we read and cannot fetch keeps it waiting: let it go, once.
+ * A PostgreSQL that shuts down accepts no connection, and waits until its
+ * stream is confirmed.  The changes that were read cannot be fetched then, and
+ * are not confirmed: the stream's connection is renewed, once per outage, so
+ * that PostgreSQL can end.
  */
 static void
 kr_core_look(kr_core_t *core)
@@ -311,8 +313,8 @@ kr_core_timers(kr_core_t *core)
     }
 
     /*
-     * As long as nobody is there nobody misses anything; but the WAL is kept
-     * meanwhile, so this does not last.
+     * Without a worker no client misses an event.  PostgreSQL keeps the WAL
+     * meanwhile, so the wait for the first worker has a limit.
      */
 
     return kr_core_wait(core, core->cf->register_wait == 0
@@ -425,8 +427,8 @@ kr_core_request(kr_core_t *core, kr_worker_t *wk,
 
 
 /*
- * Starts the stream once all workers that are known of have registered what
- * they had, or the time for it is over.
+ * Starts the stream once all known workers have registered their routes, or
+ * the wait for them is over.
  */
 static void
 kr_core_start(kr_core_t *core)
@@ -454,7 +456,7 @@ kr_core_registered(const kr_core_t *core)
 
     DL_FOREACH(core->registry->workers, wk) {
 
-        /* what came is waited for, what did not come only so long */
+        /* a RESUME that came is waited for; one that may come, until waited */
 
         if (wk->resuming != 0) {
             return 0;
@@ -496,14 +498,14 @@ kr_core_absent(kr_core_t *core, const kr_worker_t *wk)
 
     ab->instance = wk->instance;
     ab->pid = wk->pid;
-    ab->expires = kr_now() + (uint64_t) core->cf->route_grace;
+    ab->expires_ms = kr_now() + (uint64_t) core->cf->route_grace;
 
     DL_APPEND(core->absent, ab);
     core->nabsent++;
 }
 
 
-/* Whether the worker is back and has got all that it missed. */
+/* Whether the worker is back, and all that it missed was written to it. */
 static int
 kr_core_served(const kr_core_t *core, const kr_absent_t *ab)
 {

@@ -19,16 +19,17 @@ typedef struct kr_absent_s  kr_absent_t;
 
 
 /*
- * A worker that had members when its connection was lost.  What it did not
- * get is in the backlogs, but these end with this process: until it is back,
- * nothing is confirmed, so that the next process would read it again.
+ * A worker that had members when its connection was lost.  The events that it
+ * missed are in the backlogs, but the backlogs end with this process.  Until
+ * the worker is back or expires, no later transaction is confirmed, so that
+ * the next process would read these changes again.
  */
 struct kr_absent_s {
     kr_absent_t      *prev;
     kr_absent_t      *next;
     uint64_t          instance;
     uint32_t          pid;
-    uint64_t          expires;    /* ms */
+    uint64_t          expires_ms;
     kr_txn_t         *barrier;
 };
 

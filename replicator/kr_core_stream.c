@@ -1,6 +1,6 @@
 /*
- * What comes from the stream: transactions, their changes, and what could not
- * be read of them.
+ * Handlers of the stream: transactions, their changes, and lines that could
+ * not be read.
  */
 
 #include "kr_core_private.h"
@@ -102,15 +102,16 @@ kr_core_lost(kr_core_t *core)
     core->dropping = 0;
     kr_txn_abort(&core->txns);
 
-    /* rows of the part that was read: they are committed, why wait */
+    /* the rows that were read are committed, so they are fetched now */
     kr_changes_commit(core->changes);
 }
 
 
 /*
- * Rows whose B could not be read are of a transaction too; that its commit
- * stands behind each of them, and behind the last commit, is all that is
- * known of its position.
+ * Routes a row or a TRUNCATE.  If the B of its transaction could not be read,
+ * a transaction is begun here: its commit is after this row and after the last
+ * commit, so the larger of both positions stands for it.  Returns KR_OK;
+ * KR_ERROR: no memory.
  */
 static int
 kr_core_row(kr_core_t *core, const kr_change_t *c)
@@ -133,8 +134,8 @@ kr_core_row(kr_core_t *core, const kr_change_t *c)
 
 
 /*
- * It may be a row of any table, a B or a C: whatever was to follow, no route
- * waits for it any more.
+ * Handles a line that could not be read at all: a row of any table, a B or a
+ * C. All routes are reset, so none waits for the rest of the transaction.
  */
 static void
 kr_core_unreadable(kr_core_t *core)

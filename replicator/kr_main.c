@@ -26,10 +26,10 @@
 #define KR_EXIT_FAILED   1
 #define KR_EXIT_SETTING  2
 
-#define KR_DRAIN         2000    /* ms for the workers to take what is left */
+#define KR_DRAIN         2000    /* ms; longest wait for queued blocks */
 
 
-/* what main() made; NULL is what it did not */
+/* the parts of the program; NULL: not made yet */
 typedef struct {
     kr_config_t         cf;
     struct event_base  *base;
@@ -97,7 +97,7 @@ kr_main_run(kr_main_t *m)
         return KR_EXIT_FAILED;
     }
 
-    /* it said why */
+    /* the stream has logged the reason */
     if (kr_stream_failed(m->stream)) {
         return KR_EXIT_FAILED;
     }
@@ -106,7 +106,10 @@ kr_main_run(kr_main_t *m)
 }
 
 
-/* The server comes first of the links: its path tells two processes apart. */
+/*
+ * Makes the parts.  The server comes before the connections to PostgreSQL: a
+ * second process on the same path fails there, before it uses the slot.
+ */
 static int
 kr_main_create(kr_main_t *m)
 {
@@ -163,8 +166,9 @@ kr_main_signals(kr_main_t *m)
 
 
 /*
- * Nothing new is taken; what the workers have not got yet is written, within
- * a bound, so that it can be confirmed.  A second signal does not wait.
+ * Stops the stream, and lets the server write its queued blocks, for KR_DRAIN
+ * ms, so that their transactions can be confirmed.  A second signal ends the
+ * loop at once.
  */
 static void
 kr_main_stop(evutil_socket_t sig, short what, void *data)
@@ -189,7 +193,7 @@ kr_main_stop(evutil_socket_t sig, short what, void *data)
 }
 
 
-/* in the order that kr_core.h asks for: each still uses what comes later */
+/* Frees the parts in kr_core.h's order: a part may use the ones after it. */
 static void
 kr_main_free(kr_main_t *m)
 {

@@ -1,5 +1,5 @@
 /*
- * The course of --check: it connects, and calls the parts one by one.
+ * The order of --check: connects, and calls the parts one by one.
  */
 
 #include <stdio.h>
@@ -27,7 +27,7 @@ kr_check(const kr_config_t *cf)
     memset(&ck, 0, sizeof(kr_check_t));
     ck.cf = cf;
 
-    /* each finding at once, also into a pipe */
+    /* each line is written at once, also into a pipe */
     setvbuf(stdout, NULL, _IOLBF, 0);
 
     kr_check_database(&ck);
@@ -89,7 +89,7 @@ kr_check_database(kr_check_t *ck)
 }
 
 
-/* Connects, and waits for it: kr_pg.c does it in a loop. */
+/* Connects, and runs the event loop until kr_pg.c is done. */
 static int
 kr_check_connect(kr_check_t *ck, kr_pg_t *pg, kr_pg_kind_e kind)
 {
@@ -111,7 +111,7 @@ kr_check_connect(kr_check_t *ck, kr_pg_t *pg, kr_pg_kind_e kind)
 }
 
 
-/* what may be why there is no connection */
+/* Writes a note if HOSTNAME was ignored, a possible cause of the failure. */
 static void
 kr_check_hostname(kr_check_t *ck)
 {
@@ -144,7 +144,10 @@ kr_check_failed(kr_pg_t *pg)
 }
 
 
-/* The stream's connection: another line of pg_hba.conf, a walsender. */
+/*
+ * Opens the stream's connection, for which another line of pg_hba.conf and the
+ * limit of walsenders count.
+ */
 static void
 kr_check_replication(kr_check_t *ck)
 {

@@ -1,6 +1,6 @@
 /*
- * kairos-replicator --check: whether all that is needed is there, in plain
- * words, with the statement that fixes what is not.
+ * kairos-replicator --check: checks the database, the slot and the socket, and
+ * prints the statement that corrects each fault.
  */
 
 #ifndef _KR_CHECK_H_INCLUDED_
@@ -11,9 +11,9 @@
 
 
 /*
- * Connects as the program would, writes what it found to stdout, and changes
- * nothing: the slot that it tries wal2json with is temporary.  Waits for
- * PostgreSQL, within bounds.  KR_OK: no fault; KR_ERROR: there are some.
+ * Connects as the program would, writes its findings to stdout, and changes
+ * nothing: the slot for the test of wal2json is temporary.  Waits for
+ * PostgreSQL, within bounds.  KR_OK: no fault; KR_ERROR: faults were found.
  */
 int kr_check(const kr_config_t *cf);
 

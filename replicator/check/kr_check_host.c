@@ -1,5 +1,5 @@
 /*
- * --check: this machine's clock, and the place of the socket.
+ * --check: this machine's clock, and the path of the socket.
  */
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "kr_check_private.h"
 
 
-#define KR_CHECK_CLOCK  5000        /* ms that clocks may be apart */
+#define KR_CHECK_CLOCK  5000        /* ms; largest difference of the clocks */
 #define KR_CHECK_PATH   sizeof(((struct sockaddr_un *) NULL)->sun_path)
 
 
@@ -29,7 +29,7 @@ static int kr_check_group(kr_check_t *ck);
 static const char *kr_check_user(void);
 
 
-/* the server's time lies somewhere between question and answer */
+/* The server's time was read between the times of the query and its answer. */
 void
 kr_check_clock(kr_check_t *ck)
 {
@@ -115,7 +115,7 @@ kr_check_ms(void)
 }
 
 
-/* The socket, and the mark beside it, are made and replaced in there. */
+/* The program makes and replaces the socket and the mark in this folder. */
 static int
 kr_check_folder(kr_check_t *ck, const char *folder)
 {
@@ -147,7 +147,7 @@ kr_check_folder(kr_check_t *ck, const char *folder)
 }
 
 
-/* An old socket is replaced; anything else is left alone. */
+/* The program replaces an old socket, but no file of another kind. */
 static int
 kr_check_place(kr_check_t *ck)
 {

@@ -1,5 +1,5 @@
 /*
- * --check: wal2json, tried as the stream would use it.
+ * --check: tests wal2json as the stream would use it.
  */
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include "kr_decode.h"
 
 
-#define KR_CHECK_PATIENCE  5000        /* ms for a slot to be made */
-#define KR_CHECK_ROWS      1000        /* ms for somebody to change a row */
+#define KR_CHECK_PATIENCE  5000        /* ms to wait for a new slot */
+#define KR_CHECK_ROWS      1000        /* ms to wait for a changed row */
 #define KR_CHECK_HEADER    25          /* bytes before a line of wal2json */
 
 
@@ -28,7 +28,7 @@ static void kr_check_plugin_fault(kr_check_t *ck);
 
 
 /*
- * A slot that lives as long as the connection is made and read as the stream
+ * Makes a slot that ends with the connection, and reads it as the stream
  * would: this finds a wal2json that is missing, forbidden or too old.
  */
 void
@@ -90,14 +90,14 @@ kr_check_plugin(kr_check_t *ck)
         kr_check_plugin_fault(ck);
     }
 
-    /* the temporary slot goes with it */
+    /* this removes the temporary slot */
     kr_pg_close(&ck->stream);
 }
 
 
 /*
- * KR_OK: the answer is as wanted; KR_AGAIN: none came in time; KR_ERROR: the
- * stream's connection says what is wrong.
+ * Runs a command.  KR_OK: its status is `wanted`; KR_AGAIN: no answer came in
+ * time; KR_ERROR: ck->stream has the error.
  */
 static int
 kr_check_try(kr_check_t *ck, const char *sql, ExecStatusType wanted)
@@ -164,9 +164,9 @@ kr_check_wait(PGconn *conn, int ms)
 
 
 /*
- * No option shows how old a wal2json is, the rows do: waits a moment for
- * somebody to change one.  KR_OK: a row came, and can be read; KR_AGAIN: none
- * came; KR_ERROR: the stream's connection says what is wrong.
+ * The age of a wal2json shows in its rows alone, so this waits for a changed
+ * row.  KR_OK: a row came, and can be read; KR_AGAIN: none came; KR_ERROR:
+ * ck->stream has the error.
  */
 static int
 kr_check_rows(kr_check_t *ck)
@@ -217,8 +217,8 @@ kr_check_rows(kr_check_t *ck)
 
 
 /*
- * KR_OK: it is a row whose columns have types; KR_DECLINED: they have none;
- * KR_AGAIN: it shows neither.
+ * Reads a message.  KR_OK: a row whose columns have types; KR_DECLINED: a row
+ * whose columns have none; KR_AGAIN: no row.
  */
 static int
 kr_check_row(kr_decoder_t *d, const char *p, int len)
@@ -240,7 +240,10 @@ kr_check_row(kr_decoder_t *d, const char *p, int len)
 }
 
 
-/* KR_OK: libpq has read what came; KR_AGAIN: nothing came until then. */
+/*
+ * Waits for input until `end` (kr_now()).  KR_OK: libpq has read it, or the
+ * wait was interrupted; KR_AGAIN: `end` has passed; KR_ERROR: it was lost.
+ */
 static int
 kr_check_input(PGconn *conn, uint64_t end)
 {
@@ -266,7 +269,7 @@ kr_check_input(PGconn *conn, uint64_t end)
 }
 
 
-/* a walsender that makes a slot does not notice that its client went away */
+/* A walsender that makes a slot does not notice that its client has ended. */
 static void
 kr_check_cancel(PGconn *conn)
 {
@@ -323,7 +326,7 @@ kr_check_plugin_fault(kr_check_t *ck)
         kr_buf_str(&ck->fix, "ALTER SYSTEM SET max_replication_slots = ...; "
                    "then restart PostgreSQL");
 
-        /* a slot that is there needs no other */
+        /* if SLOT exists, no further slot is needed */
         verdict = ck->slot ? KR_CHECK_NOTE : KR_CHECK_FAULT;
     }
 

@@ -1,5 +1,5 @@
 /*
- * What the files of --check share.  Nobody else includes this.
+ * Declarations that the kr_check*.c files share; only they include this.
  */
 
 #ifndef _KR_CHECK_PRIVATE_H_INCLUDED_
@@ -24,28 +24,31 @@ typedef enum {
 typedef struct {
     const kr_config_t  *cf;
     struct event_base  *base;     /* for kr_pg.c, while it connects */
-    kr_pg_t             pg;       /* of the queries */
-    kr_pg_t             stream;   /* closed: not there */
+    kr_pg_t             pg;       /* for queries */
+    kr_pg_t             stream;   /* for replication; conn NULL: closed */
 
-    kr_buf_t            text;     /* of the line that is being written */
-    kr_buf_t            fix;      /* what the reader can do; may be empty */
-    kr_buf_t            role;     /* its name, as SQL writes it */
+    kr_buf_t            text;     /* of the next finding */
+    kr_buf_t            fix;      /* the remedy; may be empty */
+    kr_buf_t            role;     /* the role's name, quoted */
 
     int                 faults;
-    unsigned            logical:1;    /* wal_level */
-    unsigned            slot:1;       /* exists, and is ours to use */
-    unsigned            busy:1;       /* is read by somebody */
+    unsigned            logical:1;    /* wal_level is logical */
+    unsigned            slot:1;       /* the slot exists and can be used */
+    unsigned            busy:1;       /* a process reads the slot */
 } kr_check_t;
 
 
 /* kr_check_report.c: writes a finding, text and fix, and empties both. */
 void kr_check_say(kr_check_t *ck, kr_verdict_e verdict);
 
-/* Runs a query.  NULL: it failed or has no row, which was said as a fault. */
+/*
+ * Runs a query; the caller clears the result.  NULL: the query failed or has
+ * no row, and the fault was written.
+ */
 PGresult *kr_check_query(kr_check_t *ck, const char *what, const char *sql,
     const char *param);
 
-/* Each says what it finds.  KR_ERROR: the rest cannot be looked at. */
+/* Each writes its findings.  KR_ERROR: the other checks make no sense. */
 int kr_check_server(kr_check_t *ck);
 void kr_check_slot(kr_check_t *ck);
 void kr_check_plugin(kr_check_t *ck);

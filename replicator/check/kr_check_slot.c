@@ -1,5 +1,5 @@
 /*
- * --check: the slot, who reads it, and how far it is behind.
+ * --check: the slot, its reader, and its distance to the end of the WAL.
  */
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "kr_slot.h"
 
 
-#define KR_CHECK_LAG  (1024LL * 1024 * 1024)    /* bytes worth a note */
+#define KR_CHECK_LAG  (1024LL * 1024 * 1024)    /* bytes; more get a note */
 
 
 enum {
@@ -168,7 +168,7 @@ kr_check_lost(kr_check_t *ck, const PGresult *res)
 }
 
 
-/* other roles' names and addresses are NULL to who may not see them */
+/* Without the right to see them, other roles' names and addresses are NULL. */
 static void
 kr_check_reader(kr_check_t *ck, const PGresult *res)
 {

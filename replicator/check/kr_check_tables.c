@@ -22,9 +22,9 @@ enum {
 
 
 /*
- * keys: what may be a subscription's pk, as kr_catalog_ask.c finds it.  A
- * partition is read by who may read a table above it.  An extension's tables
- * are its own affair.
+ * keys: the columns that may be a subscription's pk, as kr_catalog_ask.c finds
+ * them.  A partition counts as readable if the role may read a table above it.
+ * The tables of extensions are left out.
  */
 static const char  kr_check_tables_sql[] =
     "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind,"
@@ -132,7 +132,7 @@ kr_check_privileges(kr_check_t *ck, const PGresult *res)
 }
 
 
-/* One line of a table, whatever is said of it. */
+/* Writes one finding about a table. */
 static void
 kr_check_table(kr_check_t *ck, const PGresult *res, int row)
 {
@@ -154,7 +154,7 @@ kr_check_table(kr_check_t *ck, const PGresult *res, int row)
 }
 
 
-/* KR_DECLINED: it was said why its changes cannot be had. */
+/* KR_DECLINED: the table has no changes in the WAL; a finding is written. */
 static int
 kr_check_kind(kr_check_t *ck, const PGresult *res, int row)
 {

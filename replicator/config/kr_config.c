@@ -1,5 +1,5 @@
 /*
- * The settings: defaults, the environment over them, the options over that.
+ * The settings: defaults, replaced by the environment, replaced by options.
  */
 
 #include <ctype.h>
@@ -41,7 +41,7 @@ kr_config_read(kr_config_t *cf, int argc, char **argv)
 
     memset(cf, 0, sizeof(kr_config_t));
 
-    /* wrong settings do not stand in the way of these */
+    /* --help and --version work with wrong settings, too */
     if (kr_config_informs(argc, argv)) {
         return KR_CONFIG_EXIT;
     }
@@ -94,7 +94,7 @@ kr_config_free(kr_config_t *cf)
 }
 
 
-/* --help and --version, wherever they stand */
+/* Prints the text of --help or --version, and returns 1, if one is given. */
 static int
 kr_config_informs(int argc, char **argv)
 {
@@ -177,7 +177,10 @@ kr_config_variable(kr_config_t *cf, const kr_setting_t *s, const char *value)
 }
 
 
-/* "--name value" and "--name=value", "--name" and "--no-name" of a flag */
+/*
+ * Reads the options: "--name value" and "--name=value"; for a flag "--name"
+ * and "--no-name".
+ */
 static kr_config_result_e
 kr_config_options(kr_config_t *cf, int argc, char **argv)
 {
@@ -213,7 +216,7 @@ kr_config_options(kr_config_t *cf, int argc, char **argv)
     }
 
     if (kr_config_database(cf, 1) != KR_OK
-        || kr_config_judge_host(cf) != KR_OK)
+        || kr_config_check_ignored(cf) != KR_OK)
     {
         kr_config_bad("no memory");
         return KR_CONFIG_BAD;
@@ -223,7 +226,10 @@ kr_config_options(kr_config_t *cf, int argc, char **argv)
 }
 
 
-/* KR_OK; KR_AGAIN if *next was its value; KR_ERROR. */
+/*
+ * Reads one option.  KR_OK; KR_AGAIN: *next was its value; KR_ERROR: the fault
+ * is on stderr.
+ */
 static int
 kr_config_option(kr_config_t *cf, char *arg, char **next)
 {
@@ -266,8 +272,8 @@ kr_config_option(kr_config_t *cf, char *arg, char **next)
 
 
 /*
- * An option's setting by its "--name", or NULL.  *value is what the name
- * alone means: "true" or "false" of a flag, else NULL.
+ * An option's setting by its "--name", or NULL.  *value: for a flag "true" or
+ * "false", the value of the option without "="; else NULL.
  */
 static const kr_setting_t *
 kr_config_find(const char *name, size_t len, const char **value)
@@ -301,7 +307,10 @@ kr_config_find(const char *name, size_t len, const char **value)
 }
 
 
-/* name: how the user called it, variable or option */
+/*
+ * Stores a setting's value.  name: the variable or option, for the message.
+ * KR_OK; KR_ERROR: the fault is on stderr.
+ */
 static int
 kr_config_set(kr_config_t *cf, const kr_setting_t *s, const char *name,
     const char *value)
@@ -312,7 +321,7 @@ kr_config_set(kr_config_t *cf, const kr_setting_t *s, const char *name,
         return KR_OK;
     }
 
-    /* the value may be or hold a password */
+    /* these values may contain a password */
     if (s->set == kr_set_url || s->set == kr_set_secret) {
         kr_config_bad("cannot take %s: %s", name, reason);
 
@@ -324,7 +333,7 @@ kr_config_set(kr_config_t *cf, const kr_setting_t *s, const char *name,
 }
 
 
-/* what settings say to each other */
+/* Limits settings by others.  KR_ERROR: two of them contradict each other. */
 static int
 kr_config_together(kr_config_t *cf)
 {
@@ -381,7 +390,7 @@ kr_config_help(void)
 }
 
 
-/* one line, whatever the value is */
+/* Writes a fault to stderr, as one line: control characters become '?'. */
 static void
 kr_config_bad(const char *fmt, ...)
 {

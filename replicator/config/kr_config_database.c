@@ -41,10 +41,7 @@ static void kr_config_pair(kr_buf_t *out, const char *keyword,
     const char *value);
 
 
-/*
- * Shells and containers set HOSTNAME to the name of the machine, which says
- * nothing of a database.
- */
+/* Shells and containers set HOSTNAME to the name of their own machine. */
 int
 kr_config_is_database(const char *hostname)
 {
@@ -87,7 +84,7 @@ kr_config_ignore_host(kr_config_t *cf, const char *hostname)
 
 
 int
-kr_config_judge_host(kr_config_t *cf)
+kr_config_check_ignored(kr_config_t *cf)
 {
     int                named;
     const char        *value;
@@ -180,7 +177,7 @@ kr_config_has_parts(const kr_config_t *cf)
 }
 
 
-/* What the keyword gets, or NULL; hostaddr is a host as well. */
+/* The value of libpq's keyword, or NULL; hostaddr counts as a host, too. */
 static const char *
 kr_config_value(const kr_config_t *cf, const PQconninfoOption *all,
     const PQconninfoOption *o, int over)

@@ -1,5 +1,5 @@
 /*
- * What the files of the settings share.  Nobody else includes this.
+ * Declarations that the kr_config*.c files share; only they include this.
  */
 
 #ifndef _KR_CONFIG_PRIVATE_H_INCLUDED_
@@ -24,9 +24,9 @@
 typedef struct kr_setting_s  kr_setting_t;
 
 /*
- * Stores the value at field, a char * (the old one is freed), an int or a
- * size_t.  KR_ERROR: what is allowed was written to reason, of
- * KR_CONFIG_REASON bytes.
+ * Stores the value at field, a char * (the old string is freed), an int or a
+ * size_t.  KR_OK; KR_ERROR: reason, of KR_CONFIG_REASON bytes, gets the values
+ * that are allowed.
  */
 typedef int (*kr_setting_pt)(const kr_setting_t *s, void *field,
     const char *value, char *reason);
@@ -34,17 +34,17 @@ typedef int (*kr_setting_pt)(const kr_setting_t *s, void *field,
 struct kr_setting_s {
     const char     *env;
     const char     *option;
-    const char     *arg;          /* what --help calls the value */
+    const char     *arg;          /* the value's name in --help */
     kr_setting_pt   set;
     size_t          offset;
-    const char     *dflt;         /* NULL: stays zero */
+    const char     *dflt;         /* NULL: the member stays zero */
     long long       min;
     long long       max;
     const char     *help;
 };
 
 
-/* kr_config_table.c; the last has no env */
+/* kr_config_table.c; env of the last entry is NULL */
 extern const kr_setting_t  kr_settings[];
 
 
@@ -82,21 +82,26 @@ int kr_set_size(const kr_setting_t *s, void *field, const char *value,
 
 /* kr_config_database.c */
 
-/* Whether this value of HOSTNAME is meant as the database's host. */
+/*
+ * Whether this value of HOSTNAME counts as the database's host: another
+ * setting of the database is in the environment, and the value is not this
+ * machine's name.
+ */
 int kr_config_is_database(const char *hostname);
 
 /*
- * Notes a HOSTNAME that is not, for --check to tell of.  The second forgets
- * it again if there is another host.  KR_ERROR: no memory.
+ * kr_config_ignore_host() stores a HOSTNAME that does not count, for --check.
+ * kr_config_check_ignored() frees it if another setting names a host.  KR_OK;
+ * KR_ERROR: no memory.
  */
 int kr_config_ignore_host(kr_config_t *cf, const char *hostname);
-int kr_config_judge_host(kr_config_t *cf);
+int kr_config_check_ignored(kr_config_t *cf);
 
 /*
- * Puts host, port, user, password and database name into database_url, as
- * one string of key=value pairs, and frees them.  over: they win over what
- * the URL says; else they stand in for what it leaves out.  KR_ERROR: no
- * memory.
+ * Moves host, port, user, password and database name into database_url, as
+ * one string of key=value pairs.  over: they replace the URL's parts; else
+ * they are used only for parts that the URL does not have.  KR_OK; KR_ERROR:
+ * no memory.
  */
 int kr_config_database(kr_config_t *cf, int over);
 

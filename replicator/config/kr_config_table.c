@@ -1,6 +1,6 @@
 /*
- * The settings.  One table says of each its variable, option, kind, default
- * and bounds; --help and the error lines are printed from the same table.
+ * The settings.  One table has the variable, option, kind, default and bounds
+ * of each; --help and the error lines are printed from the same table.
  */
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /*
- * The kinds of settings: what is a value of each, and where it is stored.
+ * The kinds of settings: each function checks and stores a value of its kind.
  */
 
 #include <ctype.h>
@@ -19,7 +19,7 @@
 
 #define KR_CONFIG_MAX_NAME  63      /* bytes, of PostgreSQL's names */
 #define KR_CONFIG_MAX_PORT  65535
-#define KR_CONFIG_DIGITS    16      /* of a port, zeros included */
+#define KR_CONFIG_DIGITS    16      /* of a port, with leading zeros */
 
 
 typedef struct kr_unit_s  kr_unit_t;
@@ -83,7 +83,7 @@ kr_set_string(const kr_setting_t *s, void *field, const char *value,
 }
 
 
-/* as a string; the message about it does not quote it */
+/* A string; kr_config_set() does not quote it in the message of a fault. */
 int
 kr_set_secret(const kr_setting_t *s, void *field, const char *value,
     char *reason)
@@ -92,7 +92,7 @@ kr_set_secret(const kr_setting_t *s, void *field, const char *value,
 }
 
 
-/* "ecto://", as Phoenix' users write it, is "postgres://" */
+/* The database's URL or pairs; Phoenix' "ecto://" becomes "postgres://". */
 int
 kr_set_url(const kr_setting_t *s, void *field, const char *value,
     char *reason)
@@ -135,9 +135,10 @@ kr_set_url(const kr_setting_t *s, void *field, const char *value,
 
 
 /*
- * libpq's words quote what it stumbled on, which may be a piece of the
- * password: what stands between the first and the last quote is left out.
- * What has no '=' at all is mostly a URI of something else.
+ * Makes a reason of libpq's error.  The error quotes a part of the value,
+ * which may be a part of the password, so the text between the first and the
+ * last quote is left out.  A value without '=' is mostly a URI of another
+ * kind.
  */
 static void
 kr_url_error(char *error, const char *url, char *reason)
@@ -254,7 +255,7 @@ kr_url_check(const PQconninfoOption *o, char *reason)
 }
 
 
-/* one for each of several hosts; one that is empty is the default */
+/* Checks a list of ports, one for each host; an empty one is the default. */
 static int
 kr_url_ports(const char *value)
 {
@@ -288,7 +289,7 @@ kr_url_ports(const char *value)
 }
 
 
-/* a name, an address or a folder of sockets; libpq takes several, too */
+/* A host's name, address or folder of sockets, or a list of several. */
 int
 kr_set_host(const kr_setting_t *s, void *field, const char *value,
     char *reason)
@@ -323,7 +324,7 @@ kr_set_port(const kr_setting_t *s, void *field, const char *value,
 }
 
 
-/* of a role or a database: anything that PostgreSQL would not cut */
+/* The name of a role or a database: PostgreSQL would cut a longer one. */
 int
 kr_set_name(const kr_setting_t *s, void *field, const char *value,
     char *reason)
@@ -460,7 +461,7 @@ kr_set_time(const kr_setting_t *s, void *field, const char *value,
 }
 
 
-/* a time that may come without its unit */
+/* A time, whose unit may be missing: milliseconds. */
 int
 kr_set_ms(const kr_setting_t *s, void *field, const char *value, char *reason)
 {
@@ -521,7 +522,7 @@ kr_printable(const char *value)
 }
 
 
-/* digits and one of the units, nothing else; the zero needs no unit */
+/* Reads digits and one of the units, nothing else; 0 needs no unit. */
 static int
 kr_number(const char *value, const kr_unit_t *units, long long *number)
 {
@@ -560,7 +561,7 @@ kr_number(const char *value, const kr_unit_t *units, long long *number)
 }
 
 
-/* The number in the largest unit that divides it; returns p. */
+/* Writes the number in the largest unit that divides it; returns p. */
 static const char *
 kr_print(char *p, size_t size, long long number, const kr_unit_t *units)
 {

@@ -1,6 +1,6 @@
 /*
- * The feed's listener, and the life of its connections.  A connection ends in
- * one place, kr_server_end(), called from the loop alone.
+ * The feed's listener, and the life of its connections.  Only kr_server_end()
+ * ends a connection, called from the loop or by kr_server_free().
  */
 
 #define _GNU_SOURCE    /* accept4() */
@@ -22,8 +22,9 @@
 
 #define KR_SERVER_BACKLOG  511
 #define KR_SERVER_CONNS    4096    /* one per worker; more are refused */
-#define KR_SERVER_ACCEPTS  64      /* of one turn */
-#define KR_SERVER_PAUSE    1000    /* ms, without a descriptor */
+#define KR_SERVER_ACCEPTS  64      /* in one turn of the loop */
+#define KR_SERVER_PAUSE    1000    /* ms without accept(), if there was no
+                                      free descriptor */
 #define KR_SERVER_MODE     0660
 
 
@@ -149,7 +150,7 @@ kr_server_free(kr_server_t *srv)
 {
     kr_conn_t  *cn, *next;
 
-    /* the loop's lists; all of them are among `all` */
+    /* the connections of these two lists are in `all`, too */
     srv->dirty = NULL;
     srv->closing = NULL;
 
@@ -223,7 +224,7 @@ kr_server_accept(evutil_socket_t fd, short what, void *data)
 }
 
 
-/* the event would come again at once, and for ever */
+/* Pauses the listener: its event would come again at once, and for ever. */
 static void
 kr_server_too_many(kr_server_t *srv)
 {
@@ -249,8 +250,9 @@ kr_server_resume(evutil_socket_t fd, short what, void *data)
 
 
 /*
- * The end of a turn: what was queued in it is written, then those to be
- * closed are.  Handlers may queue and mark more meanwhile.
+ * At the end of the loop's turn: writes the blocks that were queued in it,
+ * then ends the connections that are marked as closing.  Handlers may queue
+ * and mark more meanwhile.
  */
 static void
 kr_server_flush(evutil_socket_t fd, short what, void *data)
@@ -266,7 +268,7 @@ kr_server_flush(evutil_socket_t fd, short what, void *data)
     for ( ;; ) {
         kr_server_flush_dirty(srv);
 
-        /* not dirty any more, and nothing makes a closing one dirty */
+        /* the closing one is not dirty: kr_server_send() marks none */
         cn = srv->closing;
         if (cn == NULL) {
             break;
@@ -391,8 +393,9 @@ kr_server_listen(kr_server_t *srv, const kr_config_t *cf)
 
 
 /*
- * A process that was killed leaves its socket's file behind: it is removed
- * if it is a socket and nobody listens on it.
+ * Removes the socket's file that a killed process has left.  KR_OK: the path
+ * is free; KR_ERROR: it is no socket, or another process listens on it, or it
+ * could not be removed; that is logged.
  */
 static int
 kr_server_stale(const struct sockaddr_un *sun)
@@ -401,7 +404,7 @@ kr_server_stale(const struct sockaddr_un *sun)
     struct stat  sb;
 
     if (lstat(sun->sun_path, &sb) == -1) {
-        /* whatever else is wrong, bind() says it better */
+        /* for another error than ENOENT bind() gives the better message */
         return KR_OK;
     }
 
@@ -440,8 +443,8 @@ kr_server_stale(const struct sockaddr_un *sun)
 
 
 /*
- * The mode is in force from the first moment on (umask), so that nobody
- * connects before it and the group are set.
+ * Binds the socket and listens.  The mode is set at once (by umask), and the
+ * group before listen(), so that no other user can connect before.
  */
 static int
 kr_server_bind(kr_server_t *srv, const struct sockaddr_un *sun,
@@ -467,7 +470,7 @@ kr_server_bind(kr_server_t *srv, const struct sockaddr_un *sun,
         return KR_ERROR;
     }
 
-    /* from here on the file is ours to remove */
+    /* from here on kr_server_free() removes the file */
     srv->fd = fd;
 
     if (kr_server_group(cf) != KR_OK) {
@@ -511,7 +514,7 @@ kr_server_group(const kr_config_t *cf)
 }
 
 
-/* On KR_ERROR the descriptor stays the caller's. */
+/* Adds a connection.  KR_ERROR: no memory; the caller closes fd. */
 static int
 kr_server_add(kr_server_t *srv, int fd)
 {
@@ -541,10 +544,10 @@ kr_server_add(kr_server_t *srv, int fd)
 
     cn->next = srv->all;
     if (cn->next != NULL) {
-        cn->next->link = &cn->next;
+        cn->next->pprev = &cn->next;
     }
 
-    cn->link = &srv->all;
+    cn->pprev = &srv->all;
     srv->all = cn;
     srv->nconns++;
 
@@ -552,7 +555,7 @@ kr_server_add(kr_server_t *srv, int fd)
 }
 
 
-/* The only end of a connection, which is on no list but `all` by now. */
+/* Ends a connection, which is in no list but `all`, and frees it. */
 static void
 kr_server_end(kr_conn_t *cn)
 {
@@ -565,16 +568,17 @@ kr_server_end(kr_conn_t *cn)
     }
 
     /*
-     * gone() first: it sees to it that what is dropped now is not taken for
-     * handed on.  It may have queued more, in vain.
+     * gone() comes first: it keeps the transactions of the blocks that are
+     * dropped now from being confirmed.  gone() may queue blocks, which are
+     * dropped, too.
      */
     srv->handlers->gone(srv->core, cn);
     kr_conn_drop_output(cn);
 
-    *cn->link = cn->next;
+    *cn->pprev = cn->next;
 
     if (cn->next != NULL) {
-        cn->next->link = cn->link;
+        cn->next->pprev = cn->pprev;
     }
 
     srv->nconns--;

@@ -1,5 +1,6 @@
 /*
- * The bytes of the feed's connections: frames in, shared blocks out.
+ * Input and output of the feed's connections: reads frames, writes shared
+ * blocks.
  */
 
 #include <errno.h>
@@ -14,12 +15,14 @@
 #include "kr_server_private.h"
 
 
-#define KR_IO_READ       (64 * 1024)           /* the least room of a read */
-#define KR_IO_READS      16                    /* of one turn */
-#define KR_IO_KEEP       (256 * 1024)          /* a larger one is given back */
+#define KR_IO_READ       (64 * 1024)           /* least size of the input */
+#define KR_IO_READS      16                    /* in one turn of the loop */
+#define KR_IO_KEEP       (256 * 1024)          /* a larger input is freed when
+                                                  it is empty */
 #define KR_IO_VECTORS    64                    /* blocks of one write */
-#define KR_IO_WRITES     16                    /* of one turn */
-#define KR_IO_QUEUE_MAX  (64u * 1024 * 1024)   /* bytes; then it is closed */
+#define KR_IO_WRITES     16                    /* in one turn of the loop */
+#define KR_IO_QUEUE_MAX  (64u * 1024 * 1024)   /* bytes; beyond, the connection
+                                                  is closed */
 
 
 static int kr_conn_room(kr_conn_t *cn);
@@ -93,7 +96,7 @@ kr_server_send(kr_conn_t *cn, kr_block_t *b, kr_txn_t *txn)
     cn->queued += b->len;
     cn->server->queued += b->len;
 
-    /* on a closing one it only waits to be reported as dropped */
+    /* a closing connection drops the block, and calls sent() for it */
     if (cn->closing) {
         return;
     }
@@ -215,8 +218,9 @@ kr_conn_drop_output(kr_conn_t *cn)
 
 
 /*
- * Room for one more read.  It grows with what has come, not with what a
- * header announces, and never beyond the largest frame and one read.
+ * Makes room for one more read.  The size doubles with the bytes that have
+ * arrived, is not taken from a frame's header, and is at most the largest
+ * frame and one read.  KR_OK; KR_ERROR: no memory.
  */
 static int
 kr_conn_room(kr_conn_t *cn)
@@ -250,7 +254,7 @@ kr_conn_room(kr_conn_t *cn)
 }
 
 
-/* Hands up every whole frame of the input. */
+/* Calls frame() for each complete frame of the input. */
 static void
 kr_conn_frames(kr_conn_t *cn)
 {
@@ -305,7 +309,7 @@ kr_conn_consume(kr_conn_t *cn, size_t used)
 }
 
 
-/* The next blocks as vectors; returns their bytes. */
+/* Fills iov with the next blocks; returns the number of their bytes. */
 static size_t
 kr_conn_vectors(const kr_conn_t *cn, struct iovec *iov, int *niov)
 {
@@ -351,7 +355,7 @@ kr_conn_written(kr_conn_t *cn, size_t n)
 }
 
 
-/* Takes the first from the queue, written or not, and reports it. */
+/* Removes the first block from the queue, and calls sent() for it. */
 static void
 kr_conn_take(kr_conn_t *cn)
 {
@@ -375,7 +379,7 @@ kr_conn_take(kr_conn_t *cn)
     kr_block_release(out->block);
     free(out);
 
-    /* last, since it may queue more here */
+    /* last, because sent() may queue more blocks */
     if (txn != NULL) {
         srv->handlers->sent(srv->core, txn);
     }

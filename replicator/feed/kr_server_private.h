@@ -1,6 +1,6 @@
 /*
- * What kr_server.c (the listener and the connections' lives) and
- * kr_server_io.c (their bytes) share; no other file includes it.
+ * Declarations that kr_server.c (the listener and the connections' lives) and
+ * kr_server_io.c (their input and output) share; only they include this.
  */
 
 #ifndef _KR_SERVER_PRIVATE_H_INCLUDED_
@@ -22,15 +22,15 @@ struct kr_out_s {
 
 
 /*
- * A connection is on the server's list `all`; while there is something new
- * to write also on `dirty`, which is flushed at the end of the loop's turn;
- * once it is to end, on `closing`.
+ * A connection is in the server's list `all`; while it has new blocks to
+ * write, in `dirty`, too, which is flushed at the end of the loop's turn;
+ * after kr_server_close(), in `closing`.
  */
 struct kr_conn_s {
     kr_server_t                 *server;
     kr_worker_t                 *worker;        /* of the layer above */
     kr_conn_t                   *next;
-    kr_conn_t                  **link;          /* what points to it */
+    kr_conn_t                  **pprev;         /* the pointer to this one */
     kr_conn_t                   *next_dirty;
     kr_conn_t                   *next_closing;
 
@@ -38,14 +38,15 @@ struct kr_conn_s {
     struct event                *read;
     struct event                *write;
 
-    unsigned char               *in;            /* what is no frame yet */
+    unsigned char               *in;            /* an incomplete frame */
     size_t                       in_len;
     size_t                       in_size;
 
     kr_out_t                    *out;           /* the first to write */
     kr_out_t                   **out_last;
-    size_t                       out_done;      /* of the first, written */
-    size_t                       queued;        /* bytes, of all */
+    size_t                       out_done;      /* bytes of the first block
+                                                   that are written */
+    size_t                       queued;        /* bytes of all blocks */
 
     char                         reason[128];   /* why it is closing */
     unsigned                     dirty:1;
@@ -63,7 +64,7 @@ struct kr_server_s {
     int                          fd;
     struct event                *accept;
     struct event                *resume;        /* accept again */
-    struct event                *flush;         /* at the turn's end */
+    struct event                *flush;         /* at the end of the turn */
     struct event                *deadline;      /* of the drain */
 
     kr_conn_t                   *all;
@@ -76,19 +77,19 @@ struct kr_server_s {
 };
 
 
-/* Reads and hands frames up; a fault marks the connection as closing. */
+/* Reads, and calls frame(); after a fault the connection is closing. */
 void kr_conn_read(kr_conn_t *cn);
 
-/* Writes what the socket takes; the rest waits for its event. */
+/* Writes blocks until the socket is full; its event continues. */
 void kr_conn_flush(kr_conn_t *cn);
 
-/* Lets all go that was not written. */
+/* Drops the blocks that were not written, and calls sent() for each. */
 void kr_conn_drop_output(kr_conn_t *cn);
 
-/* Marks it to be flushed at the end of the turn. */
+/* Marks the connection to be flushed at the end of the turn. */
 void kr_conn_mark_dirty(kr_conn_t *cn);
 
-/* Ends the loop if the server drains and nothing is left. */
+/* Ends the loop if the server drains and no block is queued. */
 void kr_server_drained(kr_server_t *srv);
 
 
