@@ -18,13 +18,13 @@ typedef struct {
 } kr_arena_t;
 
 
-/* size bytes, zeroed, for any type; NULL: no memory. */
+/* Zeroed memory of size bytes, aligned for any type; NULL: no memory. */
 void *kr_arena_alloc(kr_arena_t *a, size_t size);
 
 /*
- * Copies the bytes of a buffer, which may be empty, into the arena: *s is the
- * copy, with a '\0' behind it.  KR_OK; KR_ERROR: no memory, now or when the
- * buffer was filled.
+ * Copies the bytes of a buffer, which may be empty, into the arena.  *s gets
+ * the copy, which has a '\0' behind it.  KR_OK; KR_ERROR: no memory, now or
+ * when the buffer was filled.
  */
 int kr_arena_copy(kr_arena_t *a, const kr_buf_t *b, kr_str_t *s);
 

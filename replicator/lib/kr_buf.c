@@ -1,7 +1,7 @@
 /*
- * The growing byte buffer.  An allocation that fails is noted once in the
- * buffer; the appends that follow do nothing, so that a caller looks at
- * `failed` at its end and not after each piece.
+ * The growing byte buffer.  A failed allocation sets `failed`, and the appends
+ * after it do nothing, so that a caller checks `failed` once at the end, and
+ * not after each piece.
  */
 
 #include <stdarg.h>
@@ -21,7 +21,7 @@ static int kr_buf_grow(kr_buf_t *b, size_t len);
 
 static const char  kr_buf_hex[] = "0123456789abcdef";
 
-/* what follows the backslash of a control character, as to_json() has it */
+/* the letter behind the backslash of a control character, as in to_json() */
 static const char  kr_buf_short[32] = {
     ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
 };
@@ -100,8 +100,8 @@ kr_buf_printf(kr_buf_t *b, const char *fmt, ...)
 
 
 /*
- * Only what RFC 8259 asks to be escaped is escaped; the rest, UTF-8 included,
- * is copied in runs.
+ * Escapes only the characters that RFC 8259 requires to be escaped; the
+ * others, UTF-8 included, are copied in runs.
  */
 void
 kr_buf_json(kr_buf_t *b, const char *data, size_t len)
@@ -150,7 +150,7 @@ kr_buf_ident(kr_buf_t *b, const char *data, size_t len)
 
     for (i = 0, from = 0; i < len; i++) {
         if (data[i] == '"') {
-            /* up to the quote and with it; it begins the next run too */
+            /* up to the quote, which is also the first byte of the next run */
             kr_buf_append(b, data + from, i + 1 - from);
             from = i;
         }
@@ -209,7 +209,7 @@ kr_buf_free(kr_buf_t *b)
 }
 
 
-/* At least doubles, so that many small appends cost few copies. */
+/* Doubles the size at least, so that many small appends cost few copies. */
 static int
 kr_buf_grow(kr_buf_t *b, size_t len)
 {

@@ -1,5 +1,5 @@
 /*
- * A growing byte buffer, and a slice of bytes that somebody else owns.
+ * A growing byte buffer, and a slice of bytes without ownership.
  */
 
 #ifndef _KR_BUF_H_INCLUDED_
@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 
-/* results of this program's functions, unless their contract says more */
+/* results of this program's functions; contracts give further meanings */
 #define KR_OK        0
 #define KR_ERROR    -1
 #define KR_AGAIN    -2
@@ -33,7 +33,7 @@ typedef struct {
 } kr_buf_t;
 
 
-/* Room for len more bytes; NULL (and failed set) if there is no memory. */
+/* Makes room for len more bytes.  NULL: no memory; `failed` is set. */
 char *kr_buf_reserve(kr_buf_t *b, size_t len);
 
 void kr_buf_append(kr_buf_t *b, const void *data, size_t len);
@@ -44,7 +44,7 @@ void kr_buf_printf(kr_buf_t *b, const char *fmt, ...)
 /* Appends the bytes (valid UTF-8) as a JSON string with its quotes. */
 void kr_buf_json(kr_buf_t *b, const char *data, size_t len);
 
-/* Appends as an SQL identifier: always quoted, quotes doubled. */
+/* Appends the bytes as an SQL identifier: always quoted, quotes doubled. */
 void kr_buf_ident(kr_buf_t *b, const char *data, size_t len);
 
 /*

@@ -1,6 +1,6 @@
 /*
- * uthash without its exit(): where there is no memory the element is not
- * added, and its hh.tbl is NULL.
+ * uthash without its exit(): without memory the element is not added, and its
+ * hh.tbl is NULL.
  */
 
 #ifndef _KR_HASH_H_INCLUDED_

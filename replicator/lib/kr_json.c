@@ -118,8 +118,8 @@ kr_json_item(kr_json_t *j)
 
 
 /*
- * Goes through nested values with a stack of bits, one per level: whether it
- * is an object.
+ * Reads nested values with a stack of bits, one per level: 1 for an object, 0
+ * for an array.
  */
 int
 kr_json_skip(kr_json_t *j)
@@ -277,8 +277,9 @@ kr_json_digits(const char *p, const char *end)
 
 
 /*
- * A string is a slice of the text as long as no escape was met; then what
- * was read so far is copied, and the rest follows it.
+ * Reads a string.  Without an escape *v is a slice of the input; from the
+ * first escape on the string is written to j->text, behind a copy of its
+ * beginning.
  */
 static int
 kr_json_string(kr_json_t *j, kr_str_t *v)
@@ -369,7 +370,7 @@ kr_json_escape(kr_json_t *j)
 }
 
 
-/* The four digits at pos, and the second half of a surrogate pair. */
+/* Reads the four digits at pos, and the second half of a surrogate pair. */
 static int
 kr_json_unicode(kr_json_t *j, uint32_t *ch)
 {
@@ -459,8 +460,8 @@ kr_json_utf8(kr_json_t *j, uint32_t ch)
 
 
 /*
- * How many bytes from data on can be taken: a run of plain ASCII, or one
- * well-formed sequence (Unicode 15, table 3-7).  0: not allowed in a string.
+ * The length of the run of plain ASCII at data, or of one well-formed sequence
+ * (Unicode 15, table 3-7).  0: the byte is not allowed in a string.
  */
 static size_t
 kr_json_sequence(const char *data, size_t len)
@@ -504,7 +505,10 @@ kr_json_sequence(const char *data, size_t len)
 }
 
 
-/* Behind a comma, or behind the bracket that opened; KR_DECLINED: closed. */
+/*
+ * Moves behind a comma, or stays behind an opening bracket.  KR_OK;
+ * KR_DECLINED: the closing bracket was read; KR_ERROR: neither is there.
+ */
 static int
 kr_json_next(kr_json_t *j, char bracket)
 {

@@ -1,6 +1,6 @@
 /*
- * A reader of JSON (RFC 8259) that goes through a text value by value, keeps
- * a number's digits as they stand, and allocates nothing.
+ * A reader of JSON (RFC 8259) that reads a text value by value, keeps the
+ * digits of numbers unchanged, and allocates nothing.
  */
 
 #ifndef _KR_JSON_H_INCLUDED_
@@ -24,36 +24,42 @@ typedef enum {
 typedef struct {
     const char   *pos;
     const char   *end;
-    char         *text;     /* where strings go that hold escapes */
-    const char   *error;    /* after KR_ERROR: what was wrong at pos */
-    int           first;    /* behind an opening bracket */
+    char         *text;     /* free memory for strings with escapes */
+    const char   *error;    /* after KR_ERROR: the fault at pos, static */
+    int           first;    /* pos is behind an opening bracket */
 } kr_json_t;
 
 
 /*
- * text must have room for len bytes; both are the caller's, and the slices
- * that are read point into the one or the other.
+ * Begins to read len bytes at data.  text must have room for len bytes.  The
+ * caller owns both; the slices that are read point into one of them.
  */
 void kr_json_init(kr_json_t *j, const char *data, size_t len, char *text);
 
 /*
- * Reads the value that stands at pos.  A number's digits or a string's
- * characters (valid UTF-8 without NUL) are *v; of an array or an object the
- * opening bracket is read, and kr_json_item() or kr_json_key() go on.
- * KR_OK or KR_ERROR.
+ * Reads the value at pos.  *v gets a number's digits or a string's characters
+ * (valid UTF-8 without NUL).  Of an array or an object only the opening
+ * bracket is read; kr_json_item() or kr_json_key() continues.  KR_OK;
+ * KR_ERROR: see j->error.
  */
 int kr_json_value(kr_json_t *j, kr_json_type_e *type, kr_str_t *v);
 
-/* The next member's name; its value stands at pos.  KR_DECLINED: no more. */
+/*
+ * Reads the next member's name.  KR_OK: pos is at the member's value;
+ * KR_DECLINED: the object has ended; KR_ERROR.
+ */
 int kr_json_key(kr_json_t *j, kr_str_t *key);
 
-/* KR_OK: the next element stands at pos.  KR_DECLINED: there is no more. */
+/*
+ * Moves to the next element.  KR_OK: pos is at its value; KR_DECLINED: the
+ * array has ended; KR_ERROR.
+ */
 int kr_json_item(kr_json_t *j);
 
-/* Reads the value at pos, and what is in it, for nothing. */
+/* Skips the value at pos, with all values within.  KR_OK or KR_ERROR. */
 int kr_json_skip(kr_json_t *j);
 
-/* KR_OK if nothing but blanks is left. */
+/* KR_OK if only blanks are left, else KR_ERROR. */
 int kr_json_end(kr_json_t *j);
 
 

@@ -26,7 +26,7 @@ static const char *const  kr_log_names[] = {
 #define KR_LOG_LEVELS  (int) (sizeof(kr_log_names) / sizeof(kr_log_names[0]))
 
 
-/* the one thing of this program that is global: every file may log */
+/* this program's only global variable: every file may log */
 static kr_log_level_e  kr_log_max = KR_LOG_NOTICE;
 
 
@@ -81,7 +81,7 @@ kr_log(kr_log_level_e level, const char *fmt, ...)
         len = sizeof(line) - 1;
     }
 
-    /* what a peer sent must not be able to make lines or move a cursor */
+    /* bytes of a peer must not begin a line or move a terminal's cursor */
     for ( /* void */ ; i < len; i++) {
         if ((unsigned char) line[i] < 0x20 || line[i] == 0x7f) {
             line[i] = ' ';
@@ -95,7 +95,7 @@ kr_log(kr_log_level_e level, const char *fmt, ...)
     line[len++] = '\n';
 
     if (write(STDERR_FILENO, line, len) < 0) {
-        /* there is no other place to say it */
+        /* stderr is the only log, so its failure cannot be reported */
         return;
     }
 }

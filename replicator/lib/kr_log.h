@@ -8,7 +8,8 @@
 
 typedef enum {
     KR_LOG_ALERT = 0,    /* cannot happen */
-    KR_LOG_ERR,          /* our work failed because of something behind us */
+    KR_LOG_ERR,          /* our work failed because PostgreSQL, nginx or the
+                            system did not do its part */
     KR_LOG_WARN,
     KR_LOG_NOTICE,       /* life of the process and its connections */
     KR_LOG_INFO,         /* a client or a query misbehaved */
@@ -16,7 +17,7 @@ typedef enum {
 } kr_log_level_e;
 
 
-/* Lines above this level are dropped; KR_LOG_NOTICE until it is called. */
+/* Lines above this level are dropped; the default is KR_LOG_NOTICE. */
 void kr_log_set_level(kr_log_level_e level);
 
 /* The level of this name ("notice"), or -1. */
@@ -30,10 +31,10 @@ void kr_log(kr_log_level_e level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Where nobody could be told what is lost for want of memory: says what it
- * was for and ends the process at once, with status 1.  What was not handed
- * on is not confirmed, so that the next process reads it again, as after any
- * other sudden end.
+ * For a failed allocation after which a change would be lost unnoticed: logs
+ * its purpose (what), and ends the process at once, with status 1.  Changes
+ * whose events were not handed on are not confirmed, so the next process reads
+ * them again, as after any sudden end.
  */
 void kr_no_memory(const char *what) __attribute__((noreturn));
 

@@ -1,12 +1,12 @@
 /*
- * Events that must be added: a job or a route that waits for an event which is
- * not there would wait for ever.
+ * Adds events that must not fail to be added: a job or a route would wait for
+ * ever for an event that was not added.
  *
- * Where there is no memory for such an event the process ends (kr_no_memory(),
+ * Without memory for such an event the process ends (kr_no_memory(),
  * kr_log.h), for every owner alike.  To reset the owner's routes, or to refuse
- * its client, takes a message, and so more memory than the timer did; after
- * the restart nothing is lost, as nothing was confirmed that was not handed
- * on.
+ * its client, takes a message, and so more memory than the timer did.  The
+ * restart loses nothing, because no change is confirmed before its events were
+ * handed on.
  */
 
 #ifndef _KR_LOOP_H_INCLUDED_
@@ -22,14 +22,14 @@
 void kr_loop_add(struct event *ev);
 
 /*
- * Adds a timer, which fires after ms, or an event that waits for ms at most.
- * If it was added before, the new time counts.
+ * Adds a timer, which fires after ms, or an event with the time-out ms.  If
+ * the event was added before, the new time replaces the old one.
  */
 void kr_loop_timer(struct event *ev, uint64_t ms);
 
 /*
- * kr_loop_timer() of a timer that most owners never need: the first call makes
- * it, where *ev is NULL.  The owner frees it.
+ * kr_loop_timer() for a timer that most owners never need: if *ev is NULL, the
+ * timer is made first.  The owner frees *ev.
  */
 void kr_loop_after(struct event **ev, struct event_base *base,
     event_callback_fn fn, void *data, uint64_t ms);

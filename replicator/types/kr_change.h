@@ -21,16 +21,15 @@ typedef enum {
     KR_TRUNCATE = 'T',
     KR_MESSAGE = 'M',
 
-    /* not wal2json's: a line that cannot be read and may be any of these */
+    /* not of wal2json: an unreadable line, which may be any of the above */
     KR_UNREADABLE = '?'
 } kr_action_e;
 
 
 /*
- * A column's value as PostgreSQL's output function prints it (booleans "t"
- * and "f", bytea with its \x).  wal2json before 2.6 prints NaN and the
- * infinities of numeric, real and double precision as null: a null of these
- * may be one of them.
+ * A column's value as PostgreSQL's output function prints it (booleans "t" and
+ * "f", bytea with its \x).  A null of numeric, real or double precision may be
+ * a NaN or an infinity, which wal2json before 2.6 prints as null.
  */
 typedef struct {
     kr_str_t          name;
@@ -41,9 +40,9 @@ typedef struct {
 
 
 /*
- * columns is the new row (of I and U; a column that is absent is an
- * unchanged TOAST value: take it from identity), identity the old row or its
- * key (of U and D).
+ * columns: the new row (of I and U).  A column that is absent has an unchanged
+ * TOAST value: its value is in identity.  identity: the old row or its key (of
+ * U and D).
  */
 typedef struct {
     kr_action_e       action;

@@ -53,9 +53,8 @@ kr_lsn_format(char *p, uint64_t lsn)
 
 
 /*
- * The snapshot is trusted no further than its form: the list must ascend and
- * lie within [xmin, xmax), as pg_snapshot's own input function demands.
- * Nothing is to be freed after KR_ERROR.
+ * Checks the snapshot as pg_snapshot's own input function does: the list must
+ * ascend and lie within [xmin, xmax).
  */
 int
 kr_snapshot_parse(const char *text, size_t len, kr_snapshot_t *s)
@@ -128,9 +127,9 @@ kr_snapshot_sees(const kr_snapshot_t *s, uint32_t xid)
 
     /*
      * The signed distance of the low halves is the shortest way around the
-     * circle of 2^32; PostgreSQL keeps live xids within half of it.  Before
-     * epoch 0 there is nothing: what would fall there becomes a number beyond
-     * xmax, which is not visible.
+     * circle of 2^32; PostgreSQL keeps live xids within half of the circle.
+     * There is no epoch before 0: an xid that would fall before it becomes a
+     * number beyond xmax, which is not visible.
      */
     full = s->xmax + (uint64_t) (int64_t) (int32_t)
                                 (xid - (uint32_t) s->xmax);
@@ -165,7 +164,7 @@ kr_snapshot_sees(const kr_snapshot_t *s, uint32_t xid)
 }
 
 
-/* One to eight hexadecimal digits; the end of them, or NULL. */
+/* Reads one to eight hexadecimal digits; returns their end, or NULL. */
 static const char *
 kr_lsn_hex(const char *p, const char *end, uint32_t *n)
 {
@@ -200,7 +199,7 @@ kr_lsn_hex(const char *p, const char *end, uint32_t *n)
 }
 
 
-/* A decimal xid8; the end of its digits, or NULL. */
+/* Reads a decimal xid8; returns the end of its digits, or NULL. */
 static const char *
 kr_snapshot_xid(const char *p, const char *end, uint64_t *xid)
 {

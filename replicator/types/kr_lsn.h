@@ -19,23 +19,30 @@ typedef struct {
 } kr_snapshot_t;
 
 
-/* "16/B374D848" to a number.  KR_OK, or KR_ERROR: not a position. */
+/* Reads "16/B374D848".  KR_OK; KR_ERROR: the text is no position. */
 int kr_lsn_parse(const char *text, size_t len, uint64_t *lsn);
 
 #define KR_LSN_LEN  17
 /* Writes the text with its '\0' at p (KR_LSN_LEN + 1 bytes). */
 void kr_lsn_format(char *p, uint64_t lsn);
 
-/* "xmin:xmax:xip,xip" of pg_current_snapshot()::text; free it after use. */
+/*
+ * Reads "xmin:xmax:xip,xip", pg_current_snapshot()::text.  KR_OK: the caller
+ * frees *s with kr_snapshot_free(); KR_ERROR: no memory, or the text is no
+ * snapshot; nothing to free.
+ */
 int kr_snapshot_parse(const char *text, size_t len, kr_snapshot_t *s);
 void kr_snapshot_free(kr_snapshot_t *s);
 
-/* KR_OK: free the copy after use; KR_ERROR: no memory, nothing to free. */
+/*
+ * Copies a snapshot.  KR_OK: the caller frees *to; KR_ERROR: no memory,
+ * nothing to free.
+ */
 int kr_snapshot_copy(kr_snapshot_t *to, const kr_snapshot_t *from);
 
 /*
- * Whether the transaction (32 bits, as wal2json prints it) is visible in the
- * snapshot.  Its epoch is taken as the one that brings it nearest to xmax.
+ * Whether the transaction is visible in the snapshot.  xid has 32 bits, as
+ * wal2json prints it; its epoch is the one with which it is nearest to xmax.
  */
 int kr_snapshot_sees(const kr_snapshot_t *s, uint32_t xid);
 

@@ -1,5 +1,5 @@
 /*
- * The operators, their names, and what types they are for.
+ * The operators, their names, and the types that have them.
  */
 
 #include <string.h>
@@ -23,7 +23,7 @@ typedef struct {
 static unsigned kr_op_kind(kr_op_e op);
 
 
-/* at the places of kr_op_e */
+/* indexed by kr_op_e */
 static const kr_op_t  kr_ops[] = {
     { "eq", KR_OP_LIST },
     { "!eq", KR_OP_LIST },

@@ -1,6 +1,6 @@
 /*
- * Keys of values: for each type the one text that stands for all texts of
- * an equal value.  Those of numbers are in kr_value_number.c.
+ * Keys of values: for each type one text that stands for all texts of an equal
+ * value.  kr_value_number.c makes the keys of numbers.
  */
 
 #include <string.h>
@@ -88,7 +88,7 @@ kr_value_key(uint32_t type, const char *text, size_t len, kr_buf_t *out)
         return KR_DECLINED;
     }
 
-    /* so that an empty key is a key too */
+    /* an empty key, too, has data that is not NULL */
     if (kr_buf_reserve(out, len) == NULL) {
         return KR_ERROR;
     }
@@ -137,7 +137,7 @@ kr_value_find(uint32_t type)
 }
 
 
-/* All that PostgreSQL reads: any unique beginning of these words. */
+/* Reads all forms that PostgreSQL reads: unique beginnings of these words. */
 static int
 kr_value_bool(const char *p, const char *end, kr_buf_t *out)
 {
@@ -190,7 +190,7 @@ kr_value_bpchar(const char *p, const char *end, kr_buf_t *out)
 }
 
 
-/* 32 digits in any case, a hyphen after any four of them, braces around. */
+/* Reads 32 digits, in any case, with hyphens after fours and with braces. */
 static int
 kr_value_uuid(const char *p, const char *end, kr_buf_t *out)
 {
@@ -263,8 +263,9 @@ kr_value_timestamptz(const char *p, const char *end, kr_buf_t *out)
 
 
 /*
- * "2026-01-02 03:04:05.5+00 BC", of a date without the time; or an infinity.
- * Checks the form, for text of another would never be equal.
+ * Reads "2026-01-02 03:04:05.5+00 BC", for a date without the time, or an
+ * infinity.  The form is checked, because a text of another form would never
+ * equal the key of an equal value.
  */
 static int
 kr_value_moment(const char *p, const char *end, int date, const char *zone,
@@ -298,7 +299,7 @@ kr_value_moment(const char *p, const char *end, int date, const char *zone,
 }
 
 
-/* A year of four digits or more, month, day; the end of it, or NULL. */
+/* Reads a year of four digits or more, month, day; returns its end or NULL. */
 static const char *
 kr_value_ymd(const char *p, const char *end)
 {
@@ -321,7 +322,7 @@ kr_value_ymd(const char *p, const char *end)
 }
 
 
-/* "03:04:05" and up to six digits of a second; the end of it, or NULL. */
+/* Reads "03:04:05" and up to six digits; returns the end, or NULL. */
 static const char *
 kr_value_hms(const char *p, const char *end)
 {

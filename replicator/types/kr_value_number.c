@@ -46,7 +46,7 @@ kr_value_int8(const char *p, const char *end, kr_buf_t *out)
 }
 
 
-/* max is the largest value; the smallest is -max - 1. */
+/* The key of an integer from -max - 1 to max. */
 static int
 kr_value_int(const char *p, const char *end, uint64_t max, kr_buf_t *out)
 {
@@ -108,8 +108,8 @@ kr_value_float8(const char *p, const char *end, kr_buf_t *out)
 
 
 /*
- * The value as strtod() reads it, as PostgreSQL does, printed with digits
- * enough to tell it from every other.
+ * The key of a float: read by strtod(), as in PostgreSQL, and printed with
+ * enough digits to differ from every other float.
  */
 static int
 kr_value_float(const char *p, const char *end, int single, kr_buf_t *out)
@@ -133,7 +133,7 @@ kr_value_float(const char *p, const char *end, int single, kr_buf_t *out)
         }
     }
 
-    /* the end of out is room for a copy with its '\0' */
+    /* strtod() needs a '\0': the text is copied to the end of out */
     len = (size_t) (end - p);
     copy = kr_buf_reserve(out, len);
 
@@ -164,8 +164,9 @@ kr_value_float(const char *p, const char *end, int single, kr_buf_t *out)
 
 
 /*
- * Digits without zeros at either end, and the exponent that puts the point
- * before the first of them: 150 is 15e3, 0.015 is 15e-1.
+ * The key of a numeric: its digits without zeros at either end, and the
+ * exponent that puts the point before the first digit: 150 is 15e3, 0.015 is
+ * 15e-1.
  */
 int
 kr_value_numeric(const char *p, const char *end, kr_buf_t *out)
@@ -218,8 +219,8 @@ kr_value_numeric(const char *p, const char *end, kr_buf_t *out)
 
 
 /*
- * Appends the digits of "12.50" that count; the end of what was read, NULL
- * if there was no digit.
+ * Appends the significant digits of "12.50", and sets *exp.  Returns the end
+ * of the number; NULL: it has no digit.
  */
 static const char *
 kr_value_decimal(const char *p, const char *end, kr_buf_t *out, long *exp)
@@ -247,14 +248,14 @@ kr_value_decimal(const char *p, const char *end, kr_buf_t *out, long *exp)
         any = 1;
 
         if (*p == '0' && out->len == start) {
-            *exp -= point;     /* a zero that leads */
+            *exp -= point;     /* a leading zero */
             continue;
         }
 
         *exp += !point;
 
         if (*p == '0') {
-            zeros++;           /* one that counts if a digit follows */
+            zeros++;           /* significant if a digit follows */
             continue;
         }
 
@@ -304,7 +305,7 @@ kr_value_exponent(const char *p, const char *end, long *exp)
 }
 
 
-/* The key of what is no number, or NULL. */
+/* The key of NaN or an infinity, or NULL. */
 static const char *
 kr_value_special(const char *p, const char *end)
 {

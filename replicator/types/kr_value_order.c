@@ -1,6 +1,6 @@
 /*
- * Bytes whose order is PostgreSQL's order of the values.  They are made of
- * the keys of kr_value.c, whose form is known to be right.
+ * Bytes whose order is PostgreSQL's order of the values, made from the keys of
+ * kr_value.c, so that their form needs no check.
  */
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static void kr_order_moment(const char *p, const char *end, kr_buf_t *out);
 static void kr_order_number(kr_buf_t *out, uint64_t n, int bytes);
 
 
-/* types that are not here stand in the order of their keys */
+/* for other types the key itself has the right order */
 static const kr_order_type_t  kr_order_types[] = {
     {   20, kr_order_int },
     {   21, kr_order_int },
@@ -140,7 +140,7 @@ kr_order_int(const char *p, const char *end, kr_buf_t *out)
 }
 
 
-/* Of a negative number all bits count the other way round. */
+/* Appends a float's bytes: all bits of a negative number are inverted. */
 static void
 kr_order_float(const char *p, const char *end, kr_buf_t *out)
 {
@@ -163,7 +163,7 @@ kr_order_float(const char *p, const char *end, kr_buf_t *out)
 }
 
 
-/* "-15e3": the sign's class, the exponent, the digits. */
+/* Appends a numeric, "-15e3", as its sign's class, exponent and digits. */
 static void
 kr_order_numeric(const char *p, const char *end, kr_buf_t *out)
 {
@@ -195,7 +195,7 @@ kr_order_numeric(const char *p, const char *end, kr_buf_t *out)
 }
 
 
-/* p is before digits if there is a sign. */
+/* Appends exponent and digits; if p is before digits, there is a sign. */
 static void
 kr_order_digits(const char *p, const char *digits, const char *end,
     kr_buf_t *out)
@@ -231,7 +231,7 @@ kr_order_digits(const char *p, const char *digits, const char *end,
 }
 
 
-/* The year as a number that is negative before Christ, then what follows. */
+/* Appends the year, negative before Christ, then the text behind the year. */
 static void
 kr_order_moment(const char *p, const char *end, kr_buf_t *out)
 {
@@ -258,7 +258,7 @@ kr_order_moment(const char *p, const char *end, kr_buf_t *out)
 }
 
 
-/* The lowest so many bytes of it, the highest of them first. */
+/* Appends the lowest bytes of a number, the most significant one first. */
 static void
 kr_order_number(kr_buf_t *out, uint64_t n, int bytes)
 {
