@@ -30,7 +30,7 @@ typedef enum {
 } ngx_http_kairos_access_action_e;
 
 
-/* what a client asks for; the strings are the caller's */
+/* a client's request; the caller owns the strings */
 typedef struct {
     ngx_http_kairos_access_action_e   action;
     ngx_str_t                         topic;

@@ -1,5 +1,5 @@
 /*
- * The configuration, and what a worker makes of it.
+ * The configuration, and the objects that a worker makes from it.
  */
 
 #ifndef _NGX_HTTP_KAIROS_CONF_H_INCLUDED_

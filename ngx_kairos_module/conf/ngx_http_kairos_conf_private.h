@@ -1,5 +1,5 @@
 /*
- * What the files ngx_http_kairos_conf*.c share.
+ * Declarations that the files ngx_http_kairos_conf*.c share.
  */
 
 #ifndef _NGX_HTTP_KAIROS_CONF_PRIVATE_H_INCLUDED_

@@ -26,7 +26,7 @@ typedef enum {
 ngx_int_t ngx_http_kairos_auth(ngx_http_request_t *r);
 
 /*
- * What every endpoint that takes a POST does first: the checks and headers of
+ * The first step of every endpoint for POST: the checks and headers of
  * ngx_http_kairos_cors_post(), and, where kairos_auth is on, the token.
  * NGX_OK: the request may go on, and *jwt is its verified token, or has no
  * claims if kairos_auth is off.  NGX_DONE: the request was answered, and *rc
@@ -36,7 +36,7 @@ ngx_int_t ngx_http_kairos_auth_post(ngx_http_request_t *r,
     ngx_http_kairos_jwt_t *jwt, ngx_int_t *rc);
 
 /*
- * Finds and verifies the request's token; to be called where kairos_auth is
+ * Finds and verifies the request's token; for locations where kairos_auth is
  * on.  NGX_OK: *jwt is filled.  NGX_DECLINED: there is no token, or a bad
  * one, and *reason is static text.  NGX_ERROR: no memory.
  */

@@ -19,8 +19,8 @@
 ngx_int_t ngx_http_kairos_cors_upgrade(ngx_http_request_t *r);
 
 /*
- * What the endpoints that take a POST have in common: the Origin, the CORS
- * headers, the preflight, the method.  NGX_OK: it is a POST and may go on;
+ * The common checks of the endpoints for POST: the Origin, the CORS headers,
+ * the preflight, the method.  NGX_OK: the request is a POST and may go on;
  * NGX_DONE: it was answered, *rc is the content handler's return value.
  */
 ngx_int_t ngx_http_kairos_cors_post(ngx_http_request_t *r, ngx_int_t *rc);

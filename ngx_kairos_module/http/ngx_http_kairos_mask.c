@@ -1,14 +1,14 @@
 /*
  * A browser can give its token in the address alone, and nginx logs the
  * address: in the access log's "combined" format, and in each line of the
- * error log that speaks of a request.  So that nobody has to remember it, the
+ * error log about a request.  So that no log format has to be adapted, the
  * token is masked in both, for requests that a kairos location serves or
- * whose path ends as its sockets' does (an error_page may have taken the
- * request elsewhere).
+ * whose path ends as a socket's does (an error_page may have sent the request
+ * to another location).
  *
  * Variables keep the token until the request is logged: "kairos_auth_token
- * $arg_token", maps and other modules see it.  What nginx logs before it has
- * read the whole header (at level "info") is not reached.
+ * $arg_token", maps and other modules read it.  Lines that nginx logs before
+ * it has read the whole header (at level "info") are not masked.
  */
 
 #include <ngx_config.h>
@@ -172,7 +172,7 @@ ngx_http_kairos_mask_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    /* nginx calls them in this order, and the access log's stands first */
+    /* nginx calls them in the array's order, the access log's first */
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 

@@ -43,7 +43,7 @@ ngx_http_kairos_mask_arguments(u_char *p, u_char *last)
                 p++;
             }
 
-            /* each JWT begins so: a brace and a quote in base64url */
+            /* each JWT begins with a brace and a quote in base64url */
 
             if ((value - name == sizeof("token=") - 1
                  && strncasecmp((char *) name, "token=",
@@ -54,7 +54,7 @@ ngx_http_kairos_mask_arguments(u_char *p, u_char *last)
             }
         }
 
-        /* behind the arguments of a request line stands its version */
+        /* the version of HTTP follows the arguments of a request line */
 
         if (p < last && *p == ' ') {
             return;

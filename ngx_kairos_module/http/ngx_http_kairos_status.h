@@ -1,5 +1,5 @@
 /*
- * kairos_status: what the workers of a zone count, as JSON.
+ * kairos_status: the counters of a zone's workers, as JSON.
  */
 
 #ifndef _NGX_HTTP_KAIROS_STATUS_H_INCLUDED_

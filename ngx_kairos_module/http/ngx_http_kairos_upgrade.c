@@ -25,7 +25,7 @@
 
 #define NGX_HTTP_KAIROS_SHA1   20
 
-/* seconds after which a client may find room, for Retry-After */
+/* Retry-After, in seconds, of a client that a limit refuses */
 #define NGX_HTTP_KAIROS_RETRY  "10"
 
 
@@ -253,7 +253,7 @@ ngx_http_kairos_upgrade_refuse(ngx_http_request_t *r,
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        /* nginx knows no name for it */
+        /* nginx has no status line for 426 */
         ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
     }
 

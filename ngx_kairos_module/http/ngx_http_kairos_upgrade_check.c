@@ -76,7 +76,7 @@ ngx_http_kairos_upgrade_check(ngx_http_request_t *r,
 }
 
 
-/* Returns NULL, or what is wrong. */
+/* Returns NULL, or the fault, static text. */
 static const char *
 ngx_http_kairos_upgrade_check_key(ngx_http_request_t *r)
 {

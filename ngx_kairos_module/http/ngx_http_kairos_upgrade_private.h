@@ -1,5 +1,5 @@
 /*
- * What the files ngx_http_kairos_upgrade*.c share.
+ * Declarations that the files ngx_http_kairos_upgrade*.c share.
  */
 
 #ifndef _NGX_HTTP_KAIROS_UPGRADE_PRIVATE_H_INCLUDED_
@@ -29,8 +29,8 @@ typedef struct {
 /* of ngx_http_kairos_upgrade_check.c */
 
 /*
- * What must be so before the 101, in the order in which a developer would
- * like to hear of it.  Leaves no->status 0 if all is well.
+ * Checks the request before the 101; the most helpful refusal for a developer
+ * comes first.  Leaves no->status 0 if the request is good.
  */
 void ngx_http_kairos_upgrade_check(ngx_http_request_t *r,
     ngx_http_kairos_refusal_t *no);

@@ -1,8 +1,9 @@
 /*
- * Why a session ends, for its client and the log.  The numbers are WebSocket's
- * close codes (RFC 6455, section 7.4.1, and the IANA registry), which clients,
- * logs and the documentation name; so the WebSocket transport sends them as
- * they are.  A transport without close codes translates them.
+ * The reasons for which a session ends, for its client and the log.  The
+ * numbers are WebSocket's close codes (RFC 6455, section 7.4.1, and the IANA
+ * registry), which clients, logs and the documentation name; the WebSocket
+ * transport sends the numbers unchanged.  A transport without close codes
+ * translates them.
  */
 
 #ifndef _NGX_HTTP_KAIROS_CLOSE_H_INCLUDED_

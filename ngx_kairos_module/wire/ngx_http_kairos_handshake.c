@@ -4,7 +4,7 @@
 #include "ngx_http_kairos_handshake.h"
 
 
-/* of a key: 16 bytes are 22 digits of base64 and two fillers */
+/* digits of a key: 16 bytes are 22 digits of base64 and two fillers */
 #define NGX_HTTP_KAIROS_HANDSHAKE_DIGITS  22
 
 /* in Sec-WebSocket-Protocol, as phoenix.js 1.8 writes it */
@@ -156,9 +156,9 @@ ngx_http_kairos_handshake_bearer(ngx_str_t *value)
 
 
 /*
- * The next element of a list, RFC 9110 section 5.6.1, without the blanks
- * around it; empty ones are left out.  *pos is list->data at first.
- * NGX_DONE: there is none.
+ * Reads the next element of a list, RFC 9110 section 5.6.1, without the blanks
+ * around the element; empty elements are skipped.  *pos is list->data at
+ * first.  NGX_DONE: there is no further element.
  */
 static ngx_int_t
 ngx_http_kairos_handshake_element(const ngx_str_t *list, u_char **pos,
@@ -185,7 +185,7 @@ ngx_http_kairos_handshake_element(const ngx_str_t *list, u_char **pos,
 
     *pos = p;
 
-    /* it has a character that is none of these */
+    /* the element has at least one character that is no blank */
 
     for (end = p; end[-1] == ' ' || end[-1] == '\t'; end--) { /* void */ }
 

@@ -1,6 +1,6 @@
 /*
- * What the headers and arguments of an upgrade request say, RFC 6455 section
- * 4.2.1 and what Phoenix' clients add.  Bytes in, bytes out.
+ * Reads the headers and arguments of an upgrade request, RFC 6455 section
+ * 4.2.1, and the ones that Phoenix' clients add.  Bytes in, bytes out.
  */
 
 #ifndef _NGX_HTTP_KAIROS_HANDSHAKE_H_INCLUDED_
@@ -31,16 +31,16 @@ ngx_int_t ngx_http_kairos_handshake_vsn(const ngx_str_t *value,
     ngx_http_kairos_phx_vsn_e *vsn);
 
 /*
- * The token in a Sec-WebSocket-Protocol, as phoenix.js puts it there: in
- * base64url, behind a prefix.  NGX_DECLINED: there is none, and *encoded as it
- * was.
+ * Finds the token that phoenix.js puts into Sec-WebSocket-Protocol: in
+ * base64url, behind a prefix.  NGX_OK; NGX_DECLINED: there is no token, and
+ * *encoded is unchanged.
  */
 ngx_int_t ngx_http_kairos_handshake_token(const ngx_str_t *protocols,
     ngx_str_t *encoded);
 
 /*
- * Takes "Bearer " off, RFC 6750, in any case of letters; 0 if it is not
- * there.
+ * Removes a leading "Bearer ", RFC 6750, in any case of letters.  1, or 0 if
+ * the value does not begin with "Bearer ".
  */
 ngx_uint_t ngx_http_kairos_handshake_bearer(ngx_str_t *value);
 

@@ -347,7 +347,7 @@ ngx_http_kairos_json_read_open(ngx_http_kairos_json_reader_t *rd)
 }
 
 
-/* What follows a value within brackets: a comma, or the end of these. */
+/* Reads the comma or the closing bracket behind a value within brackets. */
 static ngx_int_t
 ngx_http_kairos_json_read_after(ngx_http_kairos_json_reader_t *rd)
 {
@@ -377,7 +377,7 @@ ngx_http_kairos_json_read_after(ngx_http_kairos_json_reader_t *rd)
 }
 
 
-/* The name of an object's next member, if it is an object. */
+/* Within an object, reads the name of the next member. */
 static ngx_int_t
 ngx_http_kairos_json_read_item(ngx_http_kairos_json_reader_t *rd)
 {
@@ -460,7 +460,7 @@ ngx_http_kairos_json_read_string(ngx_http_kairos_json_reader_t *rd)
 }
 
 
-/* Skips what needs no look in a string: ASCII but quote, backslash, control */
+/* Skips ASCII in a string up to a quote, a backslash or a control character */
 static void
 ngx_http_kairos_json_skip_plain(ngx_http_kairos_json_reader_t *rd)
 {
@@ -655,7 +655,7 @@ ngx_http_kairos_json_read_literal(ngx_http_kairos_json_reader_t *rd,
 }
 
 
-/* NGX_OK: rd->pos is at something that is no white space. */
+/* Skips white space.  NGX_OK: rd->pos is at another character. */
 static ngx_int_t
 ngx_http_kairos_json_skip_space(ngx_http_kairos_json_reader_t *rd)
 {
@@ -688,7 +688,7 @@ ngx_http_kairos_json_fail(ngx_http_kairos_json_reader_t *rd,
 }
 
 
-/* The type of the valid value that begins so. */
+/* The type of the valid value that begins with this character. */
 static ngx_http_kairos_json_type_e
 ngx_http_kairos_json_type(u_char ch)
 {

@@ -1,7 +1,7 @@
 /*
- * JSON, RFC 8259, as far as a message that must pass byte for byte needs it:
- * validate in full, find slices, decode and encode strings.  No tree, no
- * allocation.  Links (with utf8) and is tested alone.
+ * JSON, RFC 8259, for messages that pass byte for byte: validate in full, find
+ * slices, decode and encode strings.  No tree, no allocation.  Links (with
+ * utf8) and is tested alone.
  */
 
 #ifndef _NGX_HTTP_KAIROS_JSON_H_INCLUDED_
@@ -27,7 +27,7 @@ typedef enum {
 } ngx_http_kairos_json_type_e;
 
 
-/* one value, as it stands in the text (a string with its quotes) */
+/* one value, unchanged (a string with its quotes) */
 typedef struct {
     ngx_http_kairos_json_type_e  type;
     ngx_str_t                    raw;
@@ -37,12 +37,13 @@ typedef struct {
 /*
  * Reads one value at *pos (white space before it is skipped), validates it in
  * full (grammar, UTF-8, paired surrogates in \u escapes, depth), and leaves
- * *pos behind it; what follows is the caller's to judge.  NGX_OK, or
- * NGX_ERROR with a static reason and *pos where it went wrong.
+ * *pos behind the value; the caller checks the text behind it.  NGX_OK, or
+ * NGX_ERROR with a static reason and *pos at the fault.
  *
  * Numbers may have any size; \u0000 is a character as any other.  A \u escape
  * that is half of a surrogate pair is refused, though JavaScript's parser
- * takes it: it stands for no character, and other parsers stop at it.
+ * accepts such an escape: it stands for no character, and other parsers refuse
+ * the text.
  */
 ngx_int_t ngx_http_kairos_json_value(u_char **pos, u_char *last,
     ngx_http_kairos_json_t *value, const char **reason);
@@ -61,10 +62,10 @@ ngx_int_t ngx_http_kairos_json_next(const ngx_http_kairos_json_t *in,
     u_char **pos, ngx_str_t *name, ngx_http_kairos_json_t *value);
 
 /*
- * The same over text that was not validated: in->raw is the text from the
- * opening bracket on, in->type what the bracket must be.  Validates what it
- * passes; NGX_DONE leaves *pos behind the closing bracket, NGX_ERROR sets
- * *reason.  So a message is taken apart and validated in one go.
+ * The same for text that was not validated: in->raw is the text from the
+ * opening bracket on, in->type the type that the bracket must have.  Validates
+ * the text up to *pos; NGX_DONE leaves *pos behind the closing bracket,
+ * NGX_ERROR sets *reason.  So a message is split and validated in one pass.
  */
 ngx_int_t ngx_http_kairos_json_walk(const ngx_http_kairos_json_t *in,
     u_char **pos, ngx_str_t *name, ngx_http_kairos_json_t *value,
@@ -96,8 +97,9 @@ ngx_uint_t ngx_http_kairos_json_equal(const ngx_str_t *raw, const char *s);
 u_char *ngx_http_kairos_json_unescape(u_char *dst, const ngx_str_t *raw);
 
 /*
- * Bytes that the string, which is UTF-8, takes as JSON, quotes included; and
- * writes it: escapes what must be, nothing else.
+ * The first returns the bytes that the string, which is UTF-8, takes as JSON,
+ * quotes included; the second writes the string, escapes only the characters
+ * that must be escaped, and returns the end.
  */
 size_t ngx_http_kairos_json_string_size(const ngx_str_t *s);
 u_char *ngx_http_kairos_json_string(u_char *p, const ngx_str_t *s);

@@ -53,7 +53,7 @@ ngx_http_kairos_json_unescape(u_char *dst, const ngx_str_t *raw)
         escape = memchr(p, '\\', last - p);
         n = ((escape != NULL) ? escape : last) - p;
 
-        /* in place, what is read is never behind what is written */
+        /* in place, too: the write position never passes the read position */
 
         if (n > 0) {
             ngx_memmove(dst, p, n);
@@ -131,9 +131,9 @@ ngx_http_kairos_json_string(u_char *p, const ngx_str_t *s)
 
 
 /*
- * Decodes what stands at *src in a valid string, an escape or one byte, to
- * dst, which has room for 4 bytes and may be at or before *src; advances *src;
- * returns the number of bytes written.
+ * Decodes the escape, or the one byte, at *src in a valid string to dst, which
+ * has room for 4 bytes and may be at or before *src; advances *src; returns
+ * the number of bytes written.
  */
 static size_t
 ngx_http_kairos_json_decode(u_char *dst, const u_char **src)
@@ -219,7 +219,7 @@ ngx_http_kairos_json_escaped(u_char ch)
 }
 
 
-/* What follows the backslash in the short form of an escape, or 0. */
+/* The character behind the backslash in the escape's short form, or 0. */
 static u_char
 ngx_http_kairos_json_escape(u_char ch)
 {

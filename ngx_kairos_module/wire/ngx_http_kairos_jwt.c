@@ -25,7 +25,7 @@ typedef struct {
     ngx_uint_t    sha;           /* bits of the hash */
     size_t        secret;        /* bytes; 0: a pair of keys */
     int           type;          /* of the key, EVP_PKEY_... */
-    int           bits;          /* an elliptic curve's; RSA: at least */
+    int           bits;          /* of an elliptic curve; RSA: at least */
 } ngx_http_kairos_jwt_algorithm_t;
 
 
@@ -215,7 +215,7 @@ ngx_http_kairos_jwt_same_subject(const ngx_str_t *claims,
         return 1;
     }
 
-    /* one of them may have been written with more escapes */
+    /* equal strings may have different escapes */
 
     if (subject.len > sizeof(buf)
         || subject.data[0] != '"' || jwt->subject.data[0] != '"')

@@ -1,7 +1,8 @@
 /*
  * JSON Web Tokens, RFC 7519: verify and sign.  libjwt makes and verifies the
- * signatures, but for those of access tokens, RFC 9068.  Which algorithm may
- * be used, and what the claims say, is decided here.  Bytes in, bytes out.
+ * signatures, except the signatures of access tokens, RFC 9068.  This file
+ * decides which algorithm may be used, and checks the claims.  Bytes in, bytes
+ * out.
  */
 
 #ifndef _NGX_HTTP_KAIROS_JWT_H_INCLUDED_
@@ -26,9 +27,9 @@ typedef struct {
 } ngx_http_kairos_jwt_key_t;
 
 
-/* what a token must be like; lives with the cycle */
+/* the rules for tokens; lives with the cycle */
 typedef struct {
-    ngx_http_kairos_jwt_key_t  *keys;    /* each is tried that fits */
+    ngx_http_kairos_jwt_key_t  *keys;    /* all of the algorithm are tried */
     ngx_uint_t                  nkeys;
     ngx_str_t                   issuer;  /* of connection tokens */
     time_t                      leeway;  /* seconds */
@@ -39,8 +40,8 @@ typedef struct {
 typedef struct {
     ngx_str_t     claims;        /* JSON, byte for byte as it was signed */
     ngx_str_t     subject;       /* raw JSON; empty: none, or null */
-    time_t        expires;       /* the first second when it is void,
-                                    the leeway included */
+    time_t        expires;       /* seconds since 1970: the first second at
+                                    which the token is void, with the leeway */
     unsigned      connection:1;  /* a connection token, made by us */
     u_char        text[NGX_HTTP_KAIROS_JWT_MAX];
 } ngx_http_kairos_jwt_t;
@@ -69,37 +70,37 @@ const char *ngx_http_kairos_jwt_check_key(const ngx_str_t *pem,
 /*
  * Checks the algorithm of the header, then the signature, then the claims:
  * exp must be a time in the future, nbf, if there is one, a time not in the
- * future; both are seconds, as any JSON number, a fraction of which is rounded
- * up.  NGX_OK, or NGX_DECLINED with static text that says why.
+ * future; both are JSON numbers of seconds, whose fractions are rounded up.
+ * NGX_OK, or NGX_DECLINED with the reason, static text.
  */
 ngx_int_t ngx_http_kairos_jwt_verify(
     const ngx_http_kairos_jwt_policy_t *policy, const ngx_str_t *token,
     time_t now, ngx_http_kairos_jwt_t *jwt, const char **reason);
 
 /*
- * Whether the subject of these claims, which were verified once, is the
- * token's.
+ * Whether these claims, of a token that was verified before, have the same
+ * subject as the token.
  */
 ngx_uint_t ngx_http_kairos_jwt_same_subject(const ngx_str_t *claims,
     const ngx_http_kairos_jwt_t *jwt);
 
 /*
- * Whom these claims, which were verified, are about: their sub, as JSON, or
- * all of them if they have none.
+ * The user of verified claims: their sub, as JSON, or, without a sub, the text
+ * of all claims.
  */
 void ngx_http_kairos_jwt_user(const ngx_str_t *claims, ngx_str_t *user);
 
 /*
- * Signs the claims, JSON that ends with a zero byte; the token, at most
- * NGX_HTTP_KAIROS_JWT_MAX bytes, is written to buf.  NGX_ERROR: it is
- * longer, or no memory.
+ * Signs the claims, JSON that ends with a zero byte, and writes the token, at
+ * most NGX_HTTP_KAIROS_JWT_MAX bytes, to buf.  NGX_OK; NGX_ERROR: the token
+ * would be longer, or no memory.
  */
 ngx_int_t ngx_http_kairos_jwt_sign(const ngx_http_kairos_jwt_key_t *key,
     const char *claims, u_char *buf, ngx_str_t *token);
 
 /*
- * Decodes base64url without padding; dst may be src->data.  Returns the end
- * of what was written, NULL if it is not base64url.
+ * Decodes base64url without padding; dst may be src->data.  Returns the end of
+ * the decoded bytes; NULL: src is not base64url.
  */
 u_char *ngx_http_kairos_jwt_decode(u_char *dst, const ngx_str_t *src);
 

@@ -1,5 +1,5 @@
 /*
- * A message on a topic, whatever dialect its sender and its receivers use.
+ * A message on a topic, independent of its sender's and receivers' dialects.
  */
 
 #ifndef _NGX_HTTP_KAIROS_MESSAGE_H_INCLUDED_

@@ -164,8 +164,8 @@ ngx_http_kairos_origin_is_host(const ngx_http_kairos_origin_t *o,
 
 
 /*
- * Splits "host[:port]"; port is 0 if none is given.  Returns NULL, or what
- * is wrong.
+ * Splits "host[:port]"; port is 0 if none is given.  Returns NULL, or the
+ * fault, static text.
  */
 static const char *
 ngx_http_kairos_origin_host(const ngx_str_t *text, ngx_str_t *host,

@@ -15,24 +15,25 @@ typedef struct {
     ngx_str_t    scheme;
     ngx_str_t    host;
     ngx_uint_t   port;           /* 0: none given and none known */
-    unsigned     default_port:1; /* the scheme's own */
+    unsigned     default_port:1; /* port is the scheme's default */
 
     /* of a pattern alone */
     unsigned     any_scheme:1;   /* http or https, if no port is given */
-    unsigned     any_label:1;    /* host is what it must end with */
+    unsigned     any_label:1;    /* an origin's host must end with host */
 } ngx_http_kairos_origin_t;
 
 
 /*
- * Reads "scheme://host[:port]".  NGX_OK, or NGX_ERROR with static text that
- * says what is wrong with it.
+ * Reads "scheme://host[:port]".  NGX_OK, or NGX_ERROR with the reason, static
+ * text.
  */
 ngx_int_t ngx_http_kairos_origin_parse(const ngx_str_t *text,
     ngx_http_kairos_origin_t *o, const char **reason);
 
 /*
  * Reads an origin, or one whose host begins with "*.", or "*.example.com" for
- * any scheme; the asterisk stands for one label or more.  As above.
+ * any scheme; the asterisk stands for one label or more.  Returns as
+ * ngx_http_kairos_origin_parse().
  */
 ngx_int_t ngx_http_kairos_origin_pattern(const ngx_str_t *text,
     ngx_http_kairos_origin_t *pattern, const char **reason);

@@ -33,7 +33,7 @@ typedef enum {
 } ngx_http_kairos_phx_field_e;
 
 
-/* a message taken apart; a field with an empty raw was not there */
+/* the parts of a message; a field with an empty raw was not there */
 typedef struct {
     ngx_http_kairos_json_t   field[NGX_HTTP_KAIROS_PHX_NFIELDS];
 } ngx_http_kairos_phx_parts_t;

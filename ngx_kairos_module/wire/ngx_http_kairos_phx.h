@@ -25,7 +25,8 @@ typedef enum {
 /* a ref is at most this long as JSON: 255 bytes and two quotes */
 #define NGX_HTTP_KAIROS_PHX_MAX_REF     257
 
-/* each field but the payload, in the binary form: its length is one byte */
+/* bytes of a field, the payload excepted, in the binary form: the field's
+   length is one byte */
 #define NGX_HTTP_KAIROS_PHX_MAX_FIELD   255
 
 
@@ -67,15 +68,15 @@ ngx_int_t ngx_http_kairos_phx_parse(ngx_uint_t vsn, ngx_uint_t binary,
     const char **reason);
 
 /*
- * Size and bytes of an outgoing message (a push or broadcast by the server,
- * phx_reply excepted).  Size 0: the message has no form in this serializer,
- * do not send: a binary payload in V1, or with a field of more than
- * NGX_HTTP_KAIROS_PHX_MAX_FIELD bytes.
+ * The size and the bytes of an outgoing message (a push or broadcast by the
+ * server, phx_reply excepted).  Size 0: the message has no form in this
+ * serializer and cannot be sent: its payload is binary, and the serializer is
+ * V1 or a field has more than NGX_HTTP_KAIROS_PHX_MAX_FIELD bytes.
  *
- * V2 with m->message.binary writes the binary form, to be sent as a binary
- * message: a broadcast if join_ref is null, else a push (it carries no ref).
- * All else is text.  V1 writes event, payload, ref, topic (no join_ref), as
- * Phoenix' V1 serializer does.
+ * V2 with m->message.binary writes the binary form, for a binary frame: a
+ * broadcast if join_ref is null, else a push (without a ref).  All other forms
+ * are text.  V1 writes event, payload, ref, topic (no join_ref), as Phoenix'
+ * V1 serializer does.
  */
 size_t ngx_http_kairos_phx_size(ngx_uint_t vsn,
     const ngx_http_kairos_phx_msg_t *m);
@@ -83,8 +84,8 @@ u_char *ngx_http_kairos_phx_write(u_char *p, ngx_uint_t vsn,
     const ngx_http_kairos_phx_msg_t *m);
 
 /*
- * The same for a phx_reply: m's event is ignored; its payload is the
- * "response", status "ok" or "error" (written as it is, without escapes).
+ * The same for a phx_reply: m's event is ignored; m's payload is the
+ * "response"; status is "ok" or "error", written without escapes.
  */
 size_t ngx_http_kairos_phx_reply_size(ngx_uint_t vsn,
     const ngx_http_kairos_phx_msg_t *m, const ngx_str_t *status);

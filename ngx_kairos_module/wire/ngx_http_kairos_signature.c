@@ -87,8 +87,8 @@ ngx_http_kairos_signature_hmac(const EVP_MD *md, const ngx_str_t *key,
 
 
 /*
- * The public key of this type in PEM, for EVP_PKEY_free(); NULL: the text is
- * none, or no memory.
+ * Reads a public key of this type in PEM; the caller calls EVP_PKEY_free().
+ * NULL: the text is no such key, or no memory.
  */
 static EVP_PKEY *
 ngx_http_kairos_signature_key(int type, const ngx_str_t *pem)
@@ -114,7 +114,7 @@ ngx_http_kairos_signature_key(int type, const ngx_str_t *pem)
 
 
 /*
- * Whether the signature, as OpenSSL wants it, is that of the text.
+ * Whether the signature, in OpenSSL's form, is the text's.
  */
 static ngx_uint_t
 ngx_http_kairos_signature_public(const EVP_MD *md, EVP_PKEY *key,
@@ -141,7 +141,7 @@ ngx_http_kairos_signature_public(const EVP_MD *md, EVP_PKEY *key,
 
 /*
  * RFC 7518 section 3.4: a signature is two numbers side by side, each as wide
- * as the curve.  Writes them to buf as the DER that OpenSSL wants.
+ * as the curve.  Writes both numbers to buf in OpenSSL's form, DER.
  * NGX_DECLINED: the signature has another size; NGX_ERROR: no memory.
  */
 static ngx_int_t

@@ -1,5 +1,5 @@
 /*
- * UTF-8, RFC 3629: is it well-formed; and writing it.
+ * UTF-8, RFC 3629: checks whether text is well-formed, and writes characters.
  */
 
 #include <ngx_config.h>
@@ -11,9 +11,9 @@
 #define NGX_HTTP_KAIROS_UTF8_HIGH_BITS  0x8080808080808080ULL
 
 /*
- * Within a character the state says how many bytes are to come and between
- * which values the next one lies; the bounds are what keeps overlong forms,
- * surrogates and what is above U+10FFFF out.
+ * Within a character the state holds the number of bytes to come and the least
+ * and greatest value of the next byte.  These bounds exclude overlong forms,
+ * surrogates and numbers above U+10FFFF.
  */
 #define ngx_http_kairos_utf8_state(more, low, high)                          \
     ((uint32_t) (more) << 16 | (low) << 8 | (high))
@@ -146,7 +146,7 @@ ngx_http_kairos_utf8_encode(u_char *p, uint32_t code)
 }
 
 
-/* The state after a lead byte of more than one; 0: it leads nothing. */
+/* The state after the first byte of several; 0: no character begins so. */
 static uint32_t
 ngx_http_kairos_utf8_lead(u_char ch)
 {

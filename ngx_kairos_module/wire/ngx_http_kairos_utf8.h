@@ -1,6 +1,6 @@
 /*
- * UTF-8, RFC 3629: is it well-formed; and writing it.  Links and is tested
- * alone.
+ * UTF-8, RFC 3629: checks whether text is well-formed, and writes characters.
+ * Links and is tested alone.
  */
 
 #ifndef _NGX_HTTP_KAIROS_UTF8_H_INCLUDED_
@@ -13,9 +13,9 @@
 
 /*
  * Checks the next bytes of a text that comes in pieces.  *state is 0 before
- * the first piece; and it is 0 after a piece that ends on a character's
- * border, so a text is whole if it is 0 at the end.  NGX_OK, or NGX_ERROR:
- * no continuation makes this UTF-8 (*state is of no more use).
+ * the first piece, and after a piece that ends with a complete character; so a
+ * text is complete if *state is 0 at the end.  NGX_OK, or NGX_ERROR: with any
+ * continuation the text is no UTF-8, and *state is not usable any more.
  */
 ngx_int_t ngx_http_kairos_utf8_next(uint32_t *state, const u_char *data,
     size_t len);

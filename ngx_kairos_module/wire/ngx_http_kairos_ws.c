@@ -1,9 +1,9 @@
 /*
  * WebSocket framing, RFC 6455 section 5.
  *
- * A frame's header is read byte by byte through the states below, each byte
- * judged when it comes; payload is taken by the piece.  So nothing is ever
- * read twice, and a failure does not depend on how the input was cut.
+ * A frame's header is read byte by byte through the states below, and each
+ * byte is checked at once; payload is read in pieces.  So no byte is read
+ * twice, and a failure does not depend on the sizes of the pieces of input.
  */
 
 #include <ngx_config.h>
@@ -181,8 +181,8 @@ ngx_http_kairos_ws_close_frame(u_char *p, ngx_uint_t code,
 
 
 /*
- * The read functions below return NGX_AGAIN to go on, and NGX_OK when *ev is
- * to be given to the caller.
+ * The read functions below return NGX_AGAIN if the reading continues, and
+ * NGX_OK if *ev is an event for the caller.
  */
 
 static ngx_int_t
@@ -331,7 +331,10 @@ ngx_http_kairos_ws_read_extended(ngx_http_kairos_ws_reader_t *rd, u_char ch,
 }
 
 
-/* The header is complete but for the mask: may the payload come at all? */
+/*
+ * Checks a header that is complete except for the mask: whether the frame's
+ * payload is allowed.
+ */
 static ngx_int_t
 ngx_http_kairos_ws_check_size(ngx_http_kairos_ws_reader_t *rd,
     ngx_http_kairos_ws_event_t *ev)
@@ -508,7 +511,7 @@ ngx_http_kairos_ws_read_close(ngx_http_kairos_ws_reader_t *rd,
 }
 
 
-/* Codes that an endpoint may send: 1004 to 1006 and 1015 are set aside. */
+/* Whether an endpoint may send the code: 1004 to 1006, 1015 are reserved. */
 static ngx_uint_t
 ngx_http_kairos_ws_valid_code(ngx_uint_t code)
 {
@@ -550,7 +553,7 @@ ngx_http_kairos_ws_unmask(ngx_http_kairos_ws_reader_t *rd, u_char *p,
 }
 
 
-/* Ends the reading for good; the event becomes the failure alone. */
+/* Ends the reading for good, and makes *ev a failure. */
 static ngx_int_t
 ngx_http_kairos_ws_fail(ngx_http_kairos_ws_reader_t *rd,
     ngx_http_kairos_ws_event_t *ev, ngx_uint_t code, const char *reason)

@@ -26,10 +26,10 @@
 
 
 /*
- * The reader of one connection's frames.  It owns no memory but that of a
- * control frame: data is handed over as it comes, in place, and gathering a
- * message from it is the caller's.  Zeroed memory plus max_message is a fresh
- * reader.
+ * The reader of one connection's frames.  The reader owns memory for one
+ * control frame alone: data is handed over in pieces, in place, and the caller
+ * collects the pieces of a message.  Zeroed memory with max_message set is a
+ * new reader.
  */
 typedef struct {
     size_t       max_message;     /* bytes of a whole message; set by caller */
@@ -51,7 +51,7 @@ typedef struct {
 } ngx_http_kairos_ws_reader_t;
 
 
-/* what ngx_http_kairos_ws_read() met */
+/* results of ngx_http_kairos_ws_read() */
 typedef enum {
     NGX_HTTP_KAIROS_WS_MORE = 0,  /* all input used, nothing complete */
     NGX_HTTP_KAIROS_WS_DATA,      /* the next bytes of a message */

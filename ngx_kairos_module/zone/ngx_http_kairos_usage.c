@@ -76,7 +76,7 @@ ngx_http_kairos_usage_add(ngx_http_kairos_usage_t *usage,
         return 0;
     }
 
-    /* in this order: a key alone counts nothing */
+    /* the key is stored first, because a key without a count is harmless */
 
     free->key = key;
     ngx_memory_barrier();
@@ -134,9 +134,9 @@ ngx_http_kairos_usage_home(const ngx_http_kairos_usage_t *usage,
 
 
 /*
- * A stone before an unused cell keeps nobody on the way: it becomes unused
- * as well, and so do those before it.  As one cell is always unused, no
- * stone is left when nothing is counted.
+ * A stone before an unused cell leads no search further: such a stone becomes
+ * unused, and so do the stones before it.  Because one cell is always unused,
+ * no stone is left when all counts are 0.
  */
 static void
 ngx_http_kairos_usage_trim(ngx_http_kairos_usage_t *usage, ngx_uint_t i)

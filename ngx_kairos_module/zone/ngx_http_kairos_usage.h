@@ -3,9 +3,9 @@
  * workers of a zone.  A table of cells in shared memory, of a fixed size.
  *
  * A worker may be killed at any instruction, so nothing is ever linked or
- * moved: a cell changes by single stores, and each order of them that was
- * begun leaves a table that can be read.  A cell is of one key and one owner,
- * the worker's slot; what a dead worker had counted is found by its owner.
+ * moved: a cell changes by single stores, in an order that leaves a readable
+ * table after each store.  A cell belongs to one key and one owner, the
+ * worker's slot; the counts of a dead worker are found by their owner.
  *
  * All calls are made under the zone's mutex.
  */
@@ -51,8 +51,8 @@ ngx_uint_t ngx_http_kairos_usage_count(const ngx_http_kairos_usage_t *usage,
 
 /*
  * Counts one more for the key and the owner, a number from 1.  Returns the
- * cell's number, from 1, which is good until it was removed as often as it
- * was added; 0: there is no room, nothing was counted.
+ * cell's number, from 1, which is valid until the key was removed as often as
+ * it was added; 0: there is no room, and the key is not counted.
  */
 uint32_t ngx_http_kairos_usage_add(ngx_http_kairos_usage_t *usage,
     ngx_atomic_uint_t key, ngx_uint_t owner);
@@ -61,7 +61,7 @@ uint32_t ngx_http_kairos_usage_add(ngx_http_kairos_usage_t *usage,
 void ngx_http_kairos_usage_remove(ngx_http_kairos_usage_t *usage,
     uint32_t number);
 
-/* Takes back all that the owner added. */
+/* Takes back all counts of the owner. */
 void ngx_http_kairos_usage_forget(ngx_http_kairos_usage_t *usage,
     ngx_uint_t owner);
 
