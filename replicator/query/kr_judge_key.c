@@ -332,11 +332,11 @@ kr_judge_added(kr_judge_t *jd)
 
 
 /*
- * Notes how a column of the result prints the k-th column of the key, and sets
- * bit k of *seen, if it is that.  Of two columns of one name the last one counts, as it does for
- * JSON.parse().  The key of a deleted row is known by its texts alone, so the
- * texts must give what the query prints: KR_DECLINED, with a reason, if a
- * cast prints something else.
+ * Notes how a column of the result prints the k-th column of the key, and
+ * sets bit k of *seen, if it is that.  Of two columns of one name the last one
+ * counts, as it does for JSON.parse().  The key of a deleted row is known by
+ * its texts alone, so the texts must give what the query prints: KR_DECLINED,
+ * with a reason, if a cast prints something else.
  */
 static int
 kr_judge_form(kr_judge_t *jd, const kr_sql_out_t *out, size_t k,

@@ -41,12 +41,14 @@ typedef struct {
 
 
 /*
- * Appends a row: as PostgreSQL printed it, an object, with op; or its key
- * alone, as "id", which clients of the original look for, and by the names
- * of its columns, each as the query's rows have it.  Both get a member "key" if
- * the query lacks the key, see kr_key_columns_t.  texts NULL: a key that is SQL's NULL.  error, if it is not
- * NULL, stands beside it.  xid: the transaction without which nobody has it,
- * 0: everybody needs it.  KR_ERROR: no memory.
+ * Appends a row with its op.  kr_rows_full(): the row as PostgreSQL printed
+ * it, a JSON object.  kr_rows_key(): its key alone, by the names of the
+ * columns, each as the query's rows have it, and as "id", which clients of the
+ * original read.  Both get a member "key" if the query lacks the key, see
+ * kr_key_columns_t.  texts NULL: the key is SQL's NULL.  error: NULL, or a
+ * member "error" of the object.  xid: the row's last change, which a socket
+ * with a snapshot that sees it does not get; 0: every socket gets the row.
+ * KR_OK; KR_ERROR: no memory.
  */
 int kr_rows_full(kr_rows_writer_t *r, const kr_key_columns_t *key,
     const char *texts, const kr_str_t *json, const char *op, uint32_t xid);

@@ -196,10 +196,10 @@ int kr_sql_resolve_result(const kr_sql_t *sql, const kr_str_t *name,
 
 
 /*
- * What the query's SELECT list has at a place, in the case that PostgreSQL
- * reads: "p.id AS post" is of the table "p", the column "id" and has the name
- * "post"; a cast of a column is that column, and so is one with COLLATE.  Empty:
- * nothing is written, and of name: it is not known.  Not of a set operation.
+ * An entry of the query's SELECT list, in the case that PostgreSQL reads:
+ * "p.id AS post" has the table "p", the column "id" and the name "post"; a
+ * column with a cast or with COLLATE counts as that column.  An empty table or
+ * column is not written; an empty name is not known.  Not for a set operation.
  */
 typedef struct {
     kr_str_t      table;
@@ -267,9 +267,9 @@ typedef struct {
  * The refetch, for KR_SQL_ROWWISE: the client's query without ORDER BY, LIMIT
  * and OFFSET, and "pk = ANY ($1)".  Three text columns a row: pk::text;
  * field::text; and the row's JSON (the columns that the client asked for, no
- * others).  A cast to text prints booleans as true and false, where the WAL has
- * t and f; kr_value_key() knows both forms.  A char(n) of the key keeps its
- * blanks.
+ * others).  A cast to text prints booleans as true and false, where the WAL
+ * has t and f; kr_value_key() knows both forms.  A char(n) of the key keeps
+ * its blanks.
  *
  * If the key has several columns, each column has a text array as a parameter,
  * $1 and so on, all of one length; the elements at the same index are a key.

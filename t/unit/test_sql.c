@@ -21,7 +21,7 @@
 #include "sql_plain.h"
 
 
-#define OUT_HEAD  "SELECT pg_catalog.to_json(q.id)::pg_catalog.text,"          \
+#define OUT_HEAD  "SELECT pg_catalog.to_json(q.id)::pg_catalog.text,"         \
                   " pg_catalog.row_to_json(q.*)::pg_catalog.text FROM ("
 #define KEYS(t)   "SELECT " t ".id::pg_catalog.text, " t                      \
                   ".userid::pg_catalog.text, "
