@@ -35,8 +35,9 @@ kr_plan_parse(kr_plan_t *pl, const char *json, size_t len, kr_buf_t *reason)
     rc = kr_spec_parse(&pl->spec, json, len, reason);
 
     if (rc == KR_OK) {
-        rc = kr_sql_parse(pl->spec.query.data, pl->spec.query.len, &pl->sql,
-                          reason);
+        rc = kr_sql_parse(pl->spec.query.data, pl->spec.query.len,
+                          pl->of_route ? KR_SQL_MAX_CANONICAL
+                                       : KR_SQL_MAX_LEN, &pl->sql, reason);
     }
 
     if (rc != KR_OK) {

@@ -67,7 +67,8 @@ static const kr_sql_refusal_t  kr_sql_refusals[] = {
 
 
 int
-kr_sql_parse(const char *query, size_t len, kr_sql_t **sql, kr_buf_t *reason)
+kr_sql_parse(const char *query, size_t len, size_t max, kr_sql_t **sql,
+    kr_buf_t *reason)
 {
     int        rc;
     kr_sql_t  *s;
@@ -77,7 +78,16 @@ kr_sql_parse(const char *query, size_t len, kr_sql_t **sql, kr_buf_t *reason)
         return KR_ERROR;
     }
 
-    rc = kr_sql_read(s, query, len, reason);
+    rc = KR_OK;
+
+    if (len > max) {
+        kr_buf_printf(reason, "the query is longer than %zu bytes", max);
+        rc = KR_DECLINED;
+    }
+
+    if (rc == KR_OK) {
+        rc = kr_sql_read(s, query, len, reason);
+    }
 
     if (rc == KR_OK) {
         rc = kr_sql_check(s, reason);
@@ -240,12 +250,6 @@ kr_sql_read(kr_sql_t *sql, const char *query, size_t len, kr_buf_t *reason)
 {
     int    rc;
     char  *text;
-
-    if (len > KR_SQL_MAX_LEN) {
-        kr_buf_printf(reason, "the query is longer than %d bytes",
-                      KR_SQL_MAX_LEN);
-        return KR_DECLINED;
-    }
 
     if (memchr(query, '\0', len) != NULL) {
         kr_buf_str(reason, "the query holds a NUL character");

@@ -45,17 +45,20 @@ typedef struct kr_sql_s  kr_sql_t;
  * Limits of a query: bytes, and steps of nested or chained expressions.
  * KR_SQL_MAX_LEN bounds the time that a hostile query takes of the event loop
  * (some 10 us a byte at worst, templates included), KR_SQL_MAX_DEPTH the
- * parser's stack.
+ * parser's stack.  A canonical text has quotes and schemas that the client did
+ * not write; KR_SQL_MAX_CANONICAL bounds the text of a route's spec.
  */
-#define KR_SQL_MAX_LEN    16384
-#define KR_SQL_MAX_DEPTH  1000
+#define KR_SQL_MAX_LEN        16384
+#define KR_SQL_MAX_CANONICAL  65536
+#define KR_SQL_MAX_DEPTH      1000
 
 
 /*
- * Parses the query, and refuses everything but one plain SELECT: other
- * statements, several, INTO, locking clauses, parameters, data-modifying
- * WITH, VALUES by itself, functions in FROM, TABLESAMPLE, a table's alias
- * with names for its columns, and a query that reads no table.
+ * Parses the query, and refuses one of more than max bytes, and everything but
+ * one plain SELECT: other statements, several, INTO, locking clauses,
+ * parameters, data-modifying WITH, VALUES by itself, functions in FROM,
+ * TABLESAMPLE, a table's alias with names for its columns, and a query that
+ * reads no table.
  *
  * The mode is KR_SQL_RERUN if the query has more than one table, grouping, an
  * aggregate (by its syntax), DISTINCT, a window function, a set operation,
@@ -68,7 +71,7 @@ typedef struct kr_sql_s  kr_sql_t;
  * reason gets one sentence for the developer of a page, with the cause and a
  * remedy.  KR_ERROR: no memory.
  */
-int kr_sql_parse(const char *query, size_t len, kr_sql_t **sql,
+int kr_sql_parse(const char *query, size_t len, size_t max, kr_sql_t **sql,
     kr_buf_t *reason);
 void kr_sql_free(kr_sql_t *sql);
 

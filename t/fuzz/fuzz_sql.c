@@ -217,7 +217,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(&reason, 0, sizeof(reason));
 
-    rc = kr_sql_parse((const char *) data, size, &sql, &reason);
+    rc = kr_sql_parse((const char *) data, size, KR_SQL_MAX_LEN, &sql,
+                      &reason);
 
     if (rc != KR_OK) {
         if (rc == KR_DECLINED && reason.len == 0) {

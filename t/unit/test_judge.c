@@ -31,7 +31,9 @@ parse(const char *query)
 
     memset(&reason, 0, sizeof(reason));
 
-    if (kr_sql_parse(query, strlen(query), &sql, &reason) != KR_OK) {
+    if (kr_sql_parse(query, strlen(query), KR_SQL_MAX_LEN, &sql, &reason)
+        != KR_OK)
+    {
         fail_msg("%s: %s", query, reason.data);
     }
 

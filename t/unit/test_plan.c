@@ -457,6 +457,54 @@ test_again(void **state)
 }
 
 
+/*
+ * A route's spec has the canonical text, with quotes and schemas that the
+ * client did not write: it may be longer than a client's query may be.
+ */
+static void
+test_long(void **state)
+{
+    world_t    w, v;
+    kr_buf_t   spec, reason;
+    kr_plan_t  one, two;
+
+    static const kr_str_t  value = kr_str("1");
+
+    (void) state;
+
+    memset(&one, 0, sizeof(one));
+    memset(&two, 0, sizeof(two));
+    memset(&spec, 0, sizeof(spec));
+    memset(&reason, 0, sizeof(reason));
+
+    kr_buf_str(&spec, "{\"table_field\":\"userid\",\"field_value\":1,"
+               "\"equality\":\"eq\",\"event\":\"rows\",\"pk\":\"id\","
+               "\"query\":\"select * from posts where id=0");
+
+    while (spec.len < KR_SQL_MAX_LEN - 100) {
+        kr_buf_str(&spec, " or id=userid");
+    }
+
+    kr_buf_str(&spec, "\"}");
+
+    assert_int_equal(begin(&one, spec.data, &reason), KR_OK);
+    assert_int_equal(make(&one, &w, &value, 1, &reason), KR_OK);
+    assert_true(one.def.canonical.len > KR_SQL_MAX_LEN);
+
+    two.of_route = 1;
+
+    assert_int_equal(begin(&two, one.def.spec.data, &reason), KR_OK);
+    assert_int_equal(make(&two, &v, two.spec.values, two.spec.nvalues,
+                          &reason), KR_OK);
+    assert_string_equal(one.def.canonical.data, two.def.canonical.data);
+
+    end(&one);
+    end(&two);
+    kr_buf_free(&spec);
+    kr_buf_free(&reason);
+}
+
+
 /* A spec has the shapes of its tables: a plan of others is another one. */
 static void
 test_altered(void **state)
@@ -641,6 +689,7 @@ main(void)
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_cast),
         cmocka_unit_test(test_again),
+        cmocka_unit_test(test_long),
         cmocka_unit_test(test_altered),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_refused)

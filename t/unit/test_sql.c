@@ -40,7 +40,7 @@ parse(const char *query, kr_sql_t **sql, kr_buf_t *reason)
     assert_non_null(copy);
     memcpy(copy, query, len);
 
-    rc = kr_sql_parse(copy, len, sql, reason);
+    rc = kr_sql_parse(copy, len, KR_SQL_MAX_LEN, sql, reason);
     free(copy);
 
     return rc;
@@ -439,8 +439,9 @@ test_refused(void **state)
     }
 
     kr_buf_reset(&reason);
-    assert_int_equal(kr_sql_parse("select * from posts\0 where x", 28, &sql,
-                                  &reason), KR_DECLINED);
+    assert_int_equal(kr_sql_parse("select * from posts\0 where x", 28,
+                                  KR_SQL_MAX_LEN, &sql, &reason),
+                     KR_DECLINED);
     assert_non_null(strstr(reason.data, "NUL"));
 
     kr_buf_free(&reason);
@@ -471,7 +472,7 @@ nested(const char *head, const char *open, const char *middle,
         kr_buf_str(&query, close);
     }
 
-    rc = kr_sql_parse(query.data, query.len, &sql, reason);
+    rc = kr_sql_parse(query.data, query.len, KR_SQL_MAX_LEN, &sql, reason);
 
     if (rc == KR_OK) {
         kr_sql_free(sql);

@@ -556,7 +556,8 @@ test_refused(void **state)
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         kr_buf_reset(&reason);
 
-        if (kr_sql_parse(cases[i][0], strlen(cases[i][0]), &sql, &reason)
+        if (kr_sql_parse(cases[i][0], strlen(cases[i][0]), KR_SQL_MAX_LEN,
+                         &sql, &reason)
             != KR_DECLINED)
         {
             fail_msg("accepted: %s", cases[i][0]);
