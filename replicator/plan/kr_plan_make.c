@@ -126,7 +126,6 @@ kr_plan_make(kr_plan_t *pl, const kr_str_t *values, size_t n,
     pl->def.alias = pl->spec.alias;
     pl->def.event = pl->spec.event;
     pl->def.claims.data = "";
-    pl->def.wide = (kr_sql_is_wide(pl->sql) != 0);
 
     rc = kr_plan_values(&mk, values, n);
 

@@ -115,7 +115,6 @@ struct kr_route_s {
                                             statement takes them */
     size_t              ntables;
     kr_route_table_t   *tables;
-    unsigned            wide:1;          /* see kr_sql_is_wide() */
     char               *event;
     char               *spec;            /* JSON; JOINED carries the spec to a
                                             worker, and RESUME back */
@@ -187,7 +186,6 @@ typedef struct {
     unsigned                 check:1;
     unsigned                 exact:1;    /* the window of LIMIT is kept: a
                                             route of its own */
-    unsigned                 wide:1;     /* see kr_sql_is_wide() */
     kr_str_t                 refetch;
     kr_str_t                 rerun;
     kr_str_t                 snapshot;

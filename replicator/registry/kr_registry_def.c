@@ -33,7 +33,6 @@ kr_route_create(const kr_route_def_t *def, const char *topic)
     }
 
     rt->refs = 1;
-    rt->wide = def->wide;
     memcpy(rt->topic, topic, KR_TOPIC_LEN + 1);
 
     rt->event = kr_str_dup(&def->event);

@@ -80,23 +80,6 @@ kr_table_shape_judge(const char *before, const char *now)
 }
 
 
-int
-kr_table_shape_widened(const char *before, const char *now)
-{
-    const char  *line, *hint;
-
-    hint = before;
-
-    for (line = now; *line != '\0'; line = kr_shape_next(line)) {
-        if (*line == 'c' && kr_shape_find(before, &hint, line, 2) == NULL) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 void
 kr_table_shape_mark(kr_buf_t *b, const char *shape)
 {

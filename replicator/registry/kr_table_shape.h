@@ -182,17 +182,11 @@
 
 /*
  * Compares two shapes of a table; now is NULL if the table is not there.
- * NULL: no query that names its columns returns other rows for what changed,
+ * NULL: the rows of every query stay right, but for a column that was added,
  * and no change is missing.  Else the reason, a static sentence, why the
  * table's routes cannot go on as they are.
  */
 const char *kr_table_shape_judge(const char *before, const char *now);
-
-/*
- * Whether the table has a column that it had not (1 or 0).  Rows of a query
- * that selects whole rows have one more then, see kr_sql_is_wide().
- */
-int kr_table_shape_widened(const char *before, const char *now);
 
 /*
  * Appends the mark of a shape, KR_TABLE_SHAPE_MARK digits: three hashes, of

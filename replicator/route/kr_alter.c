@@ -254,7 +254,6 @@ kr_alter_params(kr_alters_t *al)
 static void
 kr_alter_look(kr_alters_t *al, const kr_relation_t *table, const char *now)
 {
-    int                  rc;
     const char          *reason;
     kr_watched_table_t  *wt;
 
@@ -264,18 +263,11 @@ kr_alter_look(kr_alters_t *al, const kr_relation_t *table, const char *now)
         return;
     }
 
-    rc = KR_OK;
     reason = kr_table_shape_judge(wt->shape, now);
 
-    if (reason != NULL) {
-        rc = kr_changes_reset_table(al->changes, table, reason);
-
-    } else if (kr_table_shape_widened(wt->shape, now)) {
-        rc = kr_changes_reset_wide(al->changes, table, "a column was added to "
-                                   "the table: subscribe again");
-    }
-
-    if (rc != KR_OK) {
+    if (reason != NULL
+        && kr_changes_reset_table(al->changes, table, reason) != KR_OK)
+    {
         kr_log(KR_LOG_ERR, "no memory to reset the routes of a table");
         return;
     }

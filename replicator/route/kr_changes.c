@@ -107,34 +107,6 @@ kr_changes_reset_table(kr_changes_t *cs, const kr_relation_t *table,
 }
 
 
-int
-kr_changes_reset_wide(kr_changes_t *cs, const kr_relation_t *table,
-    const char *reason)
-{
-    int        rc;
-    long       i, n;
-    kr_hit_t  *hits;
-
-    n = kr_match_table(cs->routes->registry->match, &table->schema,
-                       &table->name, &hits);
-    if (n < 0) {
-        return KR_ERROR;
-    }
-
-    rc = KR_OK;
-
-    for (i = 0; i < n && rc == KR_OK; i++) {
-        if (hits[i].route->wide) {
-            rc = kr_changes_reset_later(cs, hits[i].route, reason);
-        }
-    }
-
-    kr_changes_run_resets(cs);
-
-    return rc;
-}
-
-
 void
 kr_changes_sweep(kr_changes_t *cs)
 {

@@ -47,10 +47,6 @@ void kr_changes_commit(kr_changes_t *cs);
 int kr_changes_reset_table(kr_changes_t *cs, const kr_relation_t *table,
     const char *reason);
 
-/* The same for the routes whose result a column of the table may widen. */
-int kr_changes_reset_wide(kr_changes_t *cs, const kr_relation_t *table,
-    const char *reason);
-
 /*
  * To be called every second: ends the routes whose refetches hang, or whose
  * query does, see KAIROS_STUCK_TIME and KAIROS_STUCK_WAL.

@@ -95,12 +95,6 @@ void kr_sql_set_aggregate(kr_sql_t *sql, size_t function);
  */
 int kr_sql_is_grouped(const kr_sql_t *sql);
 
-/*
- * Whether a column that a table gets may be in the result: there is a "*", a
- * table's name stands for its whole row, or a join is NATURAL (1 or 0).
- */
-int kr_sql_is_wide(const kr_sql_t *sql);
-
 /* Whether the result is one row, of all: an aggregate without GROUP BY. */
 int kr_sql_is_one(const kr_sql_t *sql);
 

@@ -7,9 +7,6 @@
 #include "kr_sql_private.h"
 
 
-static int kr_sql_wide_enter(void *data, ProtobufCMessage *msg);
-static int kr_sql_is_table(const kr_sql_t *sql,
-    const PgQuery__ColumnRef *ref);
 static void kr_sql_out_cast(kr_sql_out_t *out, const PgQuery__TypeName *type,
     int outermost);
 static int kr_sql_from_merges(const PgQuery__Node *from);
@@ -18,18 +15,6 @@ static void kr_sql_out_field(kr_sql_out_t *out,
     const PgQuery__AIndirection *in);
 static void kr_sql_out_column(kr_sql_out_t *out,
     const PgQuery__ColumnRef *ref);
-
-
-/* enter() ends the walk, by KR_DECLINED, where it has found one */
-static const kr_sql_visitor_t  kr_sql_wide = { kr_sql_wide_enter, NULL };
-
-
-int
-kr_sql_is_wide(const kr_sql_t *sql)
-{
-    return kr_sql_tree_walk(&sql->tree->base, &kr_sql_wide, (void *) sql)
-           != KR_OK;
-}
 
 
 size_t
@@ -135,50 +120,6 @@ kr_sql_merges(const kr_sql_t *sql)
 
     for (i = 0; i < stmt->n_from_clause; i++) {
         if (kr_sql_from_merges(stmt->from_clause[i])) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-kr_sql_wide_enter(void *data, ProtobufCMessage *msg)
-{
-    int                                wide;
-    const ProtobufCMessageDescriptor  *d;
-
-    d = msg->descriptor;
-
-    if (d == &pg_query__column_ref__descriptor) {
-        wide = kr_sql_is_table(data, (PgQuery__ColumnRef *) msg);
-
-    } else if (d == &pg_query__join_expr__descriptor) {
-        wide = ((PgQuery__JoinExpr *) msg)->is_natural;
-
-    } else {
-        wide = (d == &pg_query__a__star__descriptor);
-    }
-
-    return wide ? KR_DECLINED : KR_OK;
-}
-
-
-/* Whether the name is one that a table is called by; a column may be, too. */
-static int
-kr_sql_is_table(const kr_sql_t *sql, const PgQuery__ColumnRef *ref)
-{
-    size_t           i;
-    const char      *name;
-    const kr_str_t  *called;
-
-    name = kr_sql_name(ref->fields[ref->n_fields - 1]);
-
-    for (i = 0; i < sql->ntables; i++) {
-        called = kr_sql_called(sql, i);
-
-        if (strcmp(called->data, name) == 0) {
             return 1;
         }
     }

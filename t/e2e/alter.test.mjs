@@ -425,23 +425,6 @@ test('a type of the table is altered', async (t) => {
 });
 
 
-test('a column is added: rows that were sent before have it', async (t) => {
-    const [wide, row, named] = await Promise.all([
-        followed(t), followed(t, { query: 'select id, g, T as whole from T' }),
-        followed(t, { query: 'select id, g, v from T' })]);
-
-    for (const table of [wide, row, named]) {
-        await alter(table, 'alter table T add y int default 5');
-    }
-
-    await Promise.all([wide, row].map((table) => aware(table, /was added/)));
-
-    /* the sweep has passed, and the other one goes on */
-    await stack.sql(`insert into ${named.name} values (9, 1, 9)`);
-    await named.live.converges(named.query, stack);
-});
-
-
 test('renamed, changed, and renamed back', async (t) => {
     const table = await followed(t);
 

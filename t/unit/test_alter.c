@@ -193,29 +193,11 @@ test_shape_mark(void **state)
 }
 
 
-static void
-test_shape_widened(void **state)
-{
-    (void) state;
-
-    assert_false(kr_table_shape_widened("", ""));
-    assert_false(kr_table_shape_widened("c 1 23 a\nc 12 23 b\n",
-                                        "c 1 25 a\nc 12 23 b\nk 1\n"));
-    assert_false(kr_table_shape_widened("c 1 23 a\nc 2 23 b\n",
-                                        "c 2 23 b\n"));
-    assert_true(kr_table_shape_widened("c 1 23 a\nc 12 23 b\n",
-                                       "c 1 23 a\nc 2 23 c\nc 12 23 b\n"));
-    assert_true(kr_table_shape_widened("c 1 23 a\n",
-                                       "c 1 23 a\nc 2 23 c\n"));
-}
-
-
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_shape_judge),
-        cmocka_unit_test(test_shape_widened),
         cmocka_unit_test(test_shape_mark),
     };
 

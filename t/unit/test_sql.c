@@ -1,5 +1,4 @@
 /* sources: kr_sql.c kr_sql_collect.c kr_sql_resolve.c kr_sql_template.c */
-/* sources: kr_sql_out.c */
 /* sources: kr_sql_output.c kr_sql_probe.c kr_sql_rerun.c kr_sql_frame.c */
 /* sources: kr_sql_tree.c kr_op.c kr_value.c kr_buf.c */
 /* sources: kr_value_number.c */
@@ -539,48 +538,6 @@ test_deep(void **state)
 }
 
 
-/* A column more of a table is one more of the result. */
-static void
-test_sql_wide(void **state)
-{
-    size_t     i;
-    kr_sql_t  *sql;
-    kr_buf_t   reason;
-
-    static const struct {
-        const char  *query;
-        int          wide;
-    } cases[] = {
-        { "select id, userid from posts", 0 },
-        { "select count(*) from posts", 0 },
-        { "select p.id from posts p join users u using (id)", 0 },
-        { "select id from posts where exists (select from users)", 0 },
-        { "select * from posts", 1 },
-        { "select id, p.* from posts p", 1 },
-        { "select row_to_json(p) from posts p", 1 },
-        { "select s.p from (select public.posts as p from posts) s", 1 },
-        { "select id from (select * from posts) s", 1 },
-        { "select p.id from posts p natural join users", 1 }
-    };
-
-    (void) state;
-
-    memset(&reason, 0, sizeof(reason));
-
-    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(parse(cases[i].query, &sql, &reason), KR_OK);
-
-        if (kr_sql_is_wide(sql) != cases[i].wide) {
-            fail_msg("%s", cases[i].query);
-        }
-
-        kr_sql_free(sql);
-    }
-
-    kr_buf_free(&reason);
-}
-
-
 /* Each table gets its schema, and nothing else that is called like one. */
 static void
 test_sql_qualify(void **state)
@@ -649,7 +606,6 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_sql_qualify),
-        cmocka_unit_test(test_sql_wide),
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_canonical),
