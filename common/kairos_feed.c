@@ -1,8 +1,8 @@
 /*
  * The feed's frames: encode, incremental decode.
  *
- * What a type carries is said once, in kairos_feed_layouts; the three
- * functions walk that table and know no type by name.
+ * kairos_feed_layouts has the fields of each type; the three functions walk
+ * that table and name no type.
  */
 
 #include <string.h>
@@ -26,19 +26,19 @@ typedef enum {
 
 
 typedef struct {
-    uint8_t               kind;     /* 0: no field here, nor behind */
+    uint8_t               kind;     /* 0: behind the last field */
     uint16_t              offset;   /* in kairos_feed_frame_t */
 } kairos_feed_field_t;
 
 
-/* type repeats the row's own index: it is 0 where no type has that number */
+/* type repeats the row's own index; 0: no type has this number */
 typedef struct {
     uint8_t               type;
     kairos_feed_field_t   fields[KAIROS_FEED_MAX_FIELDS];
 } kairos_feed_layout_t;
 
 
-/* what is left to decode; pos is NULL once a field did not fit */
+/* the bytes still to decode; pos is NULL after a field that did not fit */
 typedef struct {
     const unsigned char  *pos;
     const unsigned char  *last;
@@ -195,8 +195,9 @@ kairos_feed_encode(unsigned char *p, const kairos_feed_frame_t *f)
 
 
 /*
- * A frame's size and type are judged as soon as they are there: who speaks
- * another protocol is closed without waiting for bytes that may not come.
+ * A frame's size and type are checked as soon as they have arrived: a peer
+ * with another protocol gets an ERROR without a wait for bytes that may not
+ * come.
  */
 int
 kairos_feed_decode(const unsigned char *data, size_t len,

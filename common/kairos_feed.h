@@ -4,8 +4,8 @@
  *
  * A frame is   u32 length | u8 type | fields   where length counts the type
  * and the fields.  Integers are big-endian.  A string is u32 length | bytes.
- * Which fields a type carries, and in which order, is one table in
- * kairos_feed.c; docs/protocol.md prints it for readers.
+ * One table in kairos_feed.c has the fields of each type, in their order;
+ * docs/protocol.md prints that table for readers.
  *
  * libc only: this file is compiled into both programs.
  */
@@ -33,16 +33,16 @@ typedef enum {
 
     /*
      * The first frame of a connection.  instance names this nginx (one shared
-     * zone: the same number in every worker and across reloads), workers is
-     * how many worker processes it runs, so that a replicator which was
-     * restarted knows for whom to wait before it reads the slot.
+     * zone: the same number in every worker and across reloads).  workers is
+     * the number of its worker processes: a restarted replicator waits for so
+     * many before it reads the slot.
      */
     KAIROS_FEED_HELLO = 1,        /* version pid workers instance zone */
 
     /*
-     * A client's "subscribe" push.  spec is the push's payload, JSON, as it
-     * came; claims the verified token's claims, JSON, or empty.  Answered by
-     * exactly one REPLY with the same req.
+     * A client's "subscribe" push.  spec is the push's payload, JSON,
+     * unchanged; claims the verified token's claims, JSON, or empty.  Answered
+     * by exactly one REPLY with the same req.
      */
     KAIROS_FEED_SUBSCRIBE = 2,    /* req socket spec claims */
 
@@ -54,17 +54,17 @@ typedef enum {
     KAIROS_FEED_JOIN = 3,         /* req socket client topic */
 
     /*
-     * A member left.  lost is 1 if its connection was lost (it may come back
-     * and join again without a subscribe), 0 if it said phx_leave.
+     * A member left.  lost is 1 if its connection was lost (the client may
+     * come back and join again without a subscribe), 0 if it sent phx_leave.
      */
     KAIROS_FEED_LEAVE = 4,        /* socket client lost topic */
 
-    /* The socket is closed: all that it subscribed and did not join ends. */
+    /* The socket is closed: its subscriptions that it did not join end. */
     KAIROS_FEED_GONE = 5,         /* socket */
 
     /*
      * After a reconnect: the worker has `members` members on this topic; spec
-     * is what JOINED gave, position the last event that it delivered.
+     * is JOINED's, position that of the last event that the worker delivered.
      */
     KAIROS_FEED_RESUME = 6,       /* members topic spec position */
 
@@ -82,13 +82,13 @@ typedef enum {
     KAIROS_FEED_REPLY = 65,       /* req status payload */
 
     /*
-     * The JOIN is accepted.  What the socket missed since its snapshot
-     * follows as EVENT_TO frames before any further EVENT of this topic.
-     * spec is opaque to the worker, which gives it back in RESUME.  position
-     * is that of the topic; while such frames are to follow, it has no epoch,
-     * nor has that of any of them but the last: a worker resumes from the
-     * position of the last frame that it got, and one without an epoch is
-     * answered by RESET.
+     * The JOIN is accepted.  The events that the socket missed since its
+     * snapshot follow as EVENT_TO frames before any further EVENT of this
+     * topic.  spec is opaque to the worker, which sends it back in RESUME.
+     * position is the topic's.  If EVENT_TO frames follow, position has no
+     * epoch here and in each of these frames but the last: a worker resumes
+     * from the position of the last frame that it got, and the replicator
+     * answers a position without an epoch by RESET.
      */
     KAIROS_FEED_JOINED = 66,      /* req topic spec position */
 
@@ -99,8 +99,8 @@ typedef enum {
     KAIROS_FEED_EVENT_TO = 68,    /* socket topic event payload position */
 
     /*
-     * This route cannot be served without a gap: tell each member (phx_error)
-     * and forget the topic.  reason is a sentence for a developer.
+     * This route cannot be served without a gap: the worker sends phx_error to
+     * each member and frees the topic.  reason is a sentence for a developer.
      */
     KAIROS_FEED_RESET = 69        /* topic reason */
 } kairos_feed_type_e;
@@ -112,7 +112,7 @@ typedef struct {
 } kairos_slice_t;
 
 
-/* where an event stands in the stream of its database */
+/* an event's position in the stream of its database */
 typedef struct {
     uint64_t              epoch;    /* changes when positions lose meaning */
     uint64_t              lsn;      /* end of the commit record */
@@ -120,7 +120,7 @@ typedef struct {
 } kairos_position_t;
 
 
-/* every field that a frame may carry; those not of its type are ignored */
+/* all fields of all types; the fields that a type lacks are ignored */
 typedef struct {
     uint8_t               type;
     uint8_t               status;
@@ -133,8 +133,8 @@ typedef struct {
     uint64_t              epoch;
     uint64_t              req;
     uint64_t              socket;
-    uint64_t              client;   /* who is behind the socket, as far as can
-                                       be told: the same when it comes back */
+    uint64_t              client;   /* the client number: the same when the
+                                       client reconnects */
     kairos_slice_t        zone;
     kairos_slice_t        topic;
     kairos_slice_t        event;
@@ -153,19 +153,18 @@ typedef struct {
 size_t kairos_feed_size(const kairos_feed_frame_t *f);
 
 /*
- * Writes the frame, one that kairos_feed_size() does not give 0 for, at p,
- * which has room for that many bytes; returns the end of what was written.
- * A slice of length 0 may have a NULL data.
+ * Writes the frame at p, which has room for kairos_feed_size() bytes (not 0);
+ * returns the end of the frame.  A slice of length 0 may have a NULL data.
  */
 unsigned char *kairos_feed_encode(unsigned char *p,
     const kairos_feed_frame_t *f);
 
 /*
  * Decodes one frame from the len bytes at data.  OK: *f is filled (slices
- * point into data; fields not of its type are 0), *used is the frame's whole
- * size.  AGAIN: more bytes are needed; *used is the frame's whole size if its
- * length is there, else 0.  ERROR: unknown type, a size beyond
- * KAIROS_FEED_MAX, or fields that do not fill the frame exactly; *used is 0.
+ * point into data; fields that the type lacks are 0), *used is the frame's
+ * size.  AGAIN: more bytes are needed; *used is the frame's size if its length
+ * has arrived, else 0.  ERROR: unknown type, a size beyond KAIROS_FEED_MAX,
+ * or fields that do not fill the frame exactly; *used is 0.
  * *f is undefined unless OK.
  */
 int kairos_feed_decode(const unsigned char *data, size_t len,
