@@ -7,8 +7,8 @@ die()
 }
 
 
-# exec_as USER COMMAND...: becomes the command, run as the user where we may
-# choose (we are root).  It gets the signal $pdeath if its parent is killed.
+# exec_as USER COMMAND...: executes the command, as USER if the shell runs as
+# root.  The command gets the signal $pdeath if its parent is killed.
 pdeath=clear
 
 exec_as()

@@ -1,4 +1,4 @@
-/* What is JSON, and what is not, for test_json.c. */
+/* Texts that are JSON, and texts that are not, for test_json.c. */
 
 #ifndef JSON_CASES_H
 #define JSON_CASES_H

@@ -1,6 +1,6 @@
 /*
- * Predicates, changes and what they touch, for the tests of the index.  The
- * file that includes this says what a kr_route_t is.
+ * Predicates, changes and the routes that they touch, for the tests of the
+ * index.  The file that includes this one defines struct kr_route_s.
  */
 
 #ifndef _MATCH_CASES_H_INCLUDED_

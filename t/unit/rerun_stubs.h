@@ -1,6 +1,6 @@
 /*
- * What stands around kr_rerun.c in test_rerun.c: a pool that waits, routes
- * that write down what they were told, a clock that stands still.
+ * The stubs of test_rerun.c around kr_rerun.c: a pool that keeps its jobs,
+ * routes that record the calls, a clock that stands still.
  */
 
 #ifndef _RERUN_STUBS_H_INCLUDED_

@@ -1,6 +1,6 @@
 /*
- * For test_route.c: the index, the log and the stream, of which it needs
- * nothing, and the feed, of which it sees what was sent.
+ * The stubs of test_route.c: an index, a log and a stream without any effect,
+ * and a feed that records the frames that were sent.
  */
 
 #ifndef _ROUTE_STUBS_H_INCLUDED_
@@ -22,7 +22,7 @@
 
 
 /*
- * What a worker was sent, one line a frame:
+ * The frames that a worker was sent, one line a frame:
  *
  *     JOINED req epoch/lsn/n        EVENT rows epoch/lsn/n
  *     OK req | REFUSED req          EVENT_TO socket rows epoch/lsn/n

@@ -1,5 +1,6 @@
 /*
- * What the tests of the kr_sql files share; cmocka.h comes before it.
+ * Functions that the tests of the kr_sql files share; the test includes
+ * cmocka.h before this file.
  */
 
 #ifndef _SQL_HELP_H_INCLUDED_

@@ -1,4 +1,4 @@
-/* What test_ws.c reads, and what must come of it. */
+/* Input of test_ws.c, and the results that the reader must return. */
 
 #ifndef WS_CASES_H
 #define WS_CASES_H
