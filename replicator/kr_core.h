@@ -1,6 +1,6 @@
 /*
- * The context that ties the parts together: what comes from the stream and
- * from the workers is given to the routes, the fetches and the subscribes.
+ * The context that ties the parts together: passes the stream's changes and
+ * the workers' frames to the routes, the changes and the subscribes.
  */
 
 #ifndef _KR_CORE_H_INCLUDED_
@@ -20,21 +20,22 @@ extern const kr_stream_handlers_t  kr_core_stream_handlers;
 extern const kr_server_handlers_t  kr_core_server_handlers;
 
 
-/* NULL: no memory.  base and cf must outlive it. */
+/* A new core.  NULL: no memory.  base and cf must outlive the core. */
 kr_core_t *kr_core_create(struct event_base *base, const kr_config_t *cf);
 
 /*
- * Gives it its links and begins: it calls kr_stream_start() itself, when
- * the workers that it hears of have registered their routes again, or
- * cf->register_wait passed.  KR_OK, or KR_ERROR: no memory.
+ * Sets the pool and the stream, and begins: the core calls kr_stream_start()
+ * when the workers that have connected have registered their routes again, or
+ * cf->register_wait has passed.  KR_OK; KR_ERROR: no memory.
  */
 int kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream);
 
 /*
- * Cancels its jobs and frees all.  To be called after kr_server_free(),
- * which calls gone() for each connection, and before kr_stream_free() and
- * kr_pool_free(), which it still uses.  What was not handed on is not
- * confirmed, so that the next process reads it again.
+ * Cancels the core's jobs and frees the core.  The caller calls
+ * kr_server_free() before, which calls gone() for each connection, and frees
+ * the stream and the pool afterwards, because the core still uses both.
+ * Changes whose events were not handed on are not confirmed, so the next
+ * process reads them again.
  */
 void kr_core_free(kr_core_t *core);
 

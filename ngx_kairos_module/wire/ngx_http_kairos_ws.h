@@ -86,7 +86,7 @@ typedef struct {
  * bits, known opcodes, control frames whole and <= 125 bytes, minimal length
  * forms, continuation order, UTF-8 of text across fragments and of close
  * reasons, close codes, message size (by what the headers promise).
- * After FAIL or a close frame whatever comes is dropped: MORE.
+ * After FAIL or a close frame all further input is dropped: MORE.
  */
 void ngx_http_kairos_ws_read(ngx_http_kairos_ws_reader_t *rd, u_char **pos,
     u_char *last, ngx_http_kairos_ws_event_t *ev);

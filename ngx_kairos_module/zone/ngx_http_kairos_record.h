@@ -26,8 +26,8 @@
 
 
 /*
- * What a record is for.  Kinds are added at the end: a reader passes over a
- * kind that it does not know.
+ * The kind of a record.  New kinds are added at the end: a reader skips and
+ * counts a record of an unknown kind.
  */
 typedef enum {
     NGX_HTTP_KAIROS_RECORD_BROADCAST = 0,  /* for the members of the topic */
@@ -42,7 +42,7 @@ typedef struct {
 } ngx_http_kairos_record_died_t;
 
 
-/* what begins each record; the bytes of topic, event and payload follow */
+/* the head of a record; the bytes of topic, event and payload follow */
 typedef struct {
     uint32_t    size;         /* of the whole record, aligned */
     uint32_t    payload;

@@ -35,7 +35,7 @@ typedef struct {
 
     ngx_atomic_t     opened;      /* sockets that were admitted */
 
-    /* what was refused, by directive */
+    /* refusals, by directive */
     ngx_atomic_t     refused_connections;   /* kairos_max_connections */
     ngx_atomic_t     refused_address;       /* kairos_max_per_address */
     ngx_atomic_t     refused_user;          /* kairos_max_per_user */
@@ -73,7 +73,7 @@ typedef struct {
 
 
 /*
- * What a worker shares with the others: its slot in the zone, aligned so that
+ * The part of a worker that others read: its slot in the zone, aligned so that
  * no two slots share a cache line.  ngx_http_kairos_slot_t is the worker's
  * own view of it.
  */
