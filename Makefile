@@ -112,7 +112,7 @@ $(B)/ngx_http_kairos_module.so: $(N)/.configured $(MODULE_SRC)
 	@echo "  MODULE    $@"
 	$(Q)+tools/quietly $(B)/module.log \
 	    $(MAKE) -C $(N) -f objs/Makefile modules
-	$(Q)cp $(N)/objs/ngx_http_kairos_module.so $@
+	$(Q)cp $(N)/objs/ngx_http_kairos_module.so $@.new && mv $@.new $@
 
 
 # The replicator, and objects in general.
