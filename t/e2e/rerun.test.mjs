@@ -367,7 +367,7 @@ describe('under load', () => {
         assert.ok(first > 0);
         await holder.query('begin; lock table gate in access exclusive mode');
 
-        /* the pool lets a run wait for a while, and for ever again */
+        /* the pool ends a run that waits for a lock, and tries it again */
         const waits = () => until(async () => {
             const n = await waiting();
 
@@ -384,7 +384,7 @@ describe('under load', () => {
             }
         }
 
-        /* all of them have been read from the stream, and asked for a run */
+        /* the replicator has read all of them from the stream */
         await rows.converges('select id, userid from posts where userid = 53',
                              stack);
         await waits();

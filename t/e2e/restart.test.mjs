@@ -339,7 +339,8 @@ describe('nginx', () => {
 
     test('a worker that hangs: its feed is closed, its clients are told',
          async (t) => {
-        /* one that confirms: no worker of the tests before is awaited */
+        /* a replicator that awaits a worker of a test before confirms no
+           position; a new one awaits none */
         await stack.replicator.stop();
         await stack.replicator.start();
 
@@ -378,9 +379,9 @@ describe('nginx', () => {
                          [2, lost + 1, resets + 1]);
 
         /*
-         * And so it has what there is, though a reply of 80 MB is refused:
-         * when no more of the large rows are on their way, of which a route
-         * cannot keep many for a join.
+         * And so it has what there is, though a reply of 80 MB is refused.
+         * A route cannot keep many of the large rows for a join, so none may
+         * be on its way any more.
          */
         await stack.confirmed();
         await stack.sql('update posts set content = id where userid = $1',

@@ -255,7 +255,7 @@ describe('the replicator', () => {
                 await Promise.all(lives.map((live) => live.next()));
             }
 
-            /* opened when a job needs one, and kept */
+            /* the pool opens one when a job needs it, and keeps it */
             await until(async () => await connections() == expected,
                         'the connections are open');
 

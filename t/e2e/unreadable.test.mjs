@@ -107,7 +107,7 @@ describe('a row that cannot be read', () => {
         test(`${what}: its table's subscribers are told`, async (t) => {
             await prepare();
 
-            /* a row that was prepared, and cannot be read, is told before */
+            /* a prepared row that cannot be read must reset no route below */
             await stack.confirmed();
 
             const live = await open(t, 'posts');

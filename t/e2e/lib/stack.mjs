@@ -159,7 +159,7 @@ class Stack {
 
     /*
      * Waits until the replicator has confirmed to PostgreSQL all that is
-     * committed now: what follows from it was sent.
+     * committed now: the replicator has sent all events of it by then.
      */
     async confirmed(ms = 3 * LIMIT) {
         const [{ at }] = await this.sql('select pg_current_wal_lsn() as at');
