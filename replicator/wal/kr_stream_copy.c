@@ -22,7 +22,6 @@
 #define KR_COPY_STATUS        (1 + 8 + 8 + 8 + 8 + 1)
 
 #define KR_COPY_EPOCH         946684800LL       /* of PostgreSQL's times, s */
-#define KR_COPY_STATUS_EVERY  5                 /* s */
 
 
 static int kr_stream_copy_message(kr_stream_t *st, const char *p, size_t len);
@@ -49,8 +48,8 @@ kr_stream_copy_begin(kr_stream_t *st)
     kr_buf_reset(&st->said);
     kr_pg_read(&st->pg, !st->paused, 0);
 
-    tv.tv_sec = KR_COPY_STATUS_EVERY;
-    tv.tv_usec = 0;
+    tv.tv_sec = st->status_ms / 1000;
+    tv.tv_usec = st->status_ms % 1000 * 1000;
 
     if (event_add(st->status, &tv) != 0) {
         kr_no_memory("a timer");

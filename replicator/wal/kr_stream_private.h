@@ -41,6 +41,7 @@ struct kr_stream_s {
     kr_stream_state_e            state;
     kr_stream_state_e            next;         /* after this answer's end */
     unsigned                     wait_ms;      /* see kr_retry_next() */
+    unsigned                     status_ms;    /* between two updates */
 
     kr_mark_t                    mark;
     kr_origin_t                  origin;

@@ -20,6 +20,9 @@
 #define KR_STREAM_STUCK           5        /* errors; then the slot is given
                                               up */
 #define KR_STREAM_PREFIX          16       /* bytes that nobody can guess */
+#define KR_STREAM_STATUS_SHARE    4        /* updates in wal_sender_timeout */
+#define KR_STREAM_STATUS_MIN      10       /* ms between two updates */
+#define KR_STREAM_STATUS_MAX      5000
 
 
 /* the columns of the look-up */
@@ -35,6 +38,7 @@ enum {
     KR_LOOKUP_LSN,
     KR_LOOKUP_RECOVERY,
     KR_LOOKUP_CAUSE,
+    KR_LOOKUP_TIMEOUT,
     KR_LOOKUP_COLUMNS
 };
 
@@ -85,6 +89,7 @@ static int kr_stream_must_create(kr_stream_t *st, const char *sqlstate,
 static int kr_stream_busy(kr_stream_t *st, PGresult *res);
 static int kr_stream_position(kr_stream_t *st, const char *text,
     uint64_t *lsn);
+static unsigned kr_stream_status_ms(const char *timeout);
 
 
 static void
@@ -122,7 +127,9 @@ kr_stream_lookup(kr_stream_t *st, kr_buf_t *sql)
         " s.active_pid,"
         " pg_catalog.concat_ws(', ', a.application_name, a.client_addr),"
         " s.confirmed_flush_lsn, pg_catalog.pg_is_in_recovery(),"
-        " " KR_SLOT_CAUSE
+        " " KR_SLOT_CAUSE ","
+        " (SELECT t.setting FROM pg_catalog.pg_settings t"
+        " WHERE t.name = 'wal_sender_timeout')"
         " FROM pg_catalog.pg_database d"
         " LEFT JOIN pg_catalog.pg_replication_slots s"
         " ON s.slot_name = '%s'"
@@ -143,6 +150,9 @@ kr_stream_looked_up(kr_stream_t *st, PGresult *res)
     {
         return KR_ERROR;
     }
+
+    st->status_ms = kr_stream_status_ms(PQgetvalue(res, 0,
+                                                   KR_LOOKUP_TIMEOUT));
 
     if (PQgetisnull(res, 0, KR_LOOKUP_NAME)) {
         st->next = KR_STREAM_CREATE;
@@ -400,4 +410,29 @@ kr_stream_position(kr_stream_t *st, const char *text, uint64_t *lsn)
     kr_pg_set_error(&st->pg, "", "the slot or the cluster has no position");
 
     return KR_ERROR;
+}
+
+
+/*
+ * The time between two status updates, in ms, by the server's
+ * wal_sender_timeout (text, in ms; 0: the server has none).  The walsender
+ * ends if it gets no message of the replicator for that time.  Its request
+ * for one stands behind the rows that the socket holds, so an answer alone
+ * comes too late when the replicator has much to read.
+ */
+static unsigned
+kr_stream_status_ms(const char *timeout)
+{
+    unsigned long  ms;
+
+    ms = strtoul(timeout, NULL, 10);
+
+    if (ms == 0 || ms > KR_STREAM_STATUS_SHARE * KR_STREAM_STATUS_MAX) {
+        return KR_STREAM_STATUS_MAX;
+    }
+
+    ms /= KR_STREAM_STATUS_SHARE;
+
+    return (ms < KR_STREAM_STATUS_MIN) ? KR_STREAM_STATUS_MIN
+                                       : (unsigned) ms;
 }

@@ -517,6 +517,57 @@ describe('messages in the WAL', () => {
 });
 
 
+describe('the replicator reports to the walsender', () => {
+    const backends = (type) => stack.sql(
+        'select pid, reply_time::text from pg_stat_activity'
+        + ' left join pg_stat_replication using (pid)'
+        + ' where pg_stat_activity.application_name = \'kairos-replicator\''
+        + ' and datname = current_database() and backend_type = $1', [type]);
+
+    test('while more changes wait than it may hold', async (t) => {
+        await settings(t, { wal_sender_timeout: '1s' });
+        await stack.sql('select pg_terminate_backend(active_pid)'
+                        + ' from pg_replication_slots where active');
+        await stack.streaming();
+
+        const live = await open(t);
+        const since = log();
+        const stopped = [];
+        const stop = (pid) => {
+            process.kill(pid, 'SIGSTOP');
+            stopped.push(pid);
+        };
+
+        t.after(() => stopped.forEach((pid) => process.kill(pid, 'SIGCONT')));
+        await insert(0);
+        await converges(live);
+
+        /* no refetch has an answer, so the stream is not read to its end */
+        (await backends('client backend')).forEach(({ pid }) => stop(pid));
+        await stack.sql('insert into posts'
+                        + ' select $1::bigint * 1000000 + n, $1, \'c\''
+                        + ' from generate_series(1, 250000) n', [user]);
+
+        const [{ pid }] = await backends('walsender');
+        const times = new Set();
+
+        await until(async () => {
+            const [walsender] = await backends('walsender');
+
+            assert.equal(walsender?.pid, pid, since(/stream/).join('\n'));
+            times.add(walsender.reply_time);
+            return times.size > 12;
+        }, 'twelve reports', 3 * LIMIT);
+
+        stopped.forEach((stopped) => process.kill(stopped, 'SIGCONT'));
+        await stack.sql('delete from posts where userid = $1 and id > $2',
+                        [user, user * 1000]);
+        await converges(live);
+        assert.deepEqual(since(/read the stream/), []);
+    });
+});
+
+
 describe('a connection is lost', () => {
     test('as the replicator slept for too long: nothing is lost',
          async (t) => {
