@@ -33,6 +33,8 @@ typedef struct {
     size_t        nvalues; /* one; eq and !eq may have more */
     kr_str_t     *values;  /* text of the type, checked by PostgreSQL; for
                               contains, starts_with and ends_with plain text */
+    unsigned      all:1;   /* there is none: every row matches; result is set,
+                              column is empty, there are no values */
     unsigned      result:1;
                            /* the column is one of the query's result: the
                               predicate is not in the index, and schema and

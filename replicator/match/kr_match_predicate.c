@@ -31,6 +31,10 @@ kr_predicate_matches(const kr_predicate_t *p, const char *text, size_t len)
 {
     kr_str_t  s;
 
+    if (p->all) {
+        return 1;
+    }
+
     if (text == NULL) {
         return 0;
     }

@@ -252,7 +252,8 @@ kr_plan_value_cmp(const void *one, const void *two)
 
 /*
  * A partitioned table's name stands for those of its partitions.  A column of
- * no table has a name alone.
+ * no table has a name alone.  Without a predicate the table is the query's
+ * first, whatever the topic names, which a route's spec does not hold.
  */
 static int
 kr_plan_predicate(kr_plan_maker_t *mk)
@@ -263,10 +264,19 @@ kr_plan_predicate(kr_plan_maker_t *mk)
 
     pl = mk->plan;
     p = &pl->def.predicate;
-    t = pl->target.table != NULL ? pl->target.table : &pl->facts->tables[0];
+    p->all = pl->spec.all;
 
+    t = pl->target.table == NULL || p->all ? &pl->facts->tables[0]
+                                           : pl->target.table;
     p->schema = t->schema;
     p->table = t->name;
+
+    if (p->all) {
+        p->column.data = "";
+        p->result = 1;
+        return KR_OK;
+    }
+
     p->column = pl->target.field->name;
     p->type = kr_column_type(pl->target.field);
     p->op = pl->target.op;
@@ -341,12 +351,17 @@ kr_plan_target(const kr_plan_maker_t *mk, kr_sql_target_t *t, kr_str_t *types)
         t->table = *kr_target_called(target, pl->sql);
     }
 
-    t->field = target->field->name;
-    t->field_type = target->field->base_name;
-    t->cast = (target->field->enumerated
-               && target->field->type != target->field->base);
-    t->op = target->op;
-    t->of_result = (target->of == KR_TARGET_RESULT);
+    t->all = (target->field == NULL);
+
+    if (!t->all) {
+        t->field = target->field->name;
+        t->field_type = target->field->base_name;
+        t->cast = (target->field->enumerated
+                   && target->field->type != target->field->base);
+        t->op = target->op;
+        t->of_result = (target->of == KR_TARGET_RESULT);
+    }
+
     t->key_of_result = (target->key_of_result && !mk->unnamed);
 
     if (!target->key_of_result) {
@@ -435,6 +450,7 @@ kr_plan_refetch(kr_plan_maker_t *mk, const kr_sql_target_t *t)
 static int
 kr_plan_tables(kr_plan_maker_t *mk)
 {
+    int                main;
     size_t             i, n;
     kr_plan_t         *pl;
     const kr_facts_t  *fa;
@@ -450,7 +466,9 @@ kr_plan_tables(kr_plan_maker_t *mk)
         return KR_ERROR;
     }
 
-    if (pl->target.table != NULL
+    main = (pl->target.table != NULL && pl->target.field != NULL);
+
+    if (main
         && kr_plan_table(pl, &tables[n++], pl->target.table, 1) != KR_OK)
     {
         return KR_ERROR;
@@ -458,7 +476,7 @@ kr_plan_tables(kr_plan_maker_t *mk)
 
     for (i = 0; i < fa->ntables; i++) {
 
-        if ((pl->target.table != NULL && i == pl->target.index)
+        if ((main && i == pl->target.index)
             || kr_plan_watched(tables, n, &fa->tables[i]))
         {
             continue;

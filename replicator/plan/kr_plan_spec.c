@@ -33,12 +33,19 @@ kr_plan_spec(kr_plan_maker_t *mk)
     b = &mk->text;
 
     kr_buf_reset(b);
-    kr_buf_printf(b, "{\"equality\":\"%s\",\"exact\":%s", kr_op_name(p->op),
-                  def->exact ? "true" : "false");
+    kr_buf_str(b, "{");
+
+    if (!p->all) {
+        kr_buf_printf(b, "\"equality\":\"%s\",", kr_op_name(p->op));
+    }
+
+    kr_buf_printf(b, "\"exact\":%s", def->exact ? "true" : "false");
     kr_plan_spec_member(b, "query", def->canonical.data, def->canonical.len);
 
-    kr_plan_field(pl, &name);
-    kr_plan_spec_name(b, "table_field", &name);
+    if (!p->all) {
+        kr_plan_field(pl, &name);
+        kr_plan_spec_name(b, "table_field", &name);
+    }
 
     kr_plan_spec_key(pl, &name);
     kr_plan_spec_name(b, "pk", &name);
@@ -52,14 +59,13 @@ kr_plan_spec(kr_plan_maker_t *mk)
     }
 
     kr_plan_spec_name(b, "table_shapes", &name);
-    kr_buf_str(b, ",\"field_value\":[");
 
     for (i = 0; i < p->nvalues; i++) {
-        kr_buf_str(b, i == 0 ? "" : ",");
+        kr_buf_str(b, i == 0 ? ",\"field_value\":[" : ",");
         kr_buf_json(b, p->values[i].data, p->values[i].len);
     }
 
-    kr_buf_str(b, "]}");
+    kr_buf_str(b, p->all ? "}" : "]}");
     kr_buf_free(&name);
 
     return kr_arena_copy(&mk->plan->arena, b, &mk->plan->def.spec);

@@ -393,7 +393,7 @@ kr_plan_cast_values(kr_planning_t *pn, kr_job_t *job, kr_buf_t *reason)
         return rc;
     }
 
-    if (pl->of_route) {
+    if (pl->of_route || pl->spec.all) {
         return kr_plan_make(pl, pl->spec.values, pl->spec.nvalues, reason);
     }
 

@@ -11,6 +11,8 @@
 
 static int kr_judge_prefer(kr_judge_t *jd, kr_found_t *first,
     const kr_found_t **prefer);
+static int kr_judge_predicate(kr_judge_t *jd);
+static void kr_judge_all(kr_judge_t *jd, const kr_found_t *prefer);
 static int kr_judge_topic(kr_judge_t *jd);
 static int kr_judge_field(kr_judge_t *jd);
 static int kr_judge_identity(kr_judge_t *jd);
@@ -24,10 +26,8 @@ kr_judge(const kr_facts_t *fa, const kr_shape_t *shape,
     const kr_sql_t *sql, const kr_spec_t *spec, kr_target_t *target,
     kr_buf_t *reason)
 {
-    int                rc;
-    kr_judge_t         jd;
-    kr_found_t         first, field;
-    const kr_found_t  *prefer;
+    int         rc;
+    kr_judge_t  jd;
 
     jd.facts = fa;
     jd.shape = shape;
@@ -39,10 +39,40 @@ kr_judge(const kr_facts_t *fa, const kr_shape_t *shape,
     memset(target, 0, sizeof(kr_target_t));
     target->op = spec->op;
 
-    rc = kr_judge_prefer(&jd, &first, &prefer);
+    rc = kr_judge_predicate(&jd);
 
     if (rc == KR_OK) {
-        rc = kr_judge_column(&jd, "table_field", &spec->field, prefer,
+        rc = kr_judge_key(&jd);
+    }
+
+    if (rc == KR_OK) {
+        rc = kr_judge_output(&jd);
+    }
+
+    return rc == KR_OK ? kr_judge_identity(&jd) : rc;
+}
+
+
+/* The field, and what it is of. */
+static int
+kr_judge_predicate(kr_judge_t *jd)
+{
+    int                rc;
+    kr_found_t         first, field;
+    kr_target_t       *target;
+    const kr_found_t  *prefer;
+
+    target = jd->target;
+
+    rc = kr_judge_prefer(jd, &first, &prefer);
+
+    if (rc == KR_OK && jd->spec->all) {
+        kr_judge_all(jd, prefer);
+        return kr_judge_topic(jd);
+    }
+
+    if (rc == KR_OK) {
+        rc = kr_judge_column(jd, "table_field", &jd->spec->field, prefer,
                              &field);
     }
 
@@ -53,20 +83,44 @@ kr_judge(const kr_facts_t *fa, const kr_shape_t *shape,
     target->of = field.of;
     target->index = field.index;
     target->field = field.column;
-    target->table = field.of == KR_TARGET_TABLE ? &fa->tables[field.index]
-                                                : NULL;
+    target->table = field.of == KR_TARGET_TABLE
+                    ? &jd->facts->tables[field.index] : NULL;
 
-    if (kr_judge_topic(&jd) != KR_OK || kr_judge_field(&jd) != KR_OK) {
-        return KR_DECLINED;
+    rc = kr_judge_topic(jd);
+
+    return rc == KR_OK ? kr_judge_field(jd) : rc;
+}
+
+
+/*
+ * There is no field: the table or item that is preferred, or the first table
+ * of the query's own FROM, or the first item; the result, if there is neither.
+ */
+static void
+kr_judge_all(kr_judge_t *jd, const kr_found_t *prefer)
+{
+    size_t                 i, n, items;
+    kr_target_t           *target;
+    const kr_sql_table_t  *st;
+
+    target = jd->target;
+    st = kr_sql_tables(jd->sql, &n);
+    (void) kr_sql_items(jd->sql, &items);
+
+    for (i = 0; i < n && !st[i].top; i++) { /* void */ }
+
+    if (kr_sql_is_closed(jd->sql) || (i == n && items == 0)) {
+        target->of = KR_TARGET_RESULT;
+        return;
     }
 
-    rc = kr_judge_key(&jd);
+    target->of = prefer != NULL ? prefer->of
+                 : i < n ? KR_TARGET_TABLE : KR_TARGET_ITEM;
+    target->index = prefer != NULL ? prefer->index : i < n ? i : 0;
 
-    if (rc == KR_OK) {
-        rc = kr_judge_output(&jd);
+    if (target->of == KR_TARGET_TABLE) {
+        target->table = &jd->facts->tables[target->index];
     }
-
-    return rc == KR_OK ? kr_judge_identity(&jd) : rc;
 }
 
 
@@ -124,9 +178,9 @@ kr_judge_prefer(kr_judge_t *jd, kr_found_t *first, const kr_found_t **prefer)
 
 
 /*
- * The topic, if there is one, must name the table of the field.  If the field
- * is of no table, the query must at least read the table that the topic
- * names, or have an item of that name in its FROM.
+ * The topic, if there is one, must name the table of the field.  If there is
+ * no field, or the field is of no table, the query must at least read the
+ * table that the topic names, or have an item of that name in its FROM.
  */
 static int
 kr_judge_topic(kr_judge_t *jd)
@@ -142,7 +196,7 @@ kr_judge_topic(kr_judge_t *jd)
         return KR_OK;
     }
 
-    if (target->table == NULL) {
+    if (target->table == NULL || target->field == NULL) {
         if (kr_judge_read(jd) != NULL) {
             return KR_OK;
         }
@@ -241,7 +295,8 @@ kr_judge_identity(kr_judge_t *jd)
 
     target = jd->target;
     key = target->key;
-    whole = (target->table == NULL || target->field->identity);
+    whole = (target->table == NULL || target->field == NULL
+             || target->field->identity);
 
     if (kr_sql_mode(jd->sql) == KR_SQL_ROWWISE) {
         for (i = 0; i < key->ncolumns; i++) {

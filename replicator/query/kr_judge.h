@@ -29,7 +29,9 @@ typedef struct {
     size_t                    index;     /* of that table in kr_sql_tables(),
                                             or item in kr_sql_items() */
     const kr_table_t         *table;     /* NULL: it is of none */
-    const kr_table_column_t  *field;
+    const kr_table_column_t  *field;     /* NULL: there is no predicate, and
+                                            the three above are what the key is
+                                            looked for in first */
     unsigned                  key_of_result:1;  /* its columns are the spec's,
                                                    or named like the key's */
     size_t                    key_index;

@@ -25,6 +25,8 @@ static int kr_spec_value(kr_spec_t *s, kr_json_type_e type, kr_str_t *v,
     kr_buf_t *reason);
 static int kr_spec_push(kr_spec_t *s, const kr_str_t *v);
 static int kr_spec_check(kr_spec_t *s, kr_buf_t *reason);
+static int kr_spec_check_predicate(kr_spec_t *s, kr_buf_t *reason);
+static void kr_spec_topic(kr_spec_t *s, kr_str_t *column);
 static int kr_spec_check_pk(kr_spec_t *s, kr_buf_t *reason);
 static int kr_spec_check_event(kr_spec_t *s, kr_buf_t *reason);
 static int kr_spec_refuse(kr_buf_t *reason, const char *text);
@@ -35,8 +37,8 @@ static void kr_spec_trim(kr_str_t *v);
 /* "userid" and what else a client sends is let pass, whatever it is */
 static const kr_spec_field_t  kr_spec_fields[] = {
     { "topic", offsetof(kr_spec_t, topic), 0, 1 },
-    { "table_field", offsetof(kr_spec_t, field), 1, 0 },
-    { "equality", offsetof(kr_spec_t, equality), 1, 0 },
+    { "table_field", offsetof(kr_spec_t, field), 0, 0 },
+    { "equality", offsetof(kr_spec_t, equality), 0, 0 },
     { "query", offsetof(kr_spec_t, query), 1, 0 },
     { "event", offsetof(kr_spec_t, event), 1, 0 },
     { "pk", offsetof(kr_spec_t, pk), 0, 1 },
@@ -309,9 +311,11 @@ kr_spec_push(kr_spec_t *s, const kr_str_t *v)
 static int
 kr_spec_check(kr_spec_t *s, kr_buf_t *reason)
 {
-    size_t                  i;
     kr_str_t               *v;
     const kr_spec_field_t  *f;
+
+    s->all = (s->field.data == NULL && s->equality.data == NULL
+              && s->nvalues == 0);
 
     for (f = kr_spec_fields; f->name != NULL; f++) {
         v = (kr_str_t *) ((char *) s + f->offset);
@@ -326,8 +330,55 @@ kr_spec_check(kr_spec_t *s, kr_buf_t *reason)
         }
     }
 
-    if (s->nvalues == 0) {
-        return kr_spec_refuse(reason, "field_value is missing");
+    if (kr_spec_check_predicate(s, reason) != KR_OK
+        || kr_spec_check_pk(s, reason) != KR_OK)
+    {
+        return KR_DECLINED;
+    }
+
+    if (s->query.len > KR_SPEC_QUERY_MAX) {
+        kr_buf_printf(reason, "query is longer than %d bytes",
+                      KR_SPEC_QUERY_MAX);
+        return KR_DECLINED;
+    }
+
+    return kr_spec_check_event(s, reason);
+}
+
+
+/*
+ * Sets op and table.  A predicate is whole or absent: a part of one is most
+ * likely a mistake, and all rows may be more than the client's user may see.
+ */
+static int
+kr_spec_check_predicate(kr_spec_t *s, kr_buf_t *reason)
+{
+    kr_str_t     column;
+    const char  *missing;
+
+    kr_spec_topic(s, &column);
+
+    missing = s->field.len == 0 ? "table_field"
+              : s->equality.len == 0 ? "equality"
+              : s->nvalues == 0 ? "field_value" : NULL;
+
+    if (s->all) {
+        if (column.len == 0) {
+            return KR_OK;
+        }
+
+        kr_buf_str(reason, "table_field is missing, and topic ");
+        kr_buf_json(reason, s->topic.data, s->topic.len);
+        kr_buf_str(reason, " names a column: for all rows of the query name "
+                   "the table alone, or leave topic out");
+        return KR_DECLINED;
+    }
+
+    if (missing != NULL) {
+        kr_buf_printf(reason, "%s is missing or empty: a predicate is all of "
+                      "table_field, equality and field_value; leave out all "
+                      "three for all rows of the query", missing);
+        return KR_DECLINED;
     }
 
     if (kr_op_parse(&s->equality, &s->op) != KR_OK) {
@@ -338,28 +389,32 @@ kr_spec_check(kr_spec_t *s, kr_buf_t *reason)
         return KR_DECLINED;
     }
 
-    if (kr_spec_check_pk(s, reason) != KR_OK) {
-        return KR_DECLINED;
-    }
+    return KR_OK;
+}
 
-    if (s->query.len > KR_SPEC_QUERY_MAX) {
-        kr_buf_printf(reason, "query is longer than %d bytes",
-                      KR_SPEC_QUERY_MAX);
-        return KR_DECLINED;
-    }
 
-    /* the part before the last colon; a topic without one names no table */
+/*
+ * The topic's two parts, before and behind its last colon.  A topic without a
+ * colon names no table, unless there is no predicate.
+ */
+static void
+kr_spec_topic(kr_spec_t *s, kr_str_t *column)
+{
+    size_t  i;
 
     s->table.data = s->topic.data;
+    s->table.len = s->all ? s->topic.len : 0;
+    column->len = 0;
 
     for (i = s->topic.len; i > 0; i--) {
         if (s->topic.data[i - 1] == ':') {
             s->table.len = i - 1;
+            column->len = s->topic.len - i;
             break;
         }
     }
 
-    return kr_spec_check_event(s, reason);
+    column->data = s->topic.data + s->topic.len - column->len;
 }
 
 

@@ -22,7 +22,10 @@
 /* strings point into text, or are static; none is NULL but where said */
 typedef struct {
     kr_str_t     topic;          /* empty: not given */
-    kr_str_t     table;          /* of topic: before the last colon */
+    kr_str_t     table;          /* of topic: before the last colon; with all
+                                    also a topic without a colon */
+    unsigned     all:1;          /* there is no predicate: field, equality and
+                                    values are empty */
     kr_str_t     field;          /* table_field, as written */
     kr_str_t     equality;
     kr_op_e      op;

@@ -185,7 +185,7 @@ kr_registry_topic(const kr_route_def_t *def, char *topic)
     parts[1] = p->schema;
     parts[2] = p->table;
     parts[3] = p->column;
-    parts[4].data = kr_op_name(p->op);
+    parts[4].data = p->all ? "" : kr_op_name(p->op);
     parts[4].len = strlen(parts[4].data);
     parts[5] = def->alias;
     parts[6] = def->event;

@@ -112,7 +112,8 @@ struct kr_route_s {
     kr_route_t         *tnext;
     kr_predicate_t      predicate;
     char               *param;           /* the predicate's values, as each
-                                            statement takes them */
+                                            statement takes them; NULL: there
+                                            is no predicate */
     size_t              ntables;
     kr_route_table_t   *tables;
     char               *event;

@@ -37,9 +37,10 @@ kr_route_create(const kr_route_def_t *def, const char *topic)
 
     rt->event = kr_str_dup(&def->event);
     rt->spec = kr_str_dup(&def->spec);
-    rt->param = kr_route_param(&def->predicate);
+    rt->param = def->predicate.all ? NULL : kr_route_param(&def->predicate);
 
-    if (rt->event == NULL || rt->spec == NULL || rt->param == NULL
+    if (rt->event == NULL || rt->spec == NULL
+        || (rt->param == NULL && !def->predicate.all)
         || kr_route_predicate(&rt->predicate, &def->predicate) != KR_OK
         || kr_route_watched(rt, def) != KR_OK)
     {
@@ -162,7 +163,7 @@ kr_route_predicate(kr_predicate_t *p, const kr_predicate_t *from)
         return KR_ERROR;
     }
 
-    p->values = calloc(from->nvalues, sizeof(kr_str_t));
+    p->values = calloc(from->nvalues + 1, sizeof(kr_str_t));
     if (p->values == NULL) {
         return KR_ERROR;
     }

@@ -35,7 +35,7 @@ typedef struct {
  * column, the changes that match the predicate touch the route; of every other
  * table all changes do.  A query that reads the main table a second time has
  * two of these: one with main set, one without.  If the predicate is on the
- * result there is no main table.
+ * result, or there is none, there is no main table.
  */
 typedef struct {
     kr_relation_t     table;

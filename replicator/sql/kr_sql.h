@@ -237,6 +237,8 @@ typedef struct {
                                     round a value, and format_type(oid, NULL)
                                     makes char(n) char(1) */
 
+    unsigned         all:1;      /* there is no predicate, and no parameter for
+                                    one; field, op and of_result are not set */
     kr_op_e          op;         /* "field op value" is the predicate */
     unsigned         cast:1;     /* field is cast to its type: a domain over
                                     an enum has no operators of its own */
@@ -259,7 +261,8 @@ typedef struct {
  * The predicate's values are one parameter: for eq and !eq a text array of all
  * values, for the other operators the text of the one value.  The statement
  * casts the parameter to the field's type; for contains, starts_with and
- * ends_with the parameter stays text.
+ * ends_with the parameter stays text.  With `all` there is no such parameter,
+ * and the field's text is NULL.
  *
  * The refetch, for KR_SQL_ROWWISE: the client's query without ORDER BY, LIMIT
  * and OFFSET, and "pk = ANY ($1)".  Three text columns a row: pk::text;

@@ -102,7 +102,7 @@ kr_sql_check_rerun(const kr_sql_t *sql, const kr_sql_target_t *t,
     memset(&why, 0, sizeof(why));
     stmt = kr_sql_tree_select(sql->tree);
 
-    if ((!t->of_result && kr_sql_top(sql, &t->table) != KR_OK)
+    if ((!t->of_result && !t->all && kr_sql_top(sql, &t->table) != KR_OK)
         || (!kr_sql_by_result(sql, t)
             && kr_sql_top(sql, kr_sql_pk_table(t)) != KR_OK))
     {
@@ -192,6 +192,10 @@ kr_sql_rerun_within(const kr_sql_target_t *t, kr_buf_t *b)
 
     static const kr_str_t  name = kr_str("w");
 
+    if (t->all) {
+        return;
+    }
+
     if (!t->of_result) {
         kr_buf_str(b, " WHERE true AND ");
         kr_sql_predicate(b, t, 1);
@@ -230,7 +234,9 @@ kr_sql_rerun_print(const kr_sql_t *sql, const kr_sql_target_t *t,
         kr_sql_wrap(sql, t, inner, tree);
 
     } else {
-        kr_sql_where(&client->where_clause, &inner->where_clause);
+        if (!t->all) {
+            kr_sql_where(&client->where_clause, &inner->where_clause);
+        }
 
         if (!t->window) {
             kr_sql_unwindow(client, inner);

@@ -103,7 +103,14 @@ kr_sql_refetch_text(kr_buf_t *b, const kr_sql_target_t *t)
     kr_buf_str(b, "SELECT ");
     kr_sql_key(b, t, &t->table);
     kr_buf_str(b, ", ");
-    kr_sql_column(b, &t->table, &t->field);
+
+    if (t->all) {
+        kr_buf_str(b, "NULL");
+
+    } else {
+        kr_sql_column(b, &t->table, &t->field);
+    }
+
     kr_buf_str(b, "::pg_catalog.text, (SELECT pg_catalog.row_to_json(q.*)"
                "::pg_catalog.text FROM (SELECT 1) q) FROM t WHERE true AND ");
     kr_sql_keys(b, t);

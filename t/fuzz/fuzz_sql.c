@@ -21,6 +21,7 @@
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static void fuzz_templates(const kr_sql_t *sql, kr_sql_target_t *t);
 
 
 static void
@@ -172,6 +173,19 @@ fuzz_of_result(const kr_sql_t *sql, kr_sql_target_t *t)
 }
 
 
+/* A predicate is not needed, whatever the key is of. */
+static void
+fuzz_all(const kr_sql_t *sql, kr_sql_target_t *t)
+{
+    t->of_result = 0;
+    t->all = 1;
+    fuzz_templates(sql, t);
+
+    t->key_of_result = 0;
+    fuzz_templates(sql, t);
+}
+
+
 static void
 fuzz_templates(const kr_sql_t *sql, kr_sql_target_t *t)
 {
@@ -250,6 +264,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         fuzz_templates(sql, &t);
         fuzz_of_result(sql, &t);
+        fuzz_all(sql, &t);
     }
 
     kr_buf_free(&reason);

@@ -58,6 +58,8 @@ static inline void
 predicate(kr_predicate_t *p, const char *table, const char *column,
     uint32_t type, kr_str_t *values, size_t n)
 {
+    memset(p, 0, sizeof(kr_predicate_t));
+
     p->schema = str("public");
     p->table = str(table);
     p->column = str(column);

@@ -253,6 +253,111 @@ test_exact(void **state)
 }
 
 
+/* Without a predicate every table is watched, and none is the main one. */
+static void
+test_all(void **state)
+{
+    size_t     i, k;
+    world_t    w, v;
+    kr_buf_t   reason;
+    kr_plan_t  pl, two;
+
+#define ALL(query, rest)  "{\"query\":\"" query "\",\"event\":\"e\"" rest "}"
+
+    static const struct {
+        const char  *json;
+        int          rows;
+        size_t       ntables;
+        const char  *table;          /* of the predicate */
+        const char  *key;            /* the first column's */
+        const char  *snapshot;       /* a part of it */
+    } cases[] = {
+        { ALL("select * from posts", ""), 1, 1, "posts", "id",
+          "FROM \"public\".\"posts\") \"q\"" },
+        { ALL("select * from posts where topic = 'a' or true",
+              ",\"topic\":\"posts\""), 1, 1, "posts", "id",
+          "WHERE \"topic\" = 'a' OR true) \"q\"" },
+        { ALL("select * from posts order by topic limit 3", ""), 0, 1, "posts",
+          "id", "ORDER BY \"topic\" LIMIT 3) \"q\"" },
+        { ALL("select p.*, u.id as author from posts p join users u"
+              " on u.id = p.userid", ",\"pk\":\"p.id\""), 0, 2, "posts", "id",
+          "ON \"u\".\"id\" = \"p\".\"userid\") \"q\"" },
+        { ALL("select u.* from posts p join users u on u.id = p.userid",
+              ",\"alias\":\"u\""), 0, 2, "posts", "id",
+          "ON \"u\".\"id\" = \"p\".\"userid\") \"q\"" },
+        { ALL("select id, n from posts group by id, n", ",\"pk\":\"id\""), 0,
+          1, "posts", "id", "GROUP BY \"id\", \"n\") \"q\"" },
+        { ALL("select id, n from posts union select id, n from users"
+              " order by id limit 2", ",\"pk\":\"id\""), 0, 2, "posts", "id",
+          "ORDER BY \"id\" LIMIT 2) \"q\"" },
+        { ALL("with r as (select id, n from posts) select id, n from r",
+              ",\"pk\":\"id\""), 0, 1, "posts", "id", "FROM \"r\") \"q\"" }
+    };
+
+    (void) state;
+
+    memset(&reason, 0, sizeof(reason));
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&pl, 0, sizeof(pl));
+        pl.exact = 1;
+
+        assert_int_equal(begin(&pl, cases[i].json, &reason), KR_OK);
+
+        if (make(&pl, &w, NULL, 0, &reason) != KR_OK) {
+            fail_msg("%s: %s", cases[i].json, reason.data);
+        }
+
+        assert_int_equal(kr_sql_mode(pl.sql) == KR_SQL_ROWWISE,
+                         cases[i].rows);
+        assert_true(pl.def.predicate.all);
+        assert_true(pl.def.predicate.result);
+        assert_int_equal(pl.def.predicate.nvalues, 0);
+        check_str(&pl.def.predicate.table, cases[i].table);
+        check_str(&pl.def.predicate.column, "");
+        check_str(&pl.def.key.names[0], cases[i].key);
+        assert_int_equal(pl.def.ntables, cases[i].ntables);
+
+        for (k = 0; k < pl.def.ntables; k++) {
+            assert_false(pl.def.tables[k].main);
+        }
+
+        if (strstr(pl.def.snapshot.data, cases[i].snapshot) == NULL) {
+            fail_msg("%s", pl.def.snapshot.data);
+        }
+
+        assert_null(strstr(pl.def.snapshot.data, "$1"));
+        assert_int_equal(pl.def.check, 0);
+
+        if (cases[i].rows) {
+            assert_non_null(strstr(pl.def.refetch.data,
+                                   "NULL::\"pg_catalog\".text"));
+            assert_null(strstr(pl.def.refetch.data, "$2"));
+        }
+
+        /* the route's spec gives the same route */
+
+        memset(&two, 0, sizeof(two));
+        two.of_route = 1;
+        assert_int_equal(begin(&two, pl.def.spec.data, &reason), KR_OK);
+        assert_true(two.spec.all);
+
+        if (make(&two, &v, NULL, 0, &reason) != KR_OK) {
+            fail_msg("%s: %s", pl.def.spec.data, reason.data);
+        }
+
+        assert_string_equal(two.def.spec.data, pl.def.spec.data);
+        assert_string_equal(two.def.snapshot.data, pl.def.snapshot.data);
+        check_str(&two.def.predicate.table, cases[i].table);
+
+        end(&two);
+        end(&pl);
+    }
+
+    kr_buf_free(&reason);
+}
+
+
 /* The tables beside the main one, and partitions. */
 static void
 test_tables(void **state)
@@ -686,6 +791,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_exact),
+        cmocka_unit_test(test_all),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_cast),
         cmocka_unit_test(test_again),

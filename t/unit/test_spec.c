@@ -122,7 +122,23 @@ test_spec_refused(void **state)
         { "", "cannot be read" },
         { VALUE("\"a\\u0000\""), "holds NUL" },
         { "[]", "object" },
-        { "{}", "table_field" },
+        { "{}", "query" },
+        { "{\"query\":\"q\",\"event\":\"e\",\"equality\":\"eq\","
+          "\"field_value\":1}", "table_field is missing" },
+        { "{\"query\":\"q\",\"event\":\"e\",\"table_field\":\"f\","
+          "\"field_value\":1}", "equality is missing" },
+        { "{\"query\":\"q\",\"event\":\"e\",\"table_field\":\"f\","
+          "\"equality\":\"eq\"}", "field_value is missing" },
+        { "{\"query\":\"q\",\"event\":\"e\",\"field_value\":0}",
+          "table_field is missing" },
+        { "{\"query\":\"q\",\"event\":\"e\",\"table_field\":\"\"}",
+          "table_field is missing" },
+        { "{\"query\":\"q\",\"event\":\"e\",\"table_field\":null}",
+          "table_field must be a string" },
+        { "{\"query\":\"q\",\"event\":\"e\",\"field_value\":null}",
+          "field_value must not be null" },
+        { "{\"query\":\"q\",\"event\":\"e\",\"topic\":\"posts:userid\"}",
+          "table_field is missing, and topic \"posts:userid\" names" },
         { "{\"topic\":5}", "topic" },
         { PAYLOAD("\"event\":\"e\""), "field_value" },
         { VALUE("null"), "field_value" },
@@ -157,6 +173,49 @@ test_spec_refused(void **state)
         assert_non_null(strstr(reason.data, cases[i].names));
     }
 
+    kr_buf_free(&reason);
+}
+
+
+/* without a predicate; the topic is a table then, or says nothing */
+static void
+test_spec_all(void **state)
+{
+    size_t     i;
+    kr_buf_t   reason;
+    kr_spec_t  s;
+
+#define ALL(rest)  "{\"query\":\"q\",\"event\":\"e\"" rest "}"
+
+    static const struct {
+        const char  *json;
+        const char  *table;
+    } cases[] = {
+        { ALL(""), "" },
+        { ALL(",\"topic\":null"), "" },
+        { ALL(",\"topic\":\"posts\""), "posts" },
+        { ALL(",\"topic\":\"a.posts:\""), "a.posts" }
+    };
+
+    (void) state;
+
+    memset(&reason, 0, sizeof(kr_buf_t));
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(kr_spec_parse(&s, cases[i].json,
+                                       strlen(cases[i].json), &reason),
+                         KR_OK);
+        assert_true(s.all);
+        assert_int_equal(s.nvalues, 0);
+        assert_str(&s.field, "");
+        assert_str(&s.table, cases[i].table);
+        kr_spec_free(&s);
+    }
+
+    assert_int_equal(kr_spec_parse(&s, VALUE("1"), strlen(VALUE("1")),
+                                   &reason), KR_OK);
+    assert_false(s.all);
+    kr_spec_free(&s);
     kr_buf_free(&reason);
 }
 
@@ -260,6 +319,7 @@ main(void)
         cmocka_unit_test(test_spec_whole),
         cmocka_unit_test(test_spec_values),
         cmocka_unit_test(test_spec_refused),
+        cmocka_unit_test(test_spec_all),
         cmocka_unit_test(test_spec_many),
         cmocka_unit_test(test_spec_key),
     };
