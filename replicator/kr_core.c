@@ -107,7 +107,7 @@ kr_core_attach(kr_core_t *core, kr_pool_t *pool, kr_stream_t *stream)
     }
 
     core->alters = kr_alters_create(core->base, pool, core->registry,
-                                    core->changes);
+                                    core->changes, &core->txns);
     if (core->alters == NULL) {
         return KR_ERROR;
     }

@@ -59,6 +59,7 @@ struct kr_core_s {
     unsigned              started:1;
     unsigned              renewed:1;  /* the stream, as the pool is down */
     unsigned              dropping:1; /* a transaction that came before */
+    unsigned              noted:1;    /* the open transaction has DDL */
 };
 
 

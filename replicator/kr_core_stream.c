@@ -32,6 +32,7 @@ kr_core_begin(kr_core_t *core, uint64_t epoch, uint64_t lsn)
     }
 
     core->dropping = 0;
+    core->noted = 0;
 
     kr_routes_begin(&core->routes, epoch, lsn);
 }
@@ -58,6 +59,12 @@ kr_core_change(kr_core_t *core, const kr_change_t *c)
         kr_changes_commit(core->changes);
         kr_txn_commit(ts);
         kr_routes_advance(&core->routes, c->nextlsn);
+
+        if (core->noted) {
+            core->noted = 0;
+            kr_alters_noticed(core->alters);
+        }
+
         break;
 
     case KR_MESSAGE:
@@ -100,6 +107,7 @@ static void
 kr_core_lost(kr_core_t *core)
 {
     core->dropping = 0;
+    core->noted = 0;
     kr_txn_abort(&core->txns);
 
     /* the rows that were read are committed, so they are fetched now */
@@ -127,6 +135,10 @@ kr_core_row(kr_core_t *core, const kr_change_t *c)
         if (kr_txn_begin(ts, c->xid, lsn) == KR_ERROR) {
             return KR_ERROR;
         }
+    }
+
+    if (kr_alter_is_note(c)) {
+        core->noted = 1;
     }
 
     return kr_changes_route(core->changes, c, ts->open);

@@ -19,6 +19,7 @@
 #include "kr_log.h"
 #include "kr_pool.h"
 #include "kr_server.h"
+#include "kr_setup.h"
 #include "kr_stream.h"
 
 
@@ -61,6 +62,11 @@ main(int argc, char **argv)
     switch (kr_config_read(&m.cf, argc, argv)) {
 
     case KR_CONFIG_EXIT:
+        rc = KR_EXIT_OK;
+        break;
+
+    case KR_CONFIG_SETUP:
+        kr_setup_print();
         rc = KR_EXIT_OK;
         break;
 

@@ -85,6 +85,7 @@ kr_check_database(kr_check_t *ck)
     kr_check_slot(ck);
     kr_check_plugin(ck);
     kr_check_tables(ck);
+    kr_check_ddl(ck);
     kr_check_clock(ck);
 }
 

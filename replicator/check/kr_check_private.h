@@ -53,6 +53,7 @@ int kr_check_server(kr_check_t *ck);
 void kr_check_slot(kr_check_t *ck);
 void kr_check_plugin(kr_check_t *ck);
 void kr_check_tables(kr_check_t *ck);
+void kr_check_ddl(kr_check_t *ck);
 void kr_check_clock(kr_check_t *ck);
 void kr_check_socket(kr_check_t *ck);
 

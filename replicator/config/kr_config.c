@@ -16,7 +16,7 @@
 #define KR_CONFIG_LINE  1024
 
 
-static int kr_config_informs(int argc, char **argv);
+static kr_config_result_e kr_config_informs(int argc, char **argv);
 static int kr_config_defaults(kr_config_t *cf);
 static int kr_config_env(kr_config_t *cf);
 static int kr_config_variable(kr_config_t *cf, const kr_setting_t *s,
@@ -41,9 +41,10 @@ kr_config_read(kr_config_t *cf, int argc, char **argv)
 
     memset(cf, 0, sizeof(kr_config_t));
 
-    /* --help and --version work with wrong settings, too */
-    if (kr_config_informs(argc, argv)) {
-        return KR_CONFIG_EXIT;
+    /* --help, --version and --print-setup work with wrong settings, too */
+    rc = kr_config_informs(argc, argv);
+    if (rc != KR_CONFIG_RUN) {
+        return rc;
     }
 
     if (kr_config_defaults(cf) != KR_OK || kr_config_env(cf) != KR_OK) {
@@ -94,8 +95,11 @@ kr_config_free(kr_config_t *cf)
 }
 
 
-/* Prints the text of --help or --version, and returns 1, if one is given. */
-static int
+/*
+ * EXIT: --help or --version is given, and its text is printed.  SETUP: the
+ * caller prints the SQL.  RUN: none of them is given.
+ */
+static kr_config_result_e
 kr_config_informs(int argc, char **argv)
 {
     int  i;
@@ -103,16 +107,20 @@ kr_config_informs(int argc, char **argv)
     for (i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             kr_config_help();
-            return 1;
+            return KR_CONFIG_EXIT;
         }
 
         if (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-V") == 0) {
             printf("kairos-replicator %s\n", KAIROS_VERSION);
-            return 1;
+            return KR_CONFIG_EXIT;
+        }
+
+        if (strcmp(argv[i], "--print-setup") == 0) {
+            return KR_CONFIG_SETUP;
         }
     }
 
-    return 0;
+    return KR_CONFIG_RUN;
 }
 
 
@@ -357,14 +365,17 @@ kr_config_help(void)
 {
     const kr_setting_t  *s;
 
-    printf("usage: kairos-replicator [--check | --test] [option value] ..."
-           "\n\nReads a logical replication slot of PostgreSQL and tells "
+    printf("usage: kairos-replicator [--check | --test | --print-setup]"
+           " [option value] ...\n\n"
+           "Reads a logical replication slot of PostgreSQL and tells "
            "nginx's kairos module\nwhat changed in the rows that its "
            "clients watch.  Every setting has a variable of\nthe "
            "environment; the option has precedence.\n\n"
            "  --check\n      connects, says what is right and what is not, "
            "and ends\n"
            "  --test, -t\n      reads the settings and ends\n"
+           "  --print-setup\n      prints SQL by which DDL is noticed at "
+           "once, and ends\n"
            "  --help, -h\n      prints this text\n"
            "  --version, -V\n      prints the version\n\n");
 

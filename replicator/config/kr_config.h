@@ -59,6 +59,7 @@ typedef struct {
 typedef enum {
     KR_CONFIG_RUN = 0,
     KR_CONFIG_CHECK,      /* --check */
+    KR_CONFIG_SETUP,      /* --print-setup */
     KR_CONFIG_EXIT,       /* --help, --version, --test, or ENABLE_POSTGRES is
                              false: the text is printed, status 0 */
     KR_CONFIG_BAD         /* one line on stderr names the setting */

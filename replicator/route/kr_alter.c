@@ -2,8 +2,11 @@
 #include <string.h>
 
 #include "kr_alter.h"
+#include "kr_clock.h"
 #include "kr_log.h"
+#include "kr_loop.h"
 #include "kr_owner.h"
+#include "kr_retry.h"
 #include "kr_table_shape.h"
 
 
@@ -12,7 +15,9 @@ struct kr_alters_s {
     kr_pool_t        *pool;
     kr_registry_t    *registry;
     kr_changes_t     *changes;
+    kr_txns_t        *txns;
     struct event     *timer;
+    struct event     *soon;        /* after DDL was noticed */
     kr_relation_t    *asked;       /* those of the question */
     size_t            nasked;
     uint64_t          last;        /* of the tables, the number of the one
@@ -22,12 +27,18 @@ struct kr_alters_s {
     kr_buf_t          names;       /* what asked points into */
     kr_buf_t          schemas;     /* the parameters */
     kr_buf_t          tables;
+    uint64_t          before;      /* DDL was noticed: see */
+    uint64_t          since;       /* kr_txn_settled() */
+    uint64_t          idle_ms;     /* until then no look begins for DDL */
+    size_t            left;        /* tables to look at for DDL; 0: none */
     unsigned          running:1;   /* the job is the pool's */
 };
 
 
 static void kr_alter_timer(evutil_socket_t fd, short what, void *data);
+static void kr_alter_run(kr_alters_t *al);
 static void kr_alter_done(kr_job_t *job);
+static void kr_alter_next(kr_alters_t *al);
 
 static int kr_alter_gather(kr_alters_t *al);
 static void kr_alter_ask(kr_alters_t *al, const kr_watched_table_t *wt);
@@ -49,7 +60,7 @@ static const char  kr_alter_shapes[] =
 
 kr_alters_t *
 kr_alters_create(struct event_base *base, kr_pool_t *pool,
-    kr_registry_t *reg, kr_changes_t *cs)
+    kr_registry_t *reg, kr_changes_t *cs, kr_txns_t *ts)
 {
     kr_alters_t     *al;
     struct timeval   tv;
@@ -62,12 +73,16 @@ kr_alters_create(struct event_base *base, kr_pool_t *pool,
     al->pool = pool;
     al->registry = reg;
     al->changes = cs;
+    al->txns = ts;
     al->timer = event_new(base, -1, EV_PERSIST, kr_alter_timer, al);
+    al->soon = event_new(base, -1, 0, kr_alter_timer, al);
 
     tv.tv_sec = KR_ALTER_EVERY;
     tv.tv_usec = 0;
 
-    if (al->timer == NULL || event_add(al->timer, &tv) != 0) {
+    if (al->timer == NULL || al->soon == NULL
+        || event_add(al->timer, &tv) != 0)
+    {
         kr_alters_free(al);
         return NULL;
     }
@@ -87,6 +102,10 @@ kr_alters_free(kr_alters_t *al)
         event_free(al->timer);
     }
 
+    if (al->soon != NULL) {
+        event_free(al->soon);
+    }
+
     kr_buf_free(&al->names);
     kr_buf_free(&al->schemas);
     kr_buf_free(&al->tables);
@@ -95,10 +114,42 @@ kr_alters_free(kr_alters_t *al)
 }
 
 
+int
+kr_alter_is_note(const kr_change_t *c)
+{
+    static const kr_str_t  schema = kr_str(KR_ALTER_SCHEMA);
+    static const kr_str_t  table = kr_str(KR_ALTER_TABLE);
+
+    return c->action == KR_INSERT
+           && c->schema.len == schema.len && c->table.len == table.len
+           && memcmp(c->schema.data, schema.data, schema.len) == 0
+           && memcmp(c->table.data, table.data, table.len) == 0;
+}
+
+
+void
+kr_alters_noticed(kr_alters_t *al)
+{
+    uint64_t  now;
+
+    al->before = al->txns->begun;
+    al->left = HASH_COUNT(al->registry->watched);
+
+    if (al->left == 0 || al->running) {
+        return;
+    }
+
+    now = kr_now();
+    al->job.wait_ms = 0;
+
+    kr_loop_timer(al->soon, al->idle_ms > now ? al->idle_ms - now : 0);
+}
+
+
+/* The sweep's timer, and the one that follows DDL. */
 static void
 kr_alter_timer(evutil_socket_t fd, short what, void *data)
 {
-    kr_job_t     *job;
     kr_alters_t  *al;
 
     (void) fd;
@@ -106,13 +157,25 @@ kr_alter_timer(evutil_socket_t fd, short what, void *data)
 
     al = data;
 
-    if (al->running || al->registry->watched == NULL) {
-        return;
+    if (!al->running && al->registry->watched != NULL) {
+        kr_alter_run(al);
     }
+}
+
+
+static void
+kr_alter_run(kr_alters_t *al)
+{
+    kr_job_t  *job;
 
     if (kr_alter_gather(al) != KR_OK || kr_alter_params(al) != KR_OK) {
         kr_log(KR_LOG_ERR, "no memory to look for altered tables");
         return;
+    }
+
+    if (al->left != 0) {
+        kr_log(KR_LOG_INFO, "DDL was noticed, %zu tables are looked at",
+               al->left);
     }
 
     job = &al->job;
@@ -122,7 +185,9 @@ kr_alter_timer(evutil_socket_t fd, short what, void *data)
     kr_job_query(job, kr_alter_shapes);
     kr_job_param(job, al->schemas.data);
     kr_job_param(job, al->tables.data);
+    job->with_moment = 1;
 
+    al->since = al->txns->first;
     al->running = 1;
     kr_pool_run(al->pool, job);
 }
@@ -137,6 +202,7 @@ kr_alter_done(kr_job_t *job)
 
     al = kr_owner(job, kr_alters_t, job);
     al->running = 0;
+    al->idle_ms = kr_now() + job->took_ms;
 
     /* whatever it was, it is asked again soon */
 
@@ -146,6 +212,7 @@ kr_alter_done(kr_job_t *job)
     }
 
     if (job->status != KR_JOB_DONE) {
+        kr_alter_next(al);
         return;
     }
 
@@ -155,6 +222,44 @@ kr_alter_done(kr_job_t *job)
         kr_alter_look(al, &al->asked[row],
                       PQgetisnull(res, row, 0) ? NULL
                                                : PQgetvalue(res, row, 0));
+    }
+
+    kr_alter_next(al);
+}
+
+
+/*
+ * A question is over: goes on with what DDL has left to look at.  A commit is
+ * read a moment before snapshots see it, so the answer may be too old.
+ */
+static void
+kr_alter_next(kr_alters_t *al)
+{
+    uint64_t   ms;
+    kr_job_t  *job;
+
+    job = &al->job;
+
+    if (al->left == 0) {
+        return;
+    }
+
+    if (job->status != KR_JOB_DONE) {
+        ms = kr_retry_next(&job->wait_ms, &kr_retry_lost);
+
+    } else if (!kr_txn_settled(al->txns, &job->moment.snapshot, al->since,
+                               al->before))
+    {
+        ms = kr_retry_next(&job->wait_ms, &kr_retry_unseen);
+
+    } else {
+        ms = 0;
+        job->wait_ms = 0;
+        al->left -= al->nasked < al->left ? al->nasked : al->left;
+    }
+
+    if (al->left != 0) {
+        kr_loop_timer(al->soon, ms);
     }
 }
 

@@ -587,6 +587,10 @@ test_help(void **state)
     kr_config_free(&cf);
 
     assert_non_null(strstr(text, "kairos-replicator "));
+
+    assert_int_equal(read_config(&cf, "--print-setup", NULL, STDOUT_FILENO,
+                                 text, sizeof(text)), KR_CONFIG_SETUP);
+    kr_config_free(&cf);
 }
 
 
