@@ -29,7 +29,7 @@ export function keyOf({ text: query }: Sql, o: QueryOptions): string {
     return write([{
         query,
         table_field: o.field,
-        equality: o.op ?? 'eq',
+        equality: o.op ?? (o.field && 'eq'),
         field_value: o.value,
         pk: pkOf(o) || undefined,
         exact: o.exact ?? /\b(limit|offset|fetch)\b/i.test(query),

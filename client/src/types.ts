@@ -48,7 +48,10 @@ export type Status = 'loading' | 'live' | 'stale' | 'refused' | 'closed';
 export type Scalar = string | number | bigint | boolean | Date;
 
 export interface QueryOptions {
-    /** The column that finds the changed rows: `game` or `s.game`. */
+    /**
+     * The column that finds the changed rows: `game` or `s.game`.  Without it
+     * the rows are all of the query.
+     */
     field?: string;
 
     /** How `field` compares with `value`; `eq` if left out. */

@@ -164,6 +164,18 @@ describe('rows', () => {
         await becomes(top, (u) => players(u) == 'bob,eve', 'eve is back');
     });
 
+    test('without a predicate are all of the query', async (t) => {
+        const live = connect(t, stack).live(
+            sql`select id, player from scores where game = ${game}`);
+
+        await ready(live);
+        assert.equal(players(live), 'ada,bob');
+        await add('abe', 1);
+        await becomes(live, (u) => players(u) == 'ada,bob,abe', 'abe');
+        await stack.sql('delete from scores where game = $1', [game]);
+        await becomes(live, (u) => players(u) == '', 'no row');
+    });
+
     test('with a key of several columns', async (t) => {
         await stack.sql("insert into pairs values (1, 'x', 1), (1, 'y', 2)");
 
