@@ -1,6 +1,6 @@
 /*
  * The tables, and what clients ask: every operator on every kind of column,
- * lists of values, and every shape of a SELECT.
+ * lists of values, none at all, and every shape of a SELECT.
  */
 
 export const SETUP = `
@@ -102,7 +102,7 @@ const SQL = {
 
 /*
  * Shapes: the query without and with the subscription's condition, which a
- * grouped query has before it groups.
+ * grouped query has before it groups.  all: there is no predicate.
  */
 const from = (head, table, rest = '') => (where) => {
     return `select ${head} from ${table}${where ? ` where ${where}` : ''}`
@@ -170,6 +170,13 @@ const SHAPES = {
     'an exact limit': { build: from('id, n', 'items',
                                     'order by n desc nulls last, id limit 7'),
                         exact: true },
+    'all rows': { build: from('id, owner, n', 'items'), where: SMALL,
+                  all: true },
+    'all parts': { build: from('region, id, n', 'parts'), pk: 'region,id',
+                   table: 'parts', all: true },
+    'all groups': { build: from('owner as id, count(*) as c', 'items',
+                                'group by owner'),
+                    where: SMALL + ' and owner is not null', all: true },
 };
 
 
@@ -227,17 +234,22 @@ function make(r, name, operator) {
     const where = shape.where ?? '';
     const condition = predicate(column, equality, values);
     const payload = {
-        topic: `${table}:${field}`, userid: 'soak', table_field: column,
-        field_value: list ? values : values[0], equality,
-        query: shape.build(where), event: 'rows', pk: shape.pk ?? 'id',
-        alias: shape.alias ?? null, ...shape.exact ? { exact: true } : {},
+        userid: 'soak', query: shape.build(where), event: 'rows',
+        pk: shape.pk ?? 'id', alias: shape.alias ?? null,
+        ...shape.exact ? { exact: true } : {},
+        ...shape.all ? {} : { topic: `${table}:${field}`, equality,
+                              table_field: column,
+                              field_value: list ? values : values[0] },
     };
 
-    return { what: `${name}, ${field} ${operator}`, payload, table,
-             admits: admission(field, equality, values),
+    return { what: shape.all ? name : `${name}, ${field} ${operator}`, payload,
+             table,
+             admits: shape.all ? undefined
+                               : admission(field, equality, values),
              key: payload.pk.split(',').map((c) => c.split('.').at(-1)),
-             truth: shape.build(where ? `(${where}) and ${condition}`
-                                      : condition) };
+             truth: shape.all ? payload.query
+                    : shape.build(where ? `(${where}) and ${condition}`
+                                        : condition) };
 }
 
 
