@@ -29,6 +29,7 @@ struct kr_alters_s {
     kr_buf_t          tables;
     uint64_t          before;      /* DDL was noticed: see */
     uint64_t          since;       /* kr_txn_settled() */
+    uint64_t          asked_before;   /* before, when the question began */
     uint64_t          idle_ms;     /* until then no look begins for DDL */
     size_t            left;        /* tables to look at for DDL; 0: none */
     unsigned          running:1;   /* the job is the pool's */
@@ -188,6 +189,7 @@ kr_alter_run(kr_alters_t *al)
     job->with_moment = 1;
 
     al->since = al->txns->first;
+    al->asked_before = al->before;
     al->running = 1;
     kr_pool_run(al->pool, job);
 }
@@ -230,7 +232,8 @@ kr_alter_done(kr_job_t *job)
 
 /*
  * A question is over: goes on with what DDL has left to look at.  A commit is
- * read a moment before snapshots see it, so the answer may be too old.
+ * read a moment before snapshots see it, so the answer may be too old.  DDL
+ * that came during the question begins the look anew, after a pause.
  */
 static void
 kr_alter_next(kr_alters_t *al)
@@ -256,6 +259,10 @@ kr_alter_next(kr_alters_t *al)
         ms = 0;
         job->wait_ms = 0;
         al->left -= al->nasked < al->left ? al->nasked : al->left;
+    }
+
+    if (al->before != al->asked_before && ms < job->took_ms) {
+        ms = job->took_ms;
     }
 
     if (al->left != 0) {

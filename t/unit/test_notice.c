@@ -344,6 +344,26 @@ test_notice_under_way(void **state)
 }
 
 
+/* DDL without end leaves pauses between the questions. */
+static void
+test_notice_endless(void **state)
+{
+    uint32_t   xid;
+    test_t    *t = *state;
+
+    watch(t, 2 * KR_ALTER_MAX);
+    ddl(t, 10);
+    fire();
+
+    for (xid = 11; xid < 20; xid++) {
+        ddl(t, xid);
+        answer(t, KR_JOB_DONE, xid % 2 ? "30:30:" : "10:11:10");
+        assert_in_range(timer_ms, 150, 10000);
+        fire();
+    }
+}
+
+
 /* All tables have their turn at once, also more than one question takes. */
 static void
 test_notice_many(void **state)
@@ -411,6 +431,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_notice_unseen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notice_under_way, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_notice_endless, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notice_many, setup, teardown),
         cmocka_unit_test(test_notice_row)
     };
