@@ -538,7 +538,11 @@ describe('the replicator reports to the walsender', () => {
             stopped.push(pid);
         };
 
-        t.after(() => stopped.forEach((pid) => process.kill(pid, 'SIGCONT')));
+        const resume = () => {
+            stopped.splice(0).forEach((pid) => process.kill(pid, 'SIGCONT'));
+        };
+
+        t.after(resume);
         await insert(0);
         await converges(live);
 
@@ -559,7 +563,7 @@ describe('the replicator reports to the walsender', () => {
             return times.size > 12;
         }, 'twelve reports', 3 * LIMIT);
 
-        stopped.forEach((stopped) => process.kill(stopped, 'SIGCONT'));
+        resume();
         await stack.sql('delete from posts where userid = $1 and id > $2',
                         [user, user * 1000]);
         await converges(live);
