@@ -11,7 +11,8 @@ static const char  kr_check_ddl_sql[] =
     "SELECT pg_catalog.count(*),"
     " pg_catalog.count(*) FILTER (WHERE e.evtenabled IN ('O', 'A')) = 2"
     " FROM pg_catalog.pg_event_trigger e"
-    " WHERE e.evtname IN (" KR_SETUP_TRIGGERS ")";
+    " WHERE e.evtname IN ('" KR_SETUP_ON_DDL "',"
+    " '" KR_SETUP_ON_DROP "')";
 
 
 void

@@ -8,7 +8,8 @@
 
 
 /* the event triggers that the SQL makes; --check looks for them */
-#define KR_SETUP_TRIGGERS  "'kairos_ddl', 'kairos_drop'"
+#define KR_SETUP_ON_DDL    "kairos_ddl"
+#define KR_SETUP_ON_DROP   "kairos_drop"
 
 
 /* Prints the SQL to stdout. */
