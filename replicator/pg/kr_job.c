@@ -35,6 +35,17 @@ kr_job_query(kr_job_t *job, const char *sql)
 
 
 void
+kr_job_query_with(kr_job_t *job, const char *sql, const char *param)
+{
+    kr_job_query(job, sql);
+
+    if (param != NULL) {
+        kr_job_param(job, param);
+    }
+}
+
+
+void
 kr_job_param(kr_job_t *job, const char *text)
 {
     kr_statement_t  *st;

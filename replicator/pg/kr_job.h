@@ -165,6 +165,9 @@ void kr_job_begin(kr_job_t *job, kr_job_kind_e transaction,
 /* Adds a statement without parameters; KR_JOB_STATEMENTS at most. */
 void kr_job_query(kr_job_t *job, const char *sql);
 
+/* Adds a statement with one parameter; param is NULL: with none. */
+void kr_job_query_with(kr_job_t *job, const char *sql, const char *param);
+
 /*
  * Adds a parameter to the last statement, KR_JOB_PARAMS at most: its text, or
  * NULL for SQL's NULL.

@@ -31,7 +31,6 @@ static void kr_rerun_done(kr_job_t *job);
 
 static int kr_rerun_waits(kr_rerun_t *rr);
 static void kr_rerun_start(kr_rerun_t *rr);
-static void kr_rerun_query(kr_rerun_t *rr, const char *sql);
 static void kr_rerun_take(kr_rerun_t *rr);
 static void kr_rerun_stopped(kr_rerun_t *rr);
 static void kr_rerun_unqueue(kr_rerun_t *rr);
@@ -359,10 +358,10 @@ kr_rerun_start(kr_rerun_t *rr)
     kr_rerun_take(rr);
 
     kr_job_begin(job, KR_JOB_SNAPSHOT, kr_rerun_done);
-    kr_rerun_query(rr, t->rerun);
+    kr_job_query_with(job, t->rerun, rr->route->param);
 
     if (rr->served != NULL && t->windowed) {
-        kr_rerun_query(rr, t->snapshot);
+        kr_job_query_with(job, t->snapshot, rr->route->param);
     }
 
     job->with_moment = 1;
@@ -378,17 +377,6 @@ kr_rerun_start(kr_rerun_t *rr)
     DL_APPEND2(rn->running, rr, rprev, rnext);
 
     kr_pool_run(rn->pool, job);
-}
-
-
-static void
-kr_rerun_query(kr_rerun_t *rr, const char *sql)
-{
-    kr_job_query(&rr->job, sql);
-
-    if (rr->route->param != NULL) {
-        kr_job_param(&rr->job, rr->route->param);
-    }
 }
 
 

@@ -450,12 +450,7 @@ kr_subscribe_query(kr_subscribe_t *s)
     }
 
     kr_job_begin(job, KR_JOB_SNAPSHOT, kr_sub_snapped);
-    kr_job_query(job, def->snapshot.data);
-
-    if (sub->route->param != NULL) {
-        kr_job_param(job, sub->route->param);
-    }
-
+    kr_job_query_with(job, def->snapshot.data, sub->route->param);
     job->with_moment = 1;
     job->tables = s->tables.data;
     job->max_bytes = sub->owner->max_bytes;
